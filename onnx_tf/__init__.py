@@ -1,0 +1,55 @@
+"""Bring ONNX models into TensorFlow.
+
+``prepare(model).run(x)`` computes a model, ``prepare(model).export_graph(path)`` writes it as a
+SavedModel. TensorFlow is imported when one of these names is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from onnx_tf.backend import TensorflowBackend, prepare, run_model, run_node, supports_device
+    from onnx_tf.backend_rep import TensorflowRep
+    from onnx_tf.errors import ConversionError, ExportError, InputError, ModelError, OnnxTfError, UnsupportedError
+    from onnx_tf.registry import NodeContext, onnx_op
+
+__version__ = "2.0.0.dev0"
+
+__all__ = [
+    "ConversionError",
+    "ExportError",
+    "InputError",
+    "ModelError",
+    "NodeContext",
+    "OnnxTfError",
+    "TensorflowBackend",
+    "TensorflowRep",
+    "UnsupportedError",
+    "__version__",
+    "onnx_op",
+    "prepare",
+    "run_model",
+    "run_node",
+    "supports_device",
+]
+
+_MODULES = {
+    **dict.fromkeys(["TensorflowBackend", "prepare", "run_model", "run_node", "supports_device"], "backend"),
+    **dict.fromkeys(["NodeContext", "onnx_op"], "registry"),
+    "TensorflowRep": "backend_rep",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'onnx_tf' has no attribute {name!r}")
+    module = _MODULES.get(name, "errors")
+    if module.startswith("backend"):
+        import tensorflow  # noqa: F401  (before onnx: the other order hangs on macOS arm64)
+    return getattr(importlib.import_module(f"onnx_tf.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

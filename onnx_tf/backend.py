@@ -1,0 +1,156 @@
+"""The ONNX Backend API of TensorFlow: ``prepare``, ``run_model``, ``run_node``, ``supports_device``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import tensorflow as tf
+from onnx.backend.base import Backend
+
+from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.feeding import Outputs
+from onnx_tf.loading import ModelSource, load_model
+from onnx_tf.options import Layout, Options
+from onnx_tf.passes import simplify
+from onnx_tf.plan import BoundGraph, bind
+from onnx_tf.registry import Registry, registry
+
+__all__ = ["TensorflowBackend", "prepare", "run_model", "run_node", "supports_device"]
+
+
+def prepare(
+    model: ModelSource,
+    device: str = "CPU",
+    *,
+    layout: Layout = "auto",
+    channels_last_inputs: Sequence[str] | Literal["all"] = (),
+    channels_last_outputs: Sequence[str] | Literal["all"] = (),
+    training: bool = False,
+) -> TensorflowRep:
+    """Convert an ONNX model to TensorFlow.
+
+    Args:
+        model: a path to an ``.onnx`` file, its bytes, an ``onnx.ModelProto`` or an
+            ``onnx_ir.Model``; it is left unchanged.
+        device: ``"CPU"``, ``"CUDA"`` or ``"GPU"``, with an index as in ``"CUDA:1"``.
+        layout: ``"auto"`` computes convolutions and what surrounds them channels-last, with as
+            few transposed bytes as possible; ``"keep"`` transposes around each operator.
+        channels_last_inputs: names of inputs to be taken as N, spatial..., C, or ``"all"``.
+        channels_last_outputs: names of outputs to be given as N, spatial..., C, or ``"all"``.
+        training: keep what training needs.
+
+    Raises:
+        ModelError: the model is not valid.
+        UnsupportedError: some operators are not supported; the error lists all such nodes.
+        ConversionError: a node has inputs or attributes that cannot be converted.
+    """
+    options = Options(
+        layout=layout,
+        channels_last_inputs=_names(channels_last_inputs),
+        channels_last_outputs=_names(channels_last_outputs),
+        training=training,
+    )
+    handlers = registry.snapshot()
+    source = load_model(model)
+    pristine = source.clone() if any(v.is_initializer() for v in source.graph.inputs) else None
+
+    def bind_with_overrides(names: frozenset[str]) -> BoundGraph:
+        assert pristine is not None
+        return _bind_model(_without_defaults(pristine.clone(), names), handlers, options)
+
+    with tf.device(_tf_device(device)):
+        return TensorflowRep(_bind_model(source, handlers, options), bind_with_overrides)
+
+
+def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> BoundGraph:
+    def has_handler(domain: str, op_type: str, version: int) -> bool:
+        return handlers.find(domain, op_type, version) is not None
+
+    model = simplify(model, has_handler=has_handler)
+    return bind(model.graph, handlers, options)
+
+
+def _without_defaults(model: ir.Model, names: frozenset[str]) -> ir.Model:
+    for name in names:
+        value = model.graph.initializers.pop(name)
+        value.const_value = None
+    return model
+
+
+def _names(names: Sequence[str] | Literal["all"]) -> tuple[str, ...] | Literal["all"]:
+    return "all" if names == "all" else (names,) if isinstance(names, str) else tuple(names)
+
+
+def _tf_device(device: str) -> str:
+    kind, _, index = device.upper().partition(":")
+    if kind not in ("CPU", "CUDA", "GPU") or (index and not index.isdigit()):
+        raise ValueError(f"device {device!r} is not known: use 'CPU', 'CUDA' or 'GPU', with an index as in 'CUDA:0'")
+    return f"{'CPU' if kind == 'CPU' else 'GPU'}:{index or 0}"
+
+
+def supports_device(device: str) -> bool:
+    """Return whether this machine can run models on a device such as ``"CPU"`` or ``"CUDA:0"``."""
+    try:
+        kind, _, index = _tf_device(device).partition(":")
+    except ValueError:
+        return False
+    return int(index) < len(tf.config.list_physical_devices(kind))
+
+
+def run_model(model: ModelSource, inputs: Any, device: str = "CPU", **kwargs: Any) -> Outputs:
+    """Convert a model and run it once; see :func:`prepare` and :meth:`TensorflowRep.run`."""
+    return prepare(model, device, **kwargs).run(inputs)
+
+
+def run_node(
+    node: onnx.NodeProto,
+    inputs: Any,
+    device: str = "CPU",
+    outputs_info: Sequence[tuple[np.dtype, Sequence[int]]] | None = None,
+    *,
+    opset_version: int | None = None,
+    **kwargs: Any,
+) -> Outputs:
+    """Run a single node.
+
+    Args:
+        node: the node.
+        inputs: its present inputs as arrays: a list by position, a dict by name, or one array.
+        device: see :func:`prepare`.
+        outputs_info: dtypes and shapes of the outputs; not needed, part of the ONNX Backend API.
+        opset_version: the opset version of the node's domain; the newest known by default.
+        kwargs: options of :func:`prepare`.
+    """
+    names = list(dict.fromkeys(filter(None, node.input)))
+    arrays = inputs if isinstance(inputs, dict) else dict(zip(names, _listed(inputs), strict=False))
+    graph = onnx.helper.make_graph(
+        [node],
+        "run_node",
+        [_value_info(name, np.asarray(arrays[name])) for name in names if name in arrays],
+        [onnx.helper.make_empty_tensor_value_info(name) for name in node.output if name],
+    )
+    version = opset_version or (onnx.defs.onnx_opset_version() if node.domain in ("", "ai.onnx") else 1)
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid(node.domain, version)])
+    return prepare(model, device, **kwargs).run({name: arrays[name] for name in names if name in arrays})
+
+
+def _listed(inputs: Any) -> Sequence[Any]:
+    return inputs if isinstance(inputs, (list, tuple)) else [inputs]
+
+
+def _value_info(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
+    dtype = onnx.TensorProto.STRING if array.dtype.kind in "OUS" else onnx.helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.helper.make_tensor_value_info(name, dtype, array.shape)
+
+
+class TensorflowBackend(Backend):
+    """The ONNX Backend API as a class, for tools that want one."""
+
+    prepare = staticmethod(prepare)
+    run_model = staticmethod(run_model)
+    run_node = staticmethod(run_node)
+    supports_device = staticmethod(supports_device)

@@ -1,0 +1,115 @@
+"""``TensorflowRep``: a converted model to run, inspect and export."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from onnx_tf.backend_tf_module import BackendTFModule, input_spec
+from onnx_tf.errors import InputError
+from onnx_tf.feeding import Outputs, bind_inputs, to_numpy
+from onnx_tf.plan import BoundGraph
+
+__all__ = ["TensorflowRep"]
+
+
+class TensorflowRep:
+    """A model in TensorFlow: ``run`` it, export it, or take its ``tf_module``.
+
+    Attributes:
+        tf_module: the ``tf.Module`` with the weights; call or train it like any other.
+    """
+
+    def __init__(self, graph: BoundGraph, override: Callable[[frozenset[str]], BoundGraph] | None = None) -> None:
+        self.tf_module = BackendTFModule(graph)
+        self._override = override
+        if self._is_static:
+            self._function  # noqa: B018  (tracing now reports every error in prepare)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The ONNX names of the inputs that ``run`` needs, in graph order."""
+        return self.tf_module.input_names
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The ONNX names of the outputs, in graph order."""
+        return self.tf_module.output_names
+
+    @property
+    def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+        """The concrete functions that ``export_graph`` writes, by signature name."""
+        return {"serving_default": self._function}
+
+    @property
+    def graph(self) -> tf.Graph:
+        """The ``tf.Graph`` of the traced model."""
+        return self._function.graph
+
+    def run(self, inputs: Any = None, **kwargs: Any) -> Outputs:
+        """Compute the outputs for given inputs.
+
+        Args:
+            inputs: an array (for a single input), a list or tuple by position, or a dict by ONNX
+                name. Values may be numpy arrays, tensors, or Python scalars and nested lists
+                (these take the input's dtype). A dict may also override initializers that are
+                graph inputs.
+            kwargs: inputs by name.
+
+        Returns:
+            The outputs as numpy arrays (lists of them for ONNX sequences), by index and by name.
+
+        Raises:
+            InputError: count, name, rank, static dimension or dtype do not fit the model.
+        """
+        graph = self.tf_module.graph
+        known = {str(value.name) for value in graph.overridable}
+        given = inputs if isinstance(inputs, Mapping) else {}
+        overrides = frozenset(known & (given.keys() | kwargs.keys()))
+        if overrides:
+            return self._overridden(overrides).run(inputs, **kwargs)
+        tensors = bind_inputs(graph.inputs, inputs, kwargs)
+        results = self.tf_module.compute(*tensors)
+        return Outputs((name, to_numpy(results[name])) for name in self.outputs)
+
+    def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
+        """Write the model as a SavedModel with the signature ``serving_default``.
+
+        The signature takes and returns tensors by their ONNX names. Loading it needs TensorFlow
+        alone. The folder appears whole or not at all.
+
+        Args:
+            path: the SavedModel's folder.
+            freeze: bake the weights into the graph as constants (at most 2 GB) instead of
+                ``variables/``.
+            overwrite: replace a SavedModel that is there already.
+
+        Raises:
+            ExportError: the path holds something else than a SavedModel, or ``overwrite`` is
+                false and it exists, or the graph would pass 2 GB.
+        """
+        from onnx_tf.export.saved_model import export_saved_model
+
+        export_saved_model(self, path, freeze=freeze, overwrite=overwrite)
+
+    @property
+    def _is_static(self) -> bool:
+        return all(input_spec(value) is not None for value in self.tf_module.graph.inputs)
+
+    @functools.cached_property
+    def _function(self) -> Any:
+        if not self._is_static:
+            raise InputError(
+                "the model has sequence or optional inputs: its TensorFlow graph depends on their structure; "
+                "call run, or trace tf_module with examples"
+            )
+        return self.tf_module.compute.get_concrete_function()
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019  (a rep lives as long as its variants)
+    def _overridden(self, names: frozenset[str]) -> TensorflowRep:
+        assert self._override is not None
+        return TensorflowRep(self._override(names))

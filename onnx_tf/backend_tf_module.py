@@ -1,0 +1,105 @@
+"""The ``tf.Module`` that computes an ONNX model: it owns the weights and walks the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import tensorflow as tf
+
+from onnx_tf.dtypes import to_tf
+from onnx_tf.plan import BoundGraph, constant, scope_name
+
+__all__ = ["BackendTFModule", "input_spec"]
+
+MIN_VARIABLE_ELEMENTS = 16
+"""Floating-point initializers of fewer elements stay constants: epsilons, scales, small tables."""
+
+MIN_VARIABLE_BYTES = 1 << 20
+"""Other initializers become (not trainable) variables from this size on: a graph holds 2 GB at most."""
+
+
+class BackendTFModule(tf.Module):
+    """An ONNX graph as TensorFlow operations over variables.
+
+    Call it with one tensor per graph input, by position or by keyword, or with one dict by ONNX
+    name; it returns a dict of outputs by ONNX name, in graph order. It can be traced, exported,
+    and differentiated with ``tf.GradientTape``.
+
+    Attributes:
+        graph: the bound graph.
+        weights: the variables, by ONNX initializer name.
+    """
+
+    def __init__(self, graph: BoundGraph, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self.graph = graph
+        self.weights: dict[str, tf.Variable] = {}
+        self._constants: dict[str, ir.TensorProtocol] = {}
+        for key, tensor in graph.constants.items():
+            if _is_variable(tensor):
+                trainable = tensor.dtype.is_floating_point()
+                self.weights[key] = tf.Variable(
+                    tensor.numpy(), trainable=trainable, name=scope_name(key), dtype=to_tf(tensor.dtype)
+                )
+                _release(tensor)
+            else:
+                self._constants[key] = tensor
+        self.input_names = tuple(str(value.name) for value in graph.inputs)
+        self.output_names = tuple(str(value.name) for value in graph.outputs)
+        specs = [input_spec(value) for value in graph.inputs]
+        signature = specs if all(isinstance(spec, tf.TensorSpec) for spec in specs) else None
+        self.compute = tf.function(self._compute, input_signature=signature, autograph=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Compute the outputs.
+
+        Raises:
+            TypeError: a wrong number of inputs, or an unknown or missing name.
+        """
+        if len(args) == 1 and not kwargs and isinstance(args[0], Mapping):
+            args, kwargs = (), dict(args[0])
+        names = self.input_names
+        feed = dict(zip(names, args, strict=False)) | kwargs
+        if len(args) > len(names) or len(feed) < len(args) + len(kwargs) or feed.keys() != set(names):
+            raise TypeError(f"the model takes {list(names)}, got {len(args)} by position and {list(kwargs)} by name")
+        return self.compute(*[feed[name] for name in names])
+
+    def _compute(self, *inputs: Any) -> dict[str, Any]:
+        environment: dict[str, Any] = dict(self.weights)
+        environment.update(zip(self.input_names, inputs, strict=True))
+        for key, tensor in self._constants.items():
+            environment[key] = constant(tensor)
+        results = self.graph(environment)
+        return {
+            name: tf.identity(result, name=scope_name(name)) if isinstance(result, tf.Tensor | tf.Variable) else result
+            for name, result in zip(self.output_names, results, strict=True)
+        }
+
+
+def input_spec(value: ir.Value) -> Any:
+    """Return the ``tf.TensorSpec`` of a graph input; a symbolic dim is ``None``.
+
+    For a sequence or optional input it is ``None``: its structure is known when it is given.
+    """
+    if value.type is not None and not isinstance(value.type, ir.TensorType):
+        return None
+    if value.dtype is None:
+        raise ValueError(f"graph input {value.name!r} states no dtype")
+    shape = None if value.shape is None else [d if isinstance(d, int) else None for d in value.shape]
+    return tf.TensorSpec(shape, to_tf(value.dtype), name=scope_name(str(value.name)))
+
+
+def _is_variable(tensor: ir.TensorProtocol) -> bool:
+    if tensor.dtype is ir.DataType.STRING or tensor.dtype.bitwidth < 8:
+        return False
+    if tensor.dtype.is_floating_point() and tensor.dtype.bitwidth >= 16:
+        return int(np.prod(tensor.shape.numpy())) >= MIN_VARIABLE_ELEMENTS
+    return tensor.nbytes >= MIN_VARIABLE_BYTES
+
+
+def _release(tensor: ir.TensorProtocol) -> None:
+    if isinstance(tensor, ir.ExternalTensor):
+        tensor.release()

@@ -1,0 +1,1 @@
+"""Writers of converted models, one format a file."""

@@ -1,0 +1,147 @@
+"""Write a model as a SavedModel that needs nothing but TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from onnx_tf.errors import ExportError
+from onnx_tf.plan import scope_name
+
+if TYPE_CHECKING:
+    from onnx_tf.backend_rep import TensorflowRep
+
+__all__ = ["export_saved_model", "written_whole"]
+
+SIGNATURE = "serving_default"
+MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
+
+
+def export_saved_model(
+    rep: TensorflowRep, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True
+) -> None:
+    """Write a SavedModel; see :meth:`TensorflowRep.export_graph`.
+
+    Raises:
+        ExportError: as described there.
+    """
+    target = Path(path)
+    _check_target(target, overwrite)
+    if freeze:
+        _check_size(rep)
+    keywords = {name: f"input_{index}" for index, name in enumerate(rep.inputs) if not _is_plain_keyword(name)}
+    module, function = _serving_module(rep, keywords, freeze)
+    with written_whole(target) as folder:
+        tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
+        if keywords:
+            _rename_inputs(folder, {keyword: name for name, keyword in keywords.items()})
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Yield a folder beside the target that becomes the target when the block ends without error.
+
+    What was at the target stays there until then, and stays for good if the block fails.
+    """
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        folder.chmod(0o777 & ~_umask())
+        yield folder
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            os.replace(target, old / "model")
+            os.replace(folder, target)
+            shutil.rmtree(old)
+        else:
+            os.replace(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise ExportError(f"{target} is a file: a SavedModel is a folder; choose another path")
+    if not any(target.iterdir()):
+        return
+    if not (target / "saved_model.pb").exists():
+        raise ExportError(f"{target} holds files that are no SavedModel: choose an empty or new folder")
+    if not overwrite:
+        raise ExportError(f"{target} exists already: choose another path or pass overwrite=True")
+
+
+def _check_size(rep: TensorflowRep) -> None:
+    size = sum(v.shape.num_elements() * v.dtype.size for v in rep.tf_module.weights.values())
+    if size > MAX_GRAPH_BYTES:
+        raise ExportError(
+            f"the weights take {size / 2**30:.1f} GiB, a graph with constants holds 2 GiB at most: export with freeze=False"
+        )
+
+
+def _is_plain_keyword(name: str) -> bool:
+    # TensorFlow passes signature inputs as Python keywords: identifiers, and not its own names.
+    return name.isidentifier() and name.isascii() and name == scope_name(name) and name not in ("self", "class")
+
+
+def _serving_module(rep: TensorflowRep, keywords: dict[str, str], freeze: bool) -> tuple[tf.Module, Any]:
+    signature = {keywords.get(name, name): spec for name, spec in _specs(rep).items()}
+    compute = rep.tf_module.compute
+    if freeze:
+        frozen = convert_variables_to_constants_v2(rep.signatures[SIGNATURE])
+        outputs = rep.signatures[SIGNATURE].structured_outputs
+
+        def compute(*tensors: tf.Tensor) -> Any:
+            return tf.nest.pack_sequence_as(outputs, list(frozen(*tensors)))
+
+    def serve(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        return dict(compute(*[inputs[name] for name in signature]))
+
+    module = tf.Module()
+    if not freeze:
+        module.weights = rep.tf_module.weights
+    module.serve = tf.function(serve, autograph=False)
+    return module, module.serve.get_concrete_function(**signature)
+
+
+def _specs(rep: TensorflowRep) -> dict[str, tf.TensorSpec]:
+    keywords = {}
+    for index, (name, spec) in enumerate(
+        zip(rep.inputs, rep.signatures[SIGNATURE].structured_input_signature[0], strict=True)
+    ):
+        tensor_name = name if _is_plain_keyword(name) else f"input_{index}"
+        keywords[name] = tf.TensorSpec(spec.shape, spec.dtype, name=tensor_name)
+    return keywords
+
+
+def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
+    """Give the signature's inputs their ONNX names where those are no Python identifiers."""
+    file = folder / "saved_model.pb"
+    model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    for meta_graph in model.meta_graphs:
+        inputs = meta_graph.signature_def[SIGNATURE].inputs
+        for keyword, name in names.items():
+            inputs[name].CopyFrom(inputs[keyword])
+            del inputs[keyword]
+        for node in meta_graph.object_graph_def.nodes:
+            if node.WhichOneof("kind") == "bare_concrete_function":
+                function = node.bare_concrete_function
+                function.argument_keywords[:] = [names.get(a, a) for a in function.argument_keywords]
+    file.write_bytes(model.SerializeToString())

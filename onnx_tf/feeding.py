@@ -1,0 +1,224 @@
+"""What goes into ``run`` and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import tensorflow as tf
+
+from onnx_tf.dtypes import to_tf
+from onnx_tf.errors import InputError
+
+__all__ = ["Outputs", "bind_inputs", "to_numpy"]
+
+
+class Outputs(tuple[Any, ...]):
+    """The outputs of a run, by index, by ONNX name and as attributes.
+
+    With a single output it also stands for that array: ``np.asarray(outputs)``,
+    ``outputs.shape`` and the other attributes and operators of ``numpy.ndarray`` work.
+    """
+
+    names: tuple[str, ...]
+
+    def __new__(cls, items: Iterable[tuple[str, Any]]) -> Outputs:
+        pairs = list(items)
+        self = super().__new__(cls, [value for _, value in pairs])
+        self.names = tuple(name for name, _ in pairs)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            if key not in self.names:
+                raise KeyError(f"no output {key!r}; the outputs are {list(self.names)}")
+            return super().__getitem__(self.names.index(key))
+        return super().__getitem__(key)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        names = self.__dict__.get("names", ())
+        if name in names:
+            return self[name]
+        if len(self) == 1 and hasattr(self[0], name):
+            return getattr(self[0], name)
+        raise AttributeError(f"no output {name!r}; the outputs are {list(names)}")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if len(self) != 1:
+            raise TypeError(f"{len(self)} outputs are not one array: index by position or name {list(self.names)}")
+        array = np.asarray(super().__getitem__(0), dtype=dtype)
+        return array.copy() if copy else array
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the output names, so that ``dict(outputs)`` works."""
+        return self.names
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Return (name, value) pairs in graph order."""
+        return list(zip(self.names, self, strict=True))
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(self.items())
+
+    def __repr__(self) -> str:
+        return f"Outputs({', '.join(f'{name}={value!r}' for name, value in self.items())})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Outputs, (self.items(),)
+
+
+def bind_inputs(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any]) -> list[Any]:
+    """Return one TensorFlow value per graph input, checked against what the model states.
+
+    Raises:
+        InputError: count, name, rank, static dimension or dtype do not fit.
+    """
+    feed = _by_name(values, inputs, keywords)
+    return [convert_input(value, feed[str(value.name)]) for value in values]
+
+
+def _by_name(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    names = [str(value.name) for value in values]
+    feed = dict(keywords)
+    if isinstance(inputs, Mapping):
+        feed |= inputs
+    elif inputs is not None:
+        feed |= dict(zip(names, _positional(values, inputs), strict=False))
+    unknown = [name for name in feed if name not in names]
+    if unknown:
+        raise InputError(f"the model has no input {unknown[0]!r}; its inputs are {names}")
+    missing = [name for name in names if name not in feed]
+    if missing:
+        raise InputError(f"input {missing[0]!r} is missing: the model takes {names}, got {sorted(feed)}")
+    return feed
+
+
+def _positional(values: Sequence[ir.Value], inputs: Any) -> Sequence[Any]:
+    if not isinstance(inputs, (list, tuple)) or (len(values) == 1 and not _is_one_item(values[0], inputs)):
+        inputs = [inputs]
+    if len(inputs) != len(values):
+        described = ", ".join(_described(value) for value in values)
+        raise InputError(f"the model takes {len(values)} inputs ({described}), got {len(inputs)}")
+    return inputs
+
+
+def _is_one_item(value: ir.Value, inputs: Sequence[Any]) -> bool:
+    """Whether a list given to a single-input model is [input], not the input as nested lists."""
+    if len(inputs) != 1:
+        return False
+    if isinstance(value.type, ir.SequenceType):
+        return isinstance(inputs[0], (list, tuple)) or inputs[0] is None
+    if isinstance(inputs[0], (np.ndarray, tf.Tensor, tf.Variable, np.generic)) or inputs[0] is None:
+        return True
+    rank = None if value.shape is None else len(value.shape)
+    return rank is None or np.ndim(inputs[0]) == rank
+
+
+def convert_input(value: ir.Value, given: Any) -> Any:
+    """Return one given input as a tensor (or what stands for a sequence or optional)."""
+    if isinstance(value.type, ir.OptionalType):
+        return None if given is None else _convert_element(value, value.type.elem_type, given)
+    return _convert_element(value, value.type, given)
+
+
+def _convert_element(value: ir.Value, kind: Any, given: Any) -> Any:
+    if isinstance(kind, ir.SequenceType):
+        if isinstance(given, (np.ndarray, tf.Tensor)):
+            given = list(given)
+        if not isinstance(given, (list, tuple)):
+            raise InputError(f"input {value.name!r} is a sequence: pass a list, got {type(given).__name__}")
+        return [_convert_element(value, kind.elem_type, item) for item in given]
+    return _convert_tensor(value, given)
+
+
+def _convert_tensor(value: ir.Value, given: Any) -> tf.Tensor:
+    if value.dtype is None:
+        return tf.convert_to_tensor(given)
+    dtype = to_tf(value.dtype)
+    if given is None:
+        raise InputError(f"input {value.name!r} is None: the model needs {_described(value)}")
+    if isinstance(given, (tf.Tensor, tf.Variable)):
+        tensor = tf.convert_to_tensor(given)
+    else:
+        tensor = _from_numpy(value, given, dtype)
+    if tensor.dtype != dtype:
+        raise InputError(
+            f"input {value.name!r} is {_described(value)}, got {tensor.dtype.name}: "
+            f"cast it, for example x.astype({dtype.name!r}) or tf.cast(x, {dtype.name!r})"
+        )
+    _check_shape(value, tensor)
+    return tensor
+
+
+def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
+    is_plain = not hasattr(given, "dtype") and not hasattr(given, "__array__")
+    try:
+        if dtype == tf.string:
+            array = np.asarray(given, dtype=object)
+            flat = [s if isinstance(s, bytes) else str(s).encode() for s in array.ravel()]
+            return tf.constant(flat, tf.string, shape=array.shape)
+        array = np.asarray(given)
+        if is_plain and array.dtype != dtype.as_numpy_dtype:
+            array = _lossless(value, array, dtype)
+        return tf.convert_to_tensor(array)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"input {value.name!r} is {_described(value)}, got {type(given).__name__}: {reason}"
+        ) from error
+
+
+def _lossless(value: ir.Value, array: np.ndarray, dtype: tf.DType) -> np.ndarray:
+    """Give Python numbers the input's dtype, unless that changes integers or drops fractions."""
+    target = dtype.as_numpy_dtype
+    converted = array.astype(target)
+    integral = np.issubdtype(array.dtype, np.integer) or array.dtype == bool or not dtype.is_floating
+    if array.dtype == object or (integral and not np.array_equal(converted.astype(array.dtype), array)):
+        raise InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given numbers")
+    return converted
+
+
+def _check_shape(value: ir.Value, tensor: tf.Tensor) -> None:
+    if value.shape is None:
+        return
+    fits = len(value.shape) == tensor.shape.rank and all(
+        not isinstance(expected, int) or expected == actual
+        for expected, actual in zip(value.shape, tensor.shape, strict=True)
+    )
+    if not fits:
+        raise InputError(f"input {value.name!r} is {_described(value)}, got shape {list(tensor.shape)}")
+
+
+def _described(value: ir.Value) -> str:
+    dtype = "any" if value.dtype is None else to_tf(value.dtype).name
+    if value.shape is None:
+        return f"{value.name}: {dtype}"
+    dims = ", ".join(str(dim if isinstance(dim, int) else dim.value or "?") for dim in value.shape)
+    return f"{value.name}: {dtype}[{dims}]"
+
+
+def to_numpy(result: Any) -> Any:
+    """Return a result of the module as numpy: arrays, lists for sequences, ``None`` for no value."""
+    if isinstance(result, (list, tuple)):
+        return [to_numpy(item) for item in result]
+    if isinstance(result, dict):
+        return {to_numpy(key): to_numpy(item) for key, item in result.items()}
+    if not isinstance(result, (tf.Tensor, tf.Variable)):
+        return result
+    array = result.numpy()
+    if result.dtype == tf.string:
+        return _decoded(array)
+    return array
+
+
+def _decoded(array: Any) -> np.ndarray:
+    flat = [item.decode("utf-8", errors="surrogateescape") for item in np.asarray(array, object).ravel()]
+    decoded = np.empty(len(flat), object)
+    decoded[:] = flat
+    return decoded.reshape(np.shape(array))

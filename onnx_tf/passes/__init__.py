@@ -1,0 +1,47 @@
+"""Passes from IR to IR that make a model small and plain before it is bound to handlers.
+
+One pass a file; none imports TensorFlow. :func:`simplify` is the order they run in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx_ir as ir
+from onnx_ir.passes.common import (
+    CommonSubexpressionEliminationPass,
+    DeduplicateInitializersPass,
+    IdentityEliminationPass,
+    LiftConstantsToInitializersPass,
+    RemoveUnusedNodesPass,
+)
+
+from onnx_tf.passes.expand_functions import expand_schema_functions
+from onnx_tf.passes.fold_constants import fold_constants
+from onnx_tf.passes.infer_shapes import infer_shapes
+from onnx_tf.passes.inline_functions import inline_model_functions
+
+__all__ = ["simplify"]
+
+
+def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -> ir.Model:
+    """Return the model with functions inlined, constants folded and dead code gone.
+
+    Args:
+        model: a model from :func:`onnx_tf.loading.load_model`; it is changed in place.
+        has_handler: whether (domain, operator, opset version) has a handler; operators without
+            one are replaced by the function body of their schema, where it has one.
+    """
+    inline_model_functions(model, has_handler)
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    infer_shapes(model)
+    if expand_schema_functions(model, has_handler):
+        LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+        infer_shapes(model)
+    while fold_constants(model):
+        infer_shapes(model)
+    IdentityEliminationPass()(model)
+    DeduplicateInitializersPass()(model)
+    CommonSubexpressionEliminationPass()(model)
+    RemoveUnusedNodesPass()(model)
+    return model

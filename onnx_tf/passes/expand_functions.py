@@ -1,0 +1,97 @@
+"""Replace operators that have no handler by the function body of their schema."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes.common import InlinePass
+
+from onnx_tf.registry import normalize_domain
+
+_DOMAIN = "onnx_tf.function_body"
+
+
+def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, int], bool]) -> bool:
+    """Expand operators without a handler, also those that the bodies use; return whether any was.
+
+    Context-dependent bodies are built for the node's attributes and input types.
+    """
+    expanded = False
+    serial = itertools.count()
+    while True:
+        functions: dict[ir.OperatorIdentifier, ir.Function] = {}
+        for node in list(model.graph.all_nodes()):
+            if node.domain == _DOMAIN or has_handler(node.domain, node.op_type, node.version or 1):
+                continue
+            function = _function_body(node, next(serial))
+            if function is not None:
+                functions[function.identifier()] = function
+                node.domain, node.op_type, node.overload = _DOMAIN, function.name, ""
+        if not functions:
+            return expanded
+        model.functions.update(functions)
+        model.opset_imports[_DOMAIN] = 1
+        for function in functions.values():
+            function.opset_imports.update(
+                {d: model.opset_imports.setdefault(d, v) for d, v in function.opset_imports.items()}
+            )
+        InlinePass(criteria=lambda function: function.domain == _DOMAIN)(model)
+        del model.opset_imports[_DOMAIN]
+        expanded = True
+
+
+def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
+    version = node.version or 1
+    try:
+        schema = onnx.defs.get_schema(node.op_type, version, node.domain)
+    except onnx.defs.SchemaError:
+        return None
+    # A body is written against ai.onnx; for another domain the newest opset that it knows serves.
+    if schema.has_context_dependent_function:
+        opsets = schema.context_dependent_function_opset_versions
+        body = _newest(opsets, version if not node.domain else None)
+        if body is None:
+            return None
+        proto = ir.to_proto(node)
+        data = schema.get_context_dependent_function_with_opset_version(
+            body, proto.SerializeToString(), [_type(value) for value in node.inputs]
+        )
+    elif schema.has_function:
+        body = _newest(schema.function_opset_versions, version if not node.domain else None)
+        if body is None:
+            return None
+        data = schema.get_function_with_opset_version(body).SerializeToString()
+    else:
+        return None
+    return _private_function(onnx.FunctionProto.FromString(data), schema, serial)
+
+
+def _newest(opsets: list[int], at_most: int | None) -> int | None:
+    return max((v for v in opsets if at_most is None or v <= at_most), default=None)
+
+
+def _type(value: ir.Value | None) -> bytes:
+    proto = onnx.TypeProto()
+    if value is not None and value.type is not None:
+        info = ir.to_proto(value)
+        proto.CopyFrom(info.type)
+    return proto.SerializeToString()
+
+
+def _private_function(proto: onnx.FunctionProto, schema: onnx.defs.OpSchema, serial: int) -> ir.Function:
+    proto.domain, proto.name, proto.overload = _DOMAIN, f"{schema.name}_{serial}", ""
+    defaults = {attribute.name for attribute in proto.attribute_proto}
+    for name in list(proto.attribute):
+        default = schema.attributes[name].default_value if name in schema.attributes else None
+        if default is not None and default.name and name not in defaults:
+            proto.attribute.remove(name)
+            proto.attribute_proto.append(default)
+    function = ir.serde.deserialize_function(proto)
+    versions = {normalize_domain(o.domain): o.version for o in proto.opset_import}
+    for node in function.all_nodes():
+        node.domain = normalize_domain(node.domain)
+        node.version = versions.get(node.domain)
+    return function

@@ -1,0 +1,104 @@
+"""Compute what depends on constants alone, and shapes that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+from onnx.reference import ReferenceEvaluator
+
+# Cheap operators of shape arithmetic and of weight preparation. Others run in TensorFlow, and
+# QuantizeLinear/DequantizeLinear stay so that quantised patterns remain recognisable.
+FOLDABLE = frozenset(
+    """
+    Abs Add And ArgMax ArgMin Cast Ceil Concat ConstantOfShape Cos CumSum Div Equal Erf Exp Expand EyeLike Flatten
+    Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual Log Max Min Mod Mul Neg
+    NonZero Not Or Pow Range Reciprocal ReduceMax ReduceMin ReduceProd ReduceSum Reshape Round ScatterND Shape
+    Sigmoid Sign Sin Size Slice Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor
+    """.split()  # noqa: SIM905
+)
+MAX_GROWTH_BYTES = 1 << 20
+"""A result may be this much larger than the constants that it comes from, not more."""
+
+
+def fold_constants(model: ir.Model) -> bool:
+    """Replace foldable nodes by initializers; return whether any node was replaced."""
+    folded = [_fold_graph(graph) for graph in model.graphs()]
+    return any(folded)
+
+
+def _fold_graph(graph: ir.Graph) -> bool:
+    folded = False
+    for node in list(graph):
+        values = _constant_results(node)
+        if values is None:
+            continue
+        for output, array in zip(node.outputs, values, strict=True):
+            _replace_by_initializer(graph, output, array)
+        graph.remove(node, safe=False)
+        folded = True
+    return folded
+
+
+def _constant_results(node: ir.Node) -> list[np.ndarray] | None:
+    if node.domain != "" or node.op_type not in FOLDABLE:
+        return None
+    if any(output.is_graph_output() for output in node.outputs):
+        return None
+    if node.op_type in ("Shape", "Size") and node.inputs[0] is not None:
+        return _static_shape(node)
+    constants = [_constant(value) for value in node.inputs]
+    if not node.inputs or any(c is None for c, v in zip(constants, node.inputs, strict=True) if v is not None):
+        return None
+    if _grows_too_much(node, constants):
+        return None
+    inputs = {v.name: c.numpy() for v, c in zip(node.inputs, constants, strict=True) if v is not None and c is not None}
+    if node.op_type == "Transpose":
+        axes = node.attributes.get_ints("perm", None)
+        return [np.transpose(next(iter(inputs.values())), axes)]
+    try:
+        results = ReferenceEvaluator(ir.to_proto(node), opsets={"": node.version or 1}).run(None, inputs)
+    except Exception:  # the node stays; if it is wrong, its handler says so with the node's name
+        return None
+    if not all(isinstance(r, (np.ndarray, np.generic)) for r in results):
+        return None
+    return [np.asarray(result) for result in results]
+
+
+def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    if value is None or value.const_value is None or value.dtype is ir.DataType.STRING:
+        return None
+    return value.const_value
+
+
+def _static_shape(node: ir.Node) -> list[np.ndarray] | None:
+    shape = node.inputs[0].shape if node.inputs[0] is not None else None
+    if shape is None or not shape.is_static():
+        return None
+    dims = np.array(shape.numpy(), np.int64)
+    if node.op_type == "Size":
+        return [np.asarray(np.prod(dims, dtype=np.int64))]
+    return [dims[node.attributes.get_int("start", 0) : node.attributes.get_int("end", None)]]
+
+
+def _grows_too_much(node: ir.Node, constants: list[ir.TensorProtocol | None]) -> bool:
+    given = sum(constant.nbytes for constant in constants if constant is not None)
+    if node.op_type in ("ConstantOfShape", "Expand", "Range", "Tile", "EyeLike"):
+        shape = node.outputs[0].shape
+        if shape is None or not shape.is_static():
+            return True
+        return int(np.prod(shape.numpy())) * 8 > given + MAX_GROWTH_BYTES
+    return False
+
+
+def _replace_by_initializer(graph: ir.Graph, output: ir.Value, array: np.ndarray) -> None:
+    if not output.uses():
+        return
+    value = ir.Value(
+        name=output.name,
+        shape=ir.Shape(array.shape),
+        type=output.type or ir.TensorType(ir.DataType.from_numpy(array.dtype)),
+        const_value=ir.tensor(array, name=output.name),
+    )
+    output.name = f"{output.name}_folded"
+    graph.register_initializer(value)
+    output.replace_all_uses_with(value)

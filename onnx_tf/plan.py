@@ -1,0 +1,287 @@
+"""Bind a graph to handlers: the only place that sees both, and where every refusal happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnx
+import onnx_ir as ir
+import tensorflow as tf
+
+from onnx_tf.errors import ConversionError, OnnxTfError, UnsupportedError, UnsupportedNode
+from onnx_tf.options import Options
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
+
+__all__ = ["BoundGraph", "BoundNode", "bind", "unsupported_nodes"]
+
+Environment = dict[str, Any]
+"""The values computed so far, by ONNX name: tensors, or what stands for a sequence or optional."""
+
+
+@dataclass(frozen=True)
+class BoundNode:
+    """One node with its handler and its attributes, ready to be called with tensors."""
+
+    handler: Handler
+    context: NodeContext
+    inputs: tuple[str | None, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    subgraphs: Mapping[str, BoundGraph]
+
+    def __call__(self, environment: Environment) -> None:
+        """Compute the node's outputs into the environment.
+
+        Raises:
+            ConversionError: the handler failed; the message names the node.
+        """
+        inputs = [None if name is None else environment[name] for name in self.inputs]
+        keywords = dict(self.attributes)
+        for name, subgraph in self.subgraphs.items():
+            keywords[name] = Subgraph(subgraph, environment)
+        if self.handler.wants_context:
+            keywords["context"] = self.context
+        try:
+            with tf.name_scope(scope_name(self.context.name)):
+                results = self.handler.function(*inputs, **keywords)
+        except ConversionError:
+            raise
+        except Exception as error:
+            raise ConversionError(self._explain(error, inputs)) from error
+        if len(self.outputs) == 1 and not isinstance(results, tuple):
+            results = (results,)
+        for name, result in zip(self.outputs, results, strict=False):
+            environment[name] = result
+
+    def _explain(self, error: Exception, inputs: Sequence[Any]) -> str:
+        described = ", ".join(
+            f"{name}: {describe(value)}" for name, value in zip(self.inputs, inputs, strict=True) if name is not None
+        )
+        domain = self.context.domain or "ai.onnx"
+        message = str(error).strip() or type(error).__name__
+        return (
+            f"node {self.context.name!r} ({domain}.{self.context.op_type}, opset {self.context.version}) "
+            f"with inputs [{described}]: {message}"
+        )
+
+
+@dataclass(frozen=True)
+class BoundGraph:
+    """A graph whose nodes are bound, in an order in which they can be called.
+
+    Attributes:
+        inputs: its input values, initializers with a default excepted.
+        overridable: initializers that are graph inputs as well.
+        outputs: its output values.
+        constants: its initializers by name.
+        nodes: its nodes in topological order.
+    """
+
+    inputs: tuple[ir.Value, ...]
+    outputs: tuple[ir.Value, ...]
+    constants: Mapping[str, ir.TensorProtocol]
+    nodes: tuple[BoundNode, ...]
+    overridable: tuple[ir.Value, ...] = ()
+
+    def all_nodes(self) -> Iterator[BoundNode]:
+        """Return the nodes, those of subgraphs included."""
+        for node in self.nodes:
+            yield node
+            for subgraph in node.subgraphs.values():
+                yield from subgraph.all_nodes()
+
+    def __call__(self, environment: Environment) -> list[Any]:
+        """Compute the graph in an environment that holds its inputs and main-graph constants."""
+        for node in self.nodes:
+            node(environment)
+        return [environment[str(value.name)] for value in self.outputs]
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """A graph attribute (the body of If, Loop, Scan, ...) as a callable over its outer scope.
+
+    Call it with the subgraph's inputs in order; it returns the list of its outputs. Values of the
+    outer scope that it captures are found by name.
+    """
+
+    graph: BoundGraph
+    outer: Environment = field(repr=False)
+
+    @property
+    def inputs(self) -> tuple[ir.Value, ...]:
+        """The subgraph's input values: names, and types and shapes where the model states them."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> tuple[ir.Value, ...]:
+        """The subgraph's output values."""
+        return self.graph.outputs
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        environment = dict(self.outer)
+        for name, tensor in self.graph.constants.items():
+            environment[name] = constant(tensor)
+        environment.update(zip((str(value.name) for value in self.graph.inputs), inputs, strict=True))
+        return self.graph(environment)
+
+
+def bind(graph: ir.Graph, registry: Registry, options: Options) -> BoundGraph:
+    """Bind every node of a graph and of its subgraphs to its handler.
+
+    Raises:
+        UnsupportedError: some nodes have no handler, or attributes that their operator does not
+            know; it lists all of them.
+    """
+    problems = unsupported_nodes(graph, registry)
+    if problems:
+        raise UnsupportedError(problems)
+    return _bind_graph(graph, registry, options)
+
+
+def unsupported_nodes(graph: ir.Graph, registry: Registry) -> list[UnsupportedNode]:
+    """Return every node of the graph and its subgraphs that :func:`bind` would refuse."""
+    return [
+        UnsupportedNode(str(node.name), node.op_type, node.domain, node.version, reason)
+        for node in graph.all_nodes()
+        for reason in _refusals(node, registry)
+    ]
+
+
+def constant(tensor: ir.TensorProtocol) -> tf.Tensor:
+    """Return an initializer or attribute tensor as a TensorFlow constant."""
+    return tf.constant(tensor.numpy())
+
+
+def describe(value: Any) -> str:
+    """Return dtype and shape of a tensor as in ``float32[?, 3, 224, 224]``, for error messages."""
+    if not isinstance(value, tf.Tensor | tf.Variable):
+        return type(value).__name__
+    if value.shape.rank is None:
+        return f"{value.dtype.name}[...]"
+    return f"{value.dtype.name}[{', '.join('?' if d is None else str(d) for d in value.shape)}]"
+
+
+def scope_name(name: str) -> str:
+    """Return a node or value name with the characters that TensorFlow scopes forbid replaced."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "_./-") else "_" for c in name).strip("/")
+    return safe if safe and (safe[0].isalnum() or safe[0] == ".") else f"n{safe}"
+
+
+def _schema(node: ir.Node) -> onnx.defs.OpSchema | None:
+    domain = "" if node.domain == CHANNELS_LAST_DOMAIN else node.domain
+    try:
+        return onnx.defs.get_schema(node.op_type, node.version or 1, domain)
+    except onnx.defs.SchemaError:
+        return None
+
+
+def _refusals(node: ir.Node, registry: Registry) -> Iterable[str]:
+    if node.version is None:
+        yield f"the model imports no opset for domain {node.domain!r}; add it to the model's opset_import"
+        return
+    handler = registry.find(node.domain, node.op_type, node.version)
+    schema = _schema(node)
+    if handler is None:
+        yield _missing(node, registry, schema)
+        return
+    if handler.takes_any_attribute:
+        return
+    for name in node.attributes:
+        if name not in handler.attributes and name not in LEGACY_ATTRIBUTES:
+            known = ", ".join(sorted(handler.attributes)) or "none"
+            yield f"it has no attribute {name!r} (known: {known}); check the model's opset version"
+    if schema is not None:
+        for name, attribute in schema.attributes.items():
+            if attribute.required and name not in node.attributes:
+                yield f"its required attribute {name!r} is missing; export the model again"
+
+
+def _missing(node: ir.Node, registry: Registry, schema: onnx.defs.OpSchema | None) -> str:
+    hook = f"add a handler with @onnx_op({node.op_type!r}, domain={node.domain!r})"
+    versions = registry.versions(node.domain, node.op_type)
+    if versions:
+        return f"supported from opset {versions[0]} on; convert the model with onnx.version_converter, or {hook}"
+    if schema is not None:
+        return f"the operator is not supported yet; {hook}"
+    if node.domain in ("", "ai.onnx.ml"):
+        return f"no operator of this name exists at this opset; check the model with onnx.checker, or {hook}"
+    return f"a custom operator; {hook} (see doc/adding_an_op.md)"
+
+
+def _bind_graph(graph: ir.Graph, registry: Registry, options: Options) -> BoundGraph:
+    initializers = graph.initializers
+    return BoundGraph(
+        inputs=tuple(value for value in graph.inputs if value.name not in initializers),
+        overridable=tuple(value for value in graph.inputs if value.name in initializers),
+        outputs=tuple(graph.outputs),
+        constants={name: v.const_value for name, v in initializers.items() if v.const_value is not None},
+        nodes=tuple(_bind_node(node, registry, options) for node in graph),
+    )
+
+
+def _bind_node(node: ir.Node, registry: Registry, options: Options) -> BoundNode:
+    version = node.version or 1
+    handler = registry.find(node.domain, node.op_type, version)
+    assert handler is not None
+    attributes: dict[str, Any] = {}
+    if not handler.takes_any_attribute:
+        attributes = dict.fromkeys(handler.attributes) | _defaults(node, handler)
+    subgraphs: dict[str, BoundGraph] = {}
+    for name, attribute in node.attributes.items():
+        if name in LEGACY_ATTRIBUTES:
+            continue
+        if attribute.type is ir.AttributeType.GRAPH:
+            subgraphs[name] = _bind_graph(attribute.as_graph(), registry, options)
+            attributes.pop(name, None)
+        else:
+            attributes[name] = attribute_value(attribute)
+    context = NodeContext(
+        name=str(node.name),
+        op_type=node.op_type,
+        domain=node.domain,
+        version=version,
+        outputs=tuple(bool(o.name) and (bool(o.uses()) or o.is_graph_output()) for o in node.outputs),
+        training=options.training,
+    )
+    inputs = tuple(None if value is None else str(value.name) for value in node.inputs)
+    outputs = tuple(str(value.name) for value in node.outputs)
+    return BoundNode(handler, context, inputs, outputs, attributes, subgraphs)
+
+
+def _defaults(node: ir.Node, handler: Handler) -> dict[str, Any]:
+    schema = _schema(node)
+    if schema is None:
+        parameters = handler.keyword_defaults
+        return {name: parameters[name] for name in handler.attributes if name in parameters}
+    defaults = {}
+    for name, attribute in schema.attributes.items():
+        if name in handler.attributes and attribute.default_value.name:
+            defaults[name] = attribute_value(ir.from_proto(attribute.default_value))
+    return defaults
+
+
+def attribute_value(attribute: ir.Attr) -> Any:
+    """Return an attribute as Python: str, int, float, tuples of them, a constant tensor or a type."""
+    kind = ir.AttributeType
+    convert: dict[ir.AttributeType, Callable[[ir.Attr], Any]] = {
+        kind.INT: lambda a: a.as_int(),
+        kind.FLOAT: lambda a: a.as_float(),
+        kind.STRING: _text,
+        kind.INTS: lambda a: tuple(a.as_ints()),
+        kind.FLOATS: lambda a: tuple(a.as_floats()),
+        kind.STRINGS: lambda a: tuple(a.as_strings()),
+        kind.TENSOR: lambda a: a.as_tensor().numpy(),
+        kind.TENSORS: lambda a: tuple(t.numpy() for t in a.as_tensors()),
+        kind.TYPE_PROTO: lambda a: a.value,
+    }
+    if attribute.type not in convert:
+        raise OnnxTfError(f"attribute {attribute.name!r} has type {attribute.type.name}, which no operator uses")
+    return convert[attribute.type](attribute)
+
+
+def _text(attribute: ir.Attr) -> str:
+    value = attribute.value
+    return value.decode("utf-8", errors="surrogateescape") if isinstance(value, bytes) else str(value)

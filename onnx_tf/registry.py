@@ -1,0 +1,177 @@
+"""The table of operator handlers: which function serves which operator since which version.
+
+A handler is a plain function of TensorFlow tensors. Inputs are positional parameters in schema
+order (an absent optional input is ``None``), attributes are keyword-only parameters under their
+ONNX names, and the result is a tensor or a tuple in schema order::
+
+    @onnx_op("Softmax", since=13)
+    def softmax(x, *, axis):
+        return tf.nn.softmax(x, axis=axis)
+
+A keyword-only parameter called ``context`` receives the :class:`NodeContext`; it is the only
+keyword-only parameter that is not an attribute.
+"""
+
+from __future__ import annotations
+
+import bisect
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+__all__ = [
+    "CHANNELS_LAST_DOMAIN",
+    "Handler",
+    "NodeContext",
+    "Registry",
+    "normalize_domain",
+    "onnx_op",
+    "registry",
+]
+
+CHANNELS_LAST_DOMAIN = "onnx_tf.channels_last"
+"""Domain of operators with their ai.onnx schema whose data is N, spatial..., C (see layout/)."""
+
+LEGACY_ATTRIBUTES = frozenset({"consumed_inputs"})
+"""Attributes of opset 1 that were storage hints and never had a meaning for the result."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class NodeContext:
+    """What a handler may know of its node besides tensors and attributes.
+
+    Attributes:
+        name: the node's name, for error messages.
+        op_type: the ONNX operator.
+        domain: the operator's domain.
+        version: the opset version the model imports for that domain.
+        outputs: for each output of the node, whether something uses it.
+        training: whether the model is prepared for training.
+    """
+
+    name: str
+    op_type: str
+    domain: str
+    version: int
+    outputs: tuple[bool, ...]
+    training: bool = False
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A function that computes an operator from schema version ``since`` on.
+
+    Attributes:
+        function: the handler function.
+        attributes: its keyword-only parameters besides ``context``.
+        keyword_defaults: the defaults of those parameters, used only for operators without a
+            schema: for others the schema states them.
+        wants_context: whether it takes the :class:`NodeContext`.
+        takes_any_attribute: whether it takes ``**attributes``.
+    """
+
+    domain: str
+    op_type: str
+    since: int
+    function: Callable[..., Any]
+    attributes: frozenset[str]
+    keyword_defaults: Mapping[str, Any]
+    wants_context: bool
+    takes_any_attribute: bool
+
+
+def normalize_domain(domain: str) -> str:
+    """Return the domain with ``ai.onnx`` written as the empty string, as in ONNX files."""
+    return "" if domain == "ai.onnx" else domain
+
+
+class Registry:
+    """A table (domain, operator) -> handlers by the version from which each holds."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[tuple[str, str], list[Handler]] = {}
+
+    def register(self, op_type: str, function: Callable[..., Any], *, since: int, domain: str) -> None:
+        """Add a handler.
+
+        Raises:
+            ValueError: there already is one for that operator and version.
+        """
+        domain = normalize_domain(domain)
+        parameters = inspect.signature(function).parameters.values()
+        keywords = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        handler = Handler(
+            domain=domain,
+            op_type=op_type,
+            since=since,
+            function=function,
+            attributes=frozenset(keywords.keys() - {"context"}),
+            keyword_defaults={name: value for name, value in keywords.items() if value is not inspect.Parameter.empty},
+            wants_context="context" in keywords,
+            takes_any_attribute=any(p.kind is p.VAR_KEYWORD for p in parameters),
+        )
+        versions = self._handlers.setdefault((domain, op_type), [])
+        if any(other.since == since for other in versions):
+            raise ValueError(f"{domain or 'ai.onnx'}.{op_type} has a handler since version {since} already")
+        bisect.insort(versions, handler, key=lambda h: h.since)
+
+    def unregister(self, op_type: str, *, since: int, domain: str = "") -> None:
+        """Remove the handler registered for exactly that operator and version."""
+        key = (normalize_domain(domain), op_type)
+        self._handlers[key] = [h for h in self._handlers[key] if h.since != since]
+
+    def find(self, domain: str, op_type: str, version: int) -> Handler | None:
+        """Return the handler that holds at an opset version, or ``None``."""
+        versions = self._handlers.get((normalize_domain(domain), op_type), ())
+        return next((h for h in reversed(versions) if h.since <= version), None)
+
+    def versions(self, domain: str, op_type: str) -> tuple[int, ...]:
+        """Return the versions from which each handler of an operator holds."""
+        return tuple(h.since for h in self._handlers.get((normalize_domain(domain), op_type), ()))
+
+    def handlers(self) -> Iterable[Handler]:
+        """Return all handlers by domain, operator and version."""
+        return [h for _, versions in sorted(self._handlers.items()) for h in versions]
+
+    def snapshot(self) -> Registry:
+        """Return a copy that later registrations do not change."""
+        copy = Registry()
+        copy._handlers = {key: list(versions) for key, versions in self._handlers.items()}
+        return copy
+
+
+registry = Registry()
+"""The handlers of this process; ``prepare`` works on a snapshot of it."""
+
+
+def onnx_op(op_type: str, *, since: int = 1, domain: str = "") -> Callable[[Function], Function]:
+    """Register the decorated function as the handler of an operator.
+
+    Args:
+        op_type: the operator's name in ONNX.
+        since: the opset version of the domain from which the function holds, until the next
+            handler of the same operator. Its keyword-only parameters are the attributes of
+            every schema version in that range.
+        domain: the operator's domain; the default is ai.onnx.
+
+    Raises:
+        ValueError: there already is a handler for that operator, domain and version.
+    """
+
+    def decorate(function: Function) -> Function:
+        registry.register(op_type, function, since=since, domain=domain)
+        return function
+
+    return decorate
+
+
+def register_table(
+    table: Mapping[str, Callable[..., Any]], *, since: int | Mapping[str, int] = 1, domain: str = ""
+) -> None:
+    """Register a family of operators that each are one TensorFlow function of their inputs."""
+    for op_type, function in table.items():
+        version = since if isinstance(since, int) else since.get(op_type, 1)
+        registry.register(op_type, function, since=version, domain=domain)

@@ -1,0 +1,46 @@
+"""Run official cases outside pytest: ``python -m test.onnx_suite PATTERN... [--export] [--list]``."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import fnmatch
+import time
+
+from test.onnx_suite.cases import check, load_cases
+from test.onnx_suite.runs import RUNS
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m test.onnx_suite", description=__doc__)
+    parser.add_argument("patterns", nargs="*", default=["*"], help="globs over kind/name, as in 'node/test_conv_*'")
+    parser.add_argument("--through", choices=sorted(RUNS), default="run", help="what runs the model")
+    parser.add_argument("--ops", nargs="*", default=[], help="only cases with a node of one of these operators")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only the totals")
+    arguments = parser.parse_args()
+    passed, failed = 0, collections.Counter[str]()
+    start = time.perf_counter()
+    for name, case in load_cases().items():
+        if not any(fnmatch.fnmatch(name, f"*{pattern}*") for pattern in arguments.patterns):
+            continue
+        if arguments.ops and not _uses(case, set(arguments.ops)):
+            continue
+        try:
+            check(case, RUNS[arguments.through])
+            passed += 1
+        except Exception as error:
+            message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            failed[message.split("]:")[-1][:100]] += 1
+            if not arguments.quiet:
+                print(f"FAIL {name}: {message}", flush=True)
+    print(f"{passed} passed, {failed.total()} failed in {time.perf_counter() - start:.0f} s")
+    return 1 if failed else 0
+
+
+def _uses(case: object, ops: set[str]) -> bool:
+    model = getattr(case, "model", None)
+    return model is not None and any(node.op_type in ops for node in model.graph.node)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

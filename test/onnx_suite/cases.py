@@ -1,0 +1,93 @@
+"""The official test cases that the installed onnx package carries, and how one is checked."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx.backend.test.case.test_case import TestCase
+from onnx.backend.test.loader import load_model_tests
+from onnx.backend.test.runner import Runner
+
+KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator", "real")
+
+
+@functools.cache
+def load_cases() -> dict[str, TestCase]:
+    """Return the cases by kind and name, such as ``node/test_abs``."""
+    cases = {f"{kind}/{case.name}": case for kind in KINDS for case in load_model_tests(kind=kind)}
+    return dict(sorted(cases.items()))
+
+
+def model_of(case: TestCase) -> onnx.ModelProto:
+    """Return the model of a case."""
+    if case.model is not None:
+        return case.model
+    if case.model_dir is not None:
+        return onnx.load(os.path.join(case.model_dir, "model.onnx"))
+    return onnx.load(_light_model(case))
+
+
+def data_sets(case: TestCase, model: onnx.ModelProto) -> Iterator[tuple[list[Any], list[Any]]]:
+    """Return the (inputs, outputs) pairs of a case as numpy arrays, lists and ``None``."""
+    if case.data_sets is not None:
+        for inputs, outputs in case.data_sets:
+            yield [_array(item) for item in inputs], [_array(item) for item in outputs]
+    elif case.model_dir is not None:
+        for folder in sorted(Path(case.model_dir).glob("test_data_set_*")):
+            yield _load(folder, "input", model.graph.input), _load(folder, "output", model.graph.output)
+    else:
+        yield _light_data(case, model)
+
+
+def check(case: TestCase, run: Callable[[onnx.ModelProto, list[Any]], list[Any]]) -> None:
+    """Run a case with ``run(model, inputs)`` and compare as the official runner does.
+
+    Raises:
+        AssertionError: dtype, shape or values differ.
+    """
+    model = model_of(case)
+    for inputs, expected in data_sets(case, model):
+        actual = run(model, inputs)
+        Runner.assert_similar_outputs(expected, list(actual), rtol=case.rtol, atol=case.atol, model_dir=case.model_dir)
+
+
+def _array(item: Any) -> Any:
+    return onnx.numpy_helper.to_array(item) if isinstance(item, onnx.TensorProto) else item
+
+
+def _load(folder: Path, prefix: str, values: Any) -> list[Any]:
+    loaded: list[Any] = []
+    for index in range(len(list(folder.glob(f"{prefix}_*.pb")))):
+        data = (folder / f"{prefix}_{index}.pb").read_bytes()
+        kind = values[index].type.WhichOneof("value")
+        if kind == "sequence_type":
+            loaded.append(onnx.numpy_helper.to_list(onnx.SequenceProto.FromString(data)))
+        elif kind == "optional_type":
+            loaded.append(onnx.numpy_helper.to_optional(onnx.OptionalProto.FromString(data)))
+        else:
+            loaded.append(onnx.numpy_helper.to_array(onnx.TensorProto.FromString(data)))
+    return loaded
+
+
+def _light_model(case: TestCase) -> Path:
+    return Path(onnx.__file__).parent.parent / str(case.url)
+
+
+def _light_data(case: TestCase, model: onnx.ModelProto) -> tuple[list[Any], list[Any]]:
+    path = _light_model(case)
+    initializers = {tensor.name for tensor in model.graph.initializer}
+    inputs = []
+    for value in model.graph.input:
+        if value.name not in initializers:
+            shape = [dim.dim_value or 1 for dim in value.type.tensor_type.shape.dim]
+            count = int(np.prod(shape))
+            # The ramp that onnx's own runner feeds to the light models.
+            inputs.append((np.arange(count).reshape(shape) / count).astype(np.float32))
+    output = onnx.TensorProto.FromString(path.with_name(f"{path.stem}_output_0.pb").read_bytes())
+    return inputs, [onnx.numpy_helper.to_array(output)]

@@ -1,0 +1,32 @@
+"""The ways in which an official case is run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+import onnx
+import tensorflow as tf
+
+from onnx_tf import prepare
+from onnx_tf.feeding import bind_inputs, to_numpy
+
+
+def through_run(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
+    """``prepare(model).run(inputs)``."""
+    return list(prepare(model).run(inputs))
+
+
+def through_export(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
+    """``prepare(model).export_graph(...)``, loaded and called by signature."""
+    rep = prepare(model)
+    with tempfile.TemporaryDirectory() as folder:
+        rep.export_graph(folder)
+        signature = tf.saved_model.load(folder).signatures["serving_default"]
+        tensors = bind_inputs(rep.tf_module.graph.inputs, inputs, {})
+        results = signature(**dict(zip(rep.inputs, tensors, strict=True)))
+    return [to_numpy(results[name]) for name in rep.outputs]
+
+
+RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {"run": through_run, "export": through_export}
