@@ -110,7 +110,7 @@ def run_node(
     node: onnx.NodeProto,
     inputs: Any,
     device: str = "CPU",
-    outputs_info: Sequence[tuple[np.dtype, Sequence[int]]] | None = None,
+    outputs_info: Sequence[tuple[np.dtype, Sequence[int]]] | None = None,  # noqa: ARG001  (part of the API)
     *,
     opset_version: int | None = None,
     **kwargs: Any,

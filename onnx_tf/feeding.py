@@ -25,6 +25,7 @@ class Outputs(tuple[Any, ...]):
     names: tuple[str, ...]
 
     def __new__(cls, items: Iterable[tuple[str, Any]]) -> Outputs:
+        """Take (name, value) pairs in graph order."""
         pairs = list(items)
         self = super().__new__(cls, [value for _, value in pairs])
         self.names = tuple(name for name, _ in pairs)

@@ -92,7 +92,8 @@ def _check_size(rep: TensorflowRep) -> None:
     size = sum(v.shape.num_elements() * v.dtype.size for v in rep.tf_module.weights.values())
     if size > MAX_GRAPH_BYTES:
         raise ExportError(
-            f"the weights take {size / 2**30:.1f} GiB, a graph with constants holds 2 GiB at most: export with freeze=False"
+            f"the weights take {size / 2**30:.1f} GiB, a graph with constants holds 2 GiB at most: "
+            "export with freeze=False"
         )
 
 

@@ -1,0 +1,1 @@
+"""Comparison, boolean and bitwise operators."""

@@ -1,0 +1,1 @@
+"""Operators of the ai.onnx.ml domain, by family."""

@@ -1,0 +1,1 @@
+"""Normalisation over batch, channel or feature axes."""

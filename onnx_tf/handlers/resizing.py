@@ -1,0 +1,1 @@
+"""Resize, Upsample and grid sampling."""

@@ -1,0 +1,1 @@
+"""Optimiser steps of ai.onnx.preview.training."""
