@@ -14,6 +14,9 @@ from onnx.reference import ReferenceEvaluator
 from onnx_tf import prepare
 from test.onnx_suite.runs import through_export
 
+DEFAULT_OPSET = min(26, onnx.defs.onnx_opset_version())
+"""The newest opset that ONNX Runtime 1.31 takes."""
+
 Reference = Literal["ort", "onnx"] | Sequence[Any]
 
 
@@ -34,7 +37,7 @@ def make_op_model(
         op_type: the operator.
         inputs: one array per input, ``None`` for an absent one.
         attributes: the node's attributes.
-        opset: the opset version of the domain; the newest of ai.onnx, or 1 of another domain.
+        opset: the opset version of the domain; by default 26 of ai.onnx, or 1 of another domain.
         domain: the operator's domain.
         outputs: how many outputs the node has.
         constants: positions of inputs that are initializers.
@@ -54,7 +57,7 @@ def make_op_model(
             graph_inputs.append(_value_info(name, np.asarray(array), dynamic))
     values = [helper.make_empty_tensor_value_info(f"y{i}") for i in range(outputs)]
     graph = helper.make_graph([node], op_type, graph_inputs, values, initializers)
-    opsets = [helper.make_opsetid(domain, opset or (onnx.defs.onnx_opset_version() if domain == "" else 1))]
+    opsets = [helper.make_opsetid(domain, opset or (DEFAULT_OPSET if domain == "" else 1))]
     if domain:
         opsets.append(helper.make_opsetid("", 21))
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
