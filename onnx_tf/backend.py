@@ -11,6 +11,7 @@ import onnx_ir as ir
 import tensorflow as tf
 from onnx.backend.base import Backend
 
+import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.feeding import Outputs
 from onnx_tf.loading import ModelSource, load_model
