@@ -57,14 +57,15 @@ def prepare(
     )
     handlers = registry.snapshot()
     source = load_model(model)
-    pristine = source.clone() if any(v.is_initializer() for v in source.graph.inputs) else None
+    overridable = frozenset(str(value.name) for value in source.graph.inputs if value.is_initializer())
+    pristine = source.clone() if overridable else None
 
     def bind_with_overrides(names: frozenset[str]) -> BoundGraph:
         assert pristine is not None
         return _bind_model(_without_defaults(pristine.clone(), names), handlers, options)
 
     with tf.device(_tf_device(device)):
-        return TensorflowRep(_bind_model(source, handlers, options), bind_with_overrides)
+        return TensorflowRep(_bind_model(source, handlers, options), overridable, bind_with_overrides)
 
 
 def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> BoundGraph:

@@ -24,8 +24,21 @@ class TensorflowRep:
         tf_module: the ``tf.Module`` with the weights; call or train it like any other.
     """
 
-    def __init__(self, graph: BoundGraph, override: Callable[[frozenset[str]], BoundGraph] | None = None) -> None:
+    def __init__(
+        self,
+        graph: BoundGraph,
+        overridable: frozenset[str] = frozenset(),
+        override: Callable[[frozenset[str]], BoundGraph] | None = None,
+    ) -> None:
+        """Trace a bound graph.
+
+        Args:
+            graph: the graph.
+            overridable: names of initializers that the model lists as inputs too.
+            override: binds the model with some of those as inputs.
+        """
         self.tf_module = BackendTFModule(graph)
+        self._overridable = overridable
         self._override = override
         if self._is_static:
             self._function  # noqa: B018  (tracing now reports every error in prepare)
@@ -67,9 +80,8 @@ class TensorflowRep:
             InputError: count, name, rank, static dimension or dtype do not fit the model.
         """
         graph = self.tf_module.graph
-        known = {str(value.name) for value in graph.overridable}
         given = inputs if isinstance(inputs, Mapping) else {}
-        overrides = frozenset(known & (given.keys() | kwargs.keys()))
+        overrides = self._overridable & (given.keys() | kwargs.keys())
         if overrides:
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)

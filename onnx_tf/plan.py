@@ -72,8 +72,7 @@ class BoundGraph:
     """A graph whose nodes are bound, in an order in which they can be called.
 
     Attributes:
-        inputs: its input values, initializers with a default excepted.
-        overridable: initializers that are graph inputs as well.
+        inputs: its input values.
         outputs: its output values.
         constants: its initializers by name.
         nodes: its nodes in topological order.
@@ -83,7 +82,6 @@ class BoundGraph:
     outputs: tuple[ir.Value, ...]
     constants: Mapping[str, ir.TensorProtocol]
     nodes: tuple[BoundNode, ...]
-    overridable: tuple[ir.Value, ...] = ()
 
     def all_nodes(self) -> Iterator[BoundNode]:
         """Return the nodes, those of subgraphs included."""
@@ -214,8 +212,7 @@ def _missing(node: ir.Node, registry: Registry, schema: onnx.defs.OpSchema | Non
 def _bind_graph(graph: ir.Graph, registry: Registry, options: Options) -> BoundGraph:
     initializers = graph.initializers
     return BoundGraph(
-        inputs=tuple(value for value in graph.inputs if value.name not in initializers),
-        overridable=tuple(value for value in graph.inputs if value.name in initializers),
+        inputs=tuple(graph.inputs),
         outputs=tuple(graph.outputs),
         constants={name: v.const_value for name, v in initializers.items() if v.const_value is not None},
         nodes=tuple(_bind_node(node, registry, options) for node in graph),

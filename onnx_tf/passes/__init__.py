@@ -13,9 +13,11 @@ from onnx_ir.passes.common import (
     DeduplicateInitializersPass,
     IdentityEliminationPass,
     LiftConstantsToInitializersPass,
+    RemoveInitializersFromInputsPass,
     RemoveUnusedNodesPass,
 )
 
+from onnx_tf.passes.detach_outputs import detach_constant_outputs
 from onnx_tf.passes.expand_functions import expand_schema_functions
 from onnx_tf.passes.fold_constants import fold_constants
 from onnx_tf.passes.infer_shapes import infer_shapes
@@ -27,11 +29,15 @@ __all__ = ["simplify"]
 def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -> ir.Model:
     """Return the model with functions inlined, constants folded and dead code gone.
 
+    Initializers that are graph inputs count as constants and are no inputs afterwards.
+
     Args:
         model: a model from :func:`onnx_tf.loading.load_model`; it is changed in place.
         has_handler: whether (domain, operator, opset version) has a handler; operators without
             one are replaced by the function body of their schema, where it has one.
     """
+    RemoveInitializersFromInputsPass()(model)
+    detach_constant_outputs(model)
     inline_model_functions(model, has_handler)
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     infer_shapes(model)
