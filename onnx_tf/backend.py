@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,14 +13,15 @@ from onnx.backend.base import Backend
 
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.errors import OnnxTfError
 from onnx_tf.feeding import Outputs
 from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Layout, Options
 from onnx_tf.passes import simplify
-from onnx_tf.plan import BoundGraph, bind
+from onnx_tf.plan import BoundGraph, bind, unsupported_nodes
 from onnx_tf.registry import Registry, registry
 
-__all__ = ["TensorflowBackend", "prepare", "run_model", "run_node", "supports_device"]
+__all__ = ["TensorflowBackend", "is_compatible", "prepare", "run_model", "run_node", "supports_device"]
 
 
 def prepare(
@@ -69,11 +70,12 @@ def prepare(
 
 
 def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> BoundGraph:
-    def has_handler(domain: str, op_type: str, version: int) -> bool:
-        return handlers.find(domain, op_type, version) is not None
-
-    model = simplify(model, has_handler=has_handler)
+    model = simplify(model, has_handler=_has_handler(handlers))
     return bind(model.graph, handlers, options)
+
+
+def _has_handler(handlers: Registry) -> Callable[[str, str, int], bool]:
+    return lambda domain, op_type, version: handlers.find(domain, op_type, version) is not None
 
 
 def _without_defaults(model: ir.Model, names: frozenset[str]) -> ir.Model:
@@ -101,6 +103,22 @@ def supports_device(device: str) -> bool:
     except ValueError:
         return False
     return int(index) < len(tf.config.list_physical_devices(kind))
+
+
+def is_compatible(model: ModelSource, device: str = "CPU", **kwargs: Any) -> bool:
+    """Return whether the model is valid and all its operators are supported on the device.
+
+    Args:
+        model: see :func:`prepare`.
+        device: see :func:`prepare`.
+        kwargs: accepted for the ONNX Backend API; they change nothing.
+    """
+    del kwargs
+    try:
+        source = simplify(load_model(model), has_handler=_has_handler(registry))
+    except OnnxTfError:
+        return False
+    return supports_device(device) and not unsupported_nodes(source.graph, registry)
 
 
 def run_model(model: ModelSource, inputs: Any, device: str = "CPU", **kwargs: Any) -> Outputs:
@@ -152,7 +170,34 @@ def _value_info(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
 class TensorflowBackend(Backend):
     """The ONNX Backend API as a class, for tools that want one."""
 
-    prepare = staticmethod(prepare)
-    run_model = staticmethod(run_model)
-    run_node = staticmethod(run_node)
-    supports_device = staticmethod(supports_device)
+    @classmethod
+    def is_compatible(cls, model: ModelSource, device: str = "CPU", **kwargs: Any) -> bool:
+        """See :func:`is_compatible`."""
+        return is_compatible(model, device, **kwargs)
+
+    @classmethod
+    def prepare(cls, model: ModelSource, device: str = "CPU", **kwargs: Any) -> TensorflowRep:
+        """See :func:`prepare`."""
+        return prepare(model, device, **kwargs)
+
+    @classmethod
+    def run_model(cls, model: ModelSource, inputs: Any, device: str = "CPU", **kwargs: Any) -> Outputs:
+        """See :func:`run_model`."""
+        return run_model(model, inputs, device, **kwargs)
+
+    @classmethod
+    def run_node(
+        cls,
+        node: onnx.NodeProto,
+        inputs: Any,
+        device: str = "CPU",
+        outputs_info: Sequence[tuple[np.dtype, tuple[int, ...]]] | None = None,
+        **kwargs: Any,
+    ) -> Outputs:
+        """See :func:`run_node`."""
+        return run_node(node, inputs, device, outputs_info, **kwargs)
+
+    @classmethod
+    def supports_device(cls, device: str) -> bool:
+        """See :func:`supports_device`."""
+        return supports_device(device)

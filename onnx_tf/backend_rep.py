@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
+from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule, input_spec
 from onnx_tf.errors import InputError
@@ -17,11 +18,13 @@ from onnx_tf.plan import BoundGraph
 __all__ = ["TensorflowRep"]
 
 
-class TensorflowRep:
+class TensorflowRep(BackendRep):
     """A model in TensorFlow: ``run`` it, export it, or take its ``tf_module``.
 
     Attributes:
         tf_module: the ``tf.Module`` with the weights; call or train it like any other.
+        overridable: names of initializers that are graph inputs too: ``run`` takes other values
+            for them, by name.
     """
 
     def __init__(
@@ -38,7 +41,7 @@ class TensorflowRep:
             override: binds the model with some of those as inputs.
         """
         self.tf_module = BackendTFModule(graph)
-        self._overridable = overridable
+        self.overridable = overridable
         self._override = override
         if self._is_static:
             self._function  # noqa: B018  (tracing now reports every error in prepare)
@@ -54,7 +57,7 @@ class TensorflowRep:
         return self.tf_module.output_names
 
     @property
-    def signatures(self) -> dict[str, Callable[..., dict[str, tf.Tensor]]]:
+    def signatures(self) -> dict[str, Any]:
         """The concrete functions that ``export_graph`` writes, by signature name."""
         return {"serving_default": self._function}
 
@@ -81,7 +84,7 @@ class TensorflowRep:
         """
         graph = self.tf_module.graph
         given = inputs if isinstance(inputs, Mapping) else {}
-        overrides = self._overridable & (given.keys() | kwargs.keys())
+        overrides = self.overridable & (given.keys() | kwargs.keys())
         if overrides:
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)

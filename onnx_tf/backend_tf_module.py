@@ -53,14 +53,14 @@ class BackendTFModule(tf.Module):
         signature = specs if all(isinstance(spec, tf.TensorSpec) for spec in specs) else None
         self.compute = tf.function(self._compute, input_signature=signature, autograph=False)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Compute the outputs.
 
         Raises:
             TypeError: a wrong number of inputs, or an unknown or missing name.
         """
         if len(args) == 1 and not kwargs and isinstance(args[0], Mapping):
-            args, kwargs = (), dict(args[0])
+            return self(**args[0])
         names = self.input_names
         feed = dict(zip(names, args, strict=False)) | kwargs
         if len(args) > len(names) or len(feed) < len(args) + len(kwargs) or feed.keys() != set(names):
@@ -74,7 +74,7 @@ class BackendTFModule(tf.Module):
             environment[key] = constant(tensor)
         results = self.graph(environment)
         return {
-            name: tf.identity(result, name=scope_name(name)) if isinstance(result, tf.Tensor | tf.Variable) else result
+            name: tf.identity(result, name=scope_name(name)) if tf.is_tensor(result) else result
             for name, result in zip(self.output_names, results, strict=True)
         }
 

@@ -173,9 +173,9 @@ def _sort(graph: ir.Graph) -> None:
 
 
 def _set_node_names_and_versions(model: ir.Model) -> None:
-    functions = [(function, function.opset_imports) for function in model.functions.values()]
-    for graph, imports in [(model.graph, model.opset_imports), *functions]:
-        versions = {normalize_domain(domain): version for domain, version in imports.items()}
+    scopes: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for graph in scopes:
+        versions = {normalize_domain(domain): version for domain, version in graph.opset_imports.items()}
         used = {node.name for node in graph.all_nodes() if node.name}
         for index, node in enumerate(graph.all_nodes()):
             node.domain = normalize_domain(node.domain)

@@ -256,7 +256,7 @@ def _defaults(node: ir.Node, handler: Handler) -> dict[str, Any]:
     defaults = {}
     for name, attribute in schema.attributes.items():
         if name in handler.attributes and attribute.default_value.name:
-            defaults[name] = attribute_value(ir.from_proto(attribute.default_value))
+            defaults[name] = attribute_value(ir.serde.deserialize_attribute(attribute.default_value))
     return defaults
 
 

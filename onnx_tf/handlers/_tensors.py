@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
-Dim = int | tf.Tensor
+Dim: TypeAlias = "int | tf.Tensor"
 """A dimension: an int where it is known, else an int64 scalar tensor."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -46,7 +47,7 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
 def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
     version = node.version or 1
     try:
-        schema = onnx.defs.get_schema(node.op_type, version, node.domain)
+        schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
     except onnx.defs.SchemaError:
         return None
     # A body is written against ai.onnx; for another domain the newest opset that it knows serves.

@@ -51,7 +51,9 @@ def _constant_results(node: ir.Node) -> list[np.ndarray] | None:
         return None
     if _grows_too_much(node, constants):
         return None
-    inputs = {v.name: c.numpy() for v, c in zip(node.inputs, constants, strict=True) if v is not None and c is not None}
+    inputs = {
+        str(v.name): c.numpy() for v, c in zip(node.inputs, constants, strict=True) if v is not None and c is not None
+    }
     if node.op_type == "Transpose":
         axes = node.attributes.get_ints("perm", None)
         return [np.transpose(next(iter(inputs.values())), axes)]

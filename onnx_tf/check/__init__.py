@@ -1,0 +1,1 @@
+"""Comparison of converted models with ONNX Runtime."""

@@ -1,0 +1,192 @@
+"""The commands of ``onnx-tf``: each takes the parsed arguments and returns the exit code."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from onnx_tf.cli import console
+
+
+class UsageError(Exception):
+    """The arguments do not fit the model or each other."""
+
+
+def convert(arguments: argparse.Namespace) -> int:
+    """Write a model as a SavedModel."""
+    with console.tensorflow_with_progress() as progress:
+        from onnx_tf.convert import convert as convert_model
+        from onnx_tf.loading import load_model
+
+        check: Any = arguments.check
+        if check and arguments.input:
+            names = [str(value.name) for value in load_model(arguments.model).graph.inputs]
+            check = _inputs(names, arguments.input)
+        done = convert_model(
+            arguments.model,
+            arguments.outdir,
+            **_layout(arguments),
+            freeze=arguments.freeze,
+            overwrite=not arguments.no_overwrite,
+            check=check,
+            progress=progress,
+        )
+    accuracy = done.accuracy
+    if arguments.json:
+        checked = None if accuracy is None else {"fits": accuracy.fits, "outputs": [vars(o) for o in accuracy.outputs]}
+        summary = {"path": str(done.path), "bytes": done.bytes, "seconds": round(done.seconds, 3), "check": checked}
+        _print_json(summary | {"inputs": list(done.rep.inputs), "outputs": list(done.rep.outputs)})
+    else:
+        print(f"{done.path}: SavedModel, {console.size(done.bytes)}, in {done.seconds:.1f} s")
+        for output in accuracy.outputs if accuracy else ():
+            verdict = "ok" if output.fits else "DIFFERS"
+            print(
+                f"  {output.name}: {output.error:.1e} from ONNX Runtime (tolerance {output.tolerance:.0e}): {verdict}"
+            )
+    return 0 if accuracy is None or accuracy.fits else 1
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compute a model's outputs and print or save them."""
+    target = None if arguments.output is None else Path(arguments.output)
+    if target is not None and target.suffix not in (".npy", ".npz"):
+        raise UsageError(f"--output {target}: the name must end in .npz, or .npy for a single output")
+    with console.tensorflow_with_progress() as progress:
+        import numpy as np
+
+        from onnx_tf.backend import prepare
+
+        progress("Converting")
+        rep = prepare(arguments.model, **_layout(arguments))
+        names = [*rep.inputs, *sorted(rep.overridable)]
+        feed = _inputs(names, arguments.input)
+        if target is not None and target.suffix == ".npy" and len(rep.outputs) != 1:
+            raise UsageError(f"--output {target}: the model has {len(rep.outputs)} outputs, save them as .npz")
+        progress("Running")
+        outputs = dict(rep.run(feed).items())
+    if target is not None:
+        with target.open("wb") as file:
+            if target.suffix == ".npy":
+                np.save(file, next(iter(outputs.values())))
+            else:
+                np.savez(file, **outputs)
+    if arguments.json:
+        _print_json({"outputs": {name: _described(value) for name, value in outputs.items()}})
+    else:
+        for name, value in outputs.items():
+            print(f"{name}: {value.dtype}{list(value.shape)}" if hasattr(value, "shape") else f"{name}:")
+            if target is None:
+                print(value)
+    return 0
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Describe a model."""
+    with console.tensorflow_with_progress() as progress:
+        from onnx_tf.cli.describe import describe_model
+
+        progress("Reading")
+        description = describe_model(arguments.model)
+    if arguments.json:
+        _print_json(description)
+        return 0
+    for key in ("ir_version", "producer", "opsets", "file", "weights", "parameters", "nodes"):
+        value = description[key]
+        if isinstance(value, dict):
+            value = ", ".join(f"{domain} {version}" for domain, version in value.items())
+        print(f"{key.replace('_', ' ')}: {console.size(value) if key in ('file', 'weights') else value}")
+    if description["overridable"]:
+        print(f"initializers that are inputs too: {len(description['overridable'])}")
+    for key in ("inputs", "outputs", "functions"):
+        _print_lines(key, description[key])
+    _print_lines("operators", [f"{count:5d} {op}" for op, count in description["operators"].items()])
+    _print_lines("not supported", [node["text"] for node in description["unsupported"]] or ["nothing"])
+    return 0
+
+
+def ops(arguments: argparse.Namespace) -> int:
+    """List the supported operators."""
+    with console.tensorflow_with_progress():
+        from onnx_tf import handlers  # noqa: F401  (fills the registry)
+        from onnx_tf.registry import CHANNELS_LAST_DOMAIN, registry
+
+        rows: dict[tuple[str, str], list[int]] = {}
+        for handler in registry.handlers():
+            if handler.domain != CHANNELS_LAST_DOMAIN and fnmatch.fnmatch(handler.op_type, arguments.pattern):
+                rows.setdefault((handler.domain or "ai.onnx", handler.op_type), []).append(handler.since)
+    if arguments.json:
+        _print_json([{"domain": d, "operator": op, "since": since} for (d, op), since in rows.items()])
+        return 0
+    for (domain, op), since in rows.items():
+        print(f"{domain:24s} {op:32s} {', '.join(map(str, since))}")
+    return 0
+
+
+def _layout(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "layout": arguments.layout,
+        "channels_last_inputs": _names(arguments.channels_last_inputs),
+        "channels_last_outputs": _names(arguments.channels_last_outputs),
+    }
+
+
+def _names(names: Sequence[str]) -> Any:
+    return "all" if list(names) == ["all"] else names
+
+
+def _inputs(names: Sequence[str], specs: Sequence[str]) -> dict[str, Any]:
+    """Return arrays by input name from ``FILE`` (by position) and ``NAME=FILE`` arguments."""
+    feed: dict[str, Any] = {}
+    for spec in specs:
+        name = next((n for n in sorted(names, key=len, reverse=True) if spec.startswith(f"{n}=")), None)
+        if name is None and "=" in spec and not Path(spec).exists():
+            raise UsageError(f"--input {spec}: the model has no such input; its inputs are {list(names)}")
+        arrays = _arrays(Path(spec if name is None else spec[len(name) + 1 :]))
+        if isinstance(arrays, dict) and name is None:
+            feed |= arrays
+            continue
+        if isinstance(arrays, dict):
+            if len(arrays) != 1:
+                raise UsageError(f"--input {spec}: the file holds {sorted(arrays)}, an input needs one array")
+            arrays = next(iter(arrays.values()))
+        free = [n for n in names if n not in feed]
+        if name is None and not free:
+            raise UsageError(f"--input {spec}: the model has {len(names)} inputs, all are given already")
+        feed[name or free[0]] = arrays
+    return feed
+
+
+def _arrays(path: Path) -> Any:
+    import numpy as np
+
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (ValueError, EOFError) as error:
+        raise UsageError(f"--input {path}: not a .npy or .npz file of plain arrays ({error})") from error
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_described(item) for item in value]
+    if not hasattr(value, "tolist"):
+        return value
+    return {"dtype": str(value.dtype), "shape": list(value.shape), "values": value.tolist()}
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, default=str))
+
+
+def _print_lines(title: str, lines: Sequence[str]) -> None:
+    if lines:
+        print(f"{title}:")
+    for line in lines:
+        print(f"  {line}")

@@ -1,0 +1,66 @@
+"""What the commands show: progress on a terminal, and nothing of TensorFlow's own log."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without the lines that it writes to the screen.
+
+    Some of them come from C++ before any log level is read: they are kept away by closing
+    standard error for as long as the import takes.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if "tensorflow" not in sys.modules:
+        with _no_stderr():
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+            tf.get_logger().setLevel("ERROR")
+        logging.getLogger("onnx_ir").setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _no_stderr() -> Iterator[None]:
+    sys.stderr.flush()
+    saved = os.dup(2)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(devnull)
+
+
+@contextlib.contextmanager
+def tensorflow_with_progress() -> Iterator[Callable[[str], None]]:
+    """Import TensorFlow, then yield a function that shows which step is running: on a terminal only."""
+    if not sys.stderr.isatty():
+        import_tensorflow()
+        yield lambda _: None
+        return
+    from rich.console import Console
+
+    # A descriptor of its own: the import closes number 2 for a while.
+    with (
+        os.fdopen(os.dup(2), "w") as terminal,
+        Console(file=terminal, force_terminal=True).status("Starting TensorFlow ...") as status,
+    ):
+        import_tensorflow()
+        yield lambda step: status.update(f"{step} ...")
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as in ``1.5 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

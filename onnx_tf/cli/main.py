@@ -1,0 +1,130 @@
+"""Arguments, exit codes and error messages of ``onnx-tf``; the commands lie in ``commands``.
+
+Nothing here imports TensorFlow, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import onnx_tf
+from onnx_tf.cli import commands
+from onnx_tf.errors import OnnxTfError, UnsupportedError
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return 0, or 1 for a model that cannot be handled, 2 for wrong usage."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.command == "convert":
+        _one_model(parser, arguments)
+    try:
+        code: int = getattr(commands, arguments.command)(arguments)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("onnx-tf: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except commands.UsageError as error:
+        print(f"onnx-tf {arguments.command}: {error}", file=sys.stderr)
+        return USAGE
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        _report(error, arguments.json)
+        return FAILURE
+
+
+def _is_expected(error: Exception) -> bool:
+    return isinstance(error, (OnnxTfError, OSError)) or type(error).__module__.startswith("tensorflow.")
+
+
+def _report(error: Exception, as_json: bool) -> None:
+    message = str(error).strip()
+    if not isinstance(error, OnnxTfError):
+        message = message.splitlines()[0] if message else type(error).__name__
+    if as_json:
+        content: dict[str, object] = {"error": type(error).__name__, "message": message}
+        if isinstance(error, UnsupportedError):
+            content["nodes"] = [vars(node) for node in error.nodes]
+        print(json.dumps(content, indent=2))
+    print(f"onnx-tf: {message}", file=sys.stderr)
+
+
+def _one_model(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    if (arguments.model is None) == (arguments.infile is None):
+        parser.error("convert: give the model once, as in: onnx-tf convert model.onnx -o model")
+    arguments.model = arguments.model or arguments.infile
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="onnx-tf", description="Bring ONNX models into TensorFlow.")
+    parser.add_argument("--version", action="version", version=f"onnx-tf {onnx_tf.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_add_convert, _add_run, _add_info, _add_ops):
+        add(commands).add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    convert = commands.add_parser("convert", help="write a model as a SavedModel", description=_CONVERT)
+    convert.add_argument("model", nargs="?", help="the .onnx file")
+    convert.add_argument("-i", "--infile", metavar="MODEL", help="the .onnx file, as an option")
+    convert.add_argument("-o", "--outdir", required=True, metavar="DIR", help="the SavedModel's folder")
+    convert.add_argument("--freeze", action="store_true", help="bake the weights into the graph as constants")
+    convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace a SavedModel")
+    convert.add_argument("--check", action="store_true", help="compare the SavedModel with ONNX Runtime")
+    _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
+    _add_layout(convert)
+    return convert
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    run = commands.add_parser("run", help="compute a model's outputs", description=_RUN)
+    run.add_argument("model", help="the .onnx file")
+    _add_inputs(run, "an input; several times for several inputs")
+    run.add_argument("-o", "--output", metavar="FILE", help="save the outputs: .npz, or .npy for a single one")
+    _add_layout(run)
+    return run
+
+
+def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    info = commands.add_parser("info", help="describe a model and what of it is not supported")
+    info.add_argument("model", help="the .onnx file")
+    return info
+
+
+def _add_ops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    ops = commands.add_parser("ops", help="list the supported operators")
+    ops.add_argument("pattern", nargs="?", default="*", help="only operators like this, as in 'Conv*'")
+    return ops
+
+
+def _add_inputs(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--input", action="append", default=[], metavar="[NAME=]FILE", help=f"{text} (.npy or .npz)")
+
+
+def _add_layout(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("memory order")
+    group.add_argument("--layout", choices=["auto", "keep"], default="auto", help="default: %(default)s")
+    for side, verb in (("inputs", "take"), ("outputs", "give")):
+        group.add_argument(
+            f"--channels-last-{side}",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help=f"{verb} this one as N, spatial..., C ('all' for all); several times for several",
+        )
+
+
+_CONVERT = "Convert an ONNX model and write it as a SavedModel with the signature serving_default."
+_RUN = "Convert an ONNX model and compute its outputs for inputs from .npy or .npz files."

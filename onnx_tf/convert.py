@@ -1,0 +1,86 @@
+"""From a model to files in one call: what ``onnx-tf convert`` does."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from onnx_tf.backend import prepare
+from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.check.accuracy import Accuracy, compare_saved_model
+from onnx_tf.loading import ModelSource
+from onnx_tf.options import Layout
+
+__all__ = ["Conversion", "convert"]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion made.
+
+    Attributes:
+        rep: the model, to run or to export again.
+        path: the folder of the SavedModel.
+        seconds: how long loading, converting and writing took.
+        bytes: the size of the SavedModel.
+        accuracy: the comparison with ONNX Runtime, if it was asked for.
+    """
+
+    rep: TensorflowRep
+    path: Path
+    seconds: float
+    bytes: int
+    accuracy: Accuracy | None = None
+
+
+def convert(
+    model: ModelSource,
+    path: str | os.PathLike[str],
+    *,
+    layout: Layout = "auto",
+    channels_last_inputs: Sequence[str] | Literal["all"] = (),
+    channels_last_outputs: Sequence[str] | Literal["all"] = (),
+    freeze: bool = False,
+    overwrite: bool = True,
+    check: bool | Mapping[str, Any] = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Conversion:
+    """Convert a model and write it as a SavedModel.
+
+    Args:
+        model: see :func:`onnx_tf.prepare`, which also takes the layout options.
+        path: the SavedModel's folder.
+        layout: see :func:`onnx_tf.prepare`.
+        channels_last_inputs: see :func:`onnx_tf.prepare`.
+        channels_last_outputs: see :func:`onnx_tf.prepare`.
+        freeze: bake the weights into the graph as constants.
+        overwrite: replace a SavedModel that is there already.
+        check: load the SavedModel and compare it with ONNX Runtime, on random inputs if true, on
+            the given inputs (by name) if a mapping.
+        progress: called with a word or two whenever a step begins.
+
+    Raises:
+        OnnxTfError: the model, an operator or the path is not fit for it; nothing was written.
+    """
+    start = time.perf_counter()
+    path = Path(path)
+    progress("Converting")
+    rep = prepare(
+        model,
+        layout=layout,
+        channels_last_inputs=channels_last_inputs,
+        channels_last_outputs=channels_last_outputs,
+    )
+    progress("Writing")
+    rep.export_graph(path, freeze=freeze, overwrite=overwrite)
+    seconds = time.perf_counter() - start
+    accuracy = None
+    if check is not False:
+        progress("Checking")
+        accuracy = compare_saved_model(path, rep, model, None if check is True else check)
+    size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return Conversion(rep, path, seconds, size, accuracy)
