@@ -13,11 +13,14 @@ from google.protobuf.message import DecodeError
 from onnx_tf.errors import ModelError
 from onnx_tf.registry import normalize_domain
 
-__all__ = ["ModelSource", "load_model"]
+__all__ = ["MAP_TYPE", "ModelSource", "load_model"]
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto | ir.Model
 
 MAX_IR_VERSION = 14
+
+MAP_TYPE = "onnx_tf.map_type"
+"""Key in ``value.meta`` of the ``onnx.TypeProto`` of graph inputs and outputs that hold maps."""
 
 
 def load_model(source: ModelSource) -> ir.Model:
@@ -90,15 +93,40 @@ def _deserialize(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
         patched.opset_import.add(domain="", version=1)
         proto = patched
     _check_names(proto.graph, set())
+    proto, map_types = _without_map_types(proto)
     try:
         model = ir.from_proto(proto)
     except Exception as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ModelError(f"the model's graph is malformed: {reason}; check it with onnx.checker") from error
+    for value in [*model.graph.inputs, *model.graph.outputs]:
+        if value.name in map_types:
+            value.meta[MAP_TYPE] = map_types[value.name]
     if folder is not None:
         for graph in _graphs(model):
             ir.external_data.set_base_dir(graph, folder)
     return model
+
+
+def _without_map_types(proto: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, onnx.TypeProto]]:
+    """Return the model without the types of maps, which onnx_ir does not know, and those types by name."""
+    values = [*proto.graph.input, *proto.graph.output, *proto.graph.value_info]
+    map_types = {value.name: value.type for value in values if _has_map(value.type)}
+    if not map_types:
+        return proto, {}
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for value in [*copy.graph.input, *copy.graph.output, *copy.graph.value_info]:
+        if value.name in map_types:
+            value.ClearField("type")
+    return copy, map_types
+
+
+def _has_map(value_type: onnx.TypeProto) -> bool:
+    kind = value_type.WhichOneof("value")
+    if kind in ("sequence_type", "optional_type"):
+        return _has_map(getattr(value_type, kind).elem_type)
+    return kind == "map_type"
 
 
 def _check_names(graph: onnx.GraphProto, outer: set[str]) -> None:
