@@ -89,7 +89,7 @@ class TensorflowRep(BackendRep):
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
         results = self.tf_module.compute(*tensors)
-        return Outputs((name, to_numpy(results[name])) for name in self.outputs)
+        return Outputs((str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs)
 
     def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
         """Write the model as a SavedModel with the signature ``serving_default``.

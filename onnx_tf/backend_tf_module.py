@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
-from onnx_tf.dtypes import to_tf
+from onnx_tf.dtypes import carried, is_carried, to_tf
 from onnx_tf.plan import BoundGraph, constant, scope_name
 
 __all__ = ["BackendTFModule", "input_spec"]
@@ -40,9 +40,9 @@ class BackendTFModule(tf.Module):
         self._constants: dict[str, ir.TensorProtocol] = {}
         for key, tensor in graph.constants.items():
             if _is_variable(tensor):
-                trainable = tensor.dtype.is_floating_point()
+                trainable = tensor.dtype.is_floating_point() and not is_carried(tensor.dtype)
                 self.weights[key] = tf.Variable(
-                    tensor.numpy(), trainable=trainable, name=scope_name(key), dtype=to_tf(tensor.dtype)
+                    carried(tensor.numpy()), trainable=trainable, name=scope_name(key), dtype=to_tf(tensor.dtype)
                 )
                 _release(tensor)
             else:
@@ -93,7 +93,7 @@ def input_spec(value: ir.Value) -> Any:
 
 
 def _is_variable(tensor: ir.TensorProtocol) -> bool:
-    if tensor.dtype is ir.DataType.STRING or tensor.dtype.bitwidth < 8:
+    if tensor.dtype is ir.DataType.STRING:
         return False
     if tensor.dtype.is_floating_point() and tensor.dtype.bitwidth >= 16:
         return int(np.prod(tensor.shape.numpy())) >= MIN_VARIABLE_ELEMENTS

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
-from onnx_tf.dtypes import to_tf
+from onnx_tf.dtypes import carried, is_carried, restored, to_tf
 from onnx_tf.errors import InputError
 
 __all__ = ["Outputs", "bind_inputs", "to_numpy"]
@@ -163,9 +163,10 @@ def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
             flat = [s if isinstance(s, bytes) else str(s).encode() for s in array.ravel()]
             return tf.constant(flat, tf.string, shape=array.shape)
         array = np.asarray(given)
-        if is_plain and array.dtype != dtype.as_numpy_dtype:
-            array = _lossless(value, array, dtype)
-        return tf.convert_to_tensor(array)
+        own = value.dtype.numpy()
+        if is_plain and array.dtype != own:
+            array = _lossless(value, array)
+        return tf.convert_to_tensor(carried(array) if array.dtype == own else array)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
@@ -175,11 +176,11 @@ def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
         ) from error
 
 
-def _lossless(value: ir.Value, array: np.ndarray, dtype: tf.DType) -> np.ndarray:
+def _lossless(value: ir.Value, array: np.ndarray) -> np.ndarray:
     """Give Python numbers the input's dtype, unless that changes integers or drops fractions."""
-    target = dtype.as_numpy_dtype
-    converted = array.astype(target)
-    integral = np.issubdtype(array.dtype, np.integer) or array.dtype == bool or not dtype.is_floating
+    assert value.dtype is not None
+    converted = array.astype(value.dtype.numpy())
+    integral = np.issubdtype(array.dtype, np.integer) or array.dtype == bool or not value.dtype.is_floating_point()
     if array.dtype == object or (integral and not np.array_equal(converted.astype(array.dtype), array)):
         raise InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given numbers")
     return converted
@@ -198,16 +199,23 @@ def _check_shape(value: ir.Value, tensor: tf.Tensor) -> None:
 
 def _described(value: ir.Value) -> str:
     dtype = "any" if value.dtype is None else to_tf(value.dtype).name
+    if is_carried(value.dtype):
+        dtype = f"{value.dtype.numpy().name} (as {dtype})"
     if value.shape is None:
         return f"{value.name}: {dtype}"
     dims = ", ".join(str(dim if isinstance(dim, int) else dim.value or "?") for dim in value.shape)
     return f"{value.name}: {dtype}[{dims}]"
 
 
-def to_numpy(result: Any) -> Any:
-    """Return a result of the module as numpy: arrays, lists for sequences, ``None`` for no value."""
+def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:
+    """Return a result of the module as numpy: arrays, lists for sequences, ``None`` for no value.
+
+    Args:
+        result: the result.
+        dtype: the ONNX dtype of its elements; needed for those that TensorFlow carries in another.
+    """
     if isinstance(result, (list, tuple)):
-        return [to_numpy(item) for item in result]
+        return [to_numpy(item, dtype) for item in result]
     if isinstance(result, dict):
         return {to_numpy(key): to_numpy(item) for key, item in result.items()}
     if not isinstance(result, (tf.Tensor, tf.Variable)):
@@ -215,7 +223,7 @@ def to_numpy(result: Any) -> Any:
     array = result.numpy()
     if result.dtype == tf.string:
         return _decoded(array)
-    return array
+    return restored(np.asarray(array), dtype) if is_carried(dtype) else array
 
 
 def _decoded(array: Any) -> np.ndarray:

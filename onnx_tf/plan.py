@@ -10,6 +10,7 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 
+from onnx_tf.dtypes import carried
 from onnx_tf.errors import ConversionError, OnnxTfError, UnsupportedError, UnsupportedNode
 from onnx_tf.options import Options
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
@@ -150,7 +151,7 @@ def unsupported_nodes(graph: ir.Graph, registry: Registry) -> list[UnsupportedNo
 
 def constant(tensor: ir.TensorProtocol) -> tf.Tensor:
     """Return an initializer or attribute tensor as a TensorFlow constant."""
-    return tf.constant(tensor.numpy())
+    return tf.constant(carried(tensor.numpy()))
 
 
 def describe(value: Any) -> str:
@@ -241,6 +242,7 @@ def _bind_node(node: ir.Node, registry: Registry, options: Options) -> BoundNode
         domain=node.domain,
         version=version,
         outputs=tuple(bool(o.name) and (bool(o.uses()) or o.is_graph_output()) for o in node.outputs),
+        input_dtypes=tuple(None if value is None else value.dtype for value in node.inputs),
         training=options.training,
     )
     inputs = tuple(None if value is None else str(value.name) for value in node.inputs)
@@ -270,8 +272,8 @@ def attribute_value(attribute: ir.Attr) -> Any:
         kind.INTS: lambda a: tuple(a.as_ints()),
         kind.FLOATS: lambda a: tuple(a.as_floats()),
         kind.STRINGS: lambda a: tuple(a.as_strings()),
-        kind.TENSOR: lambda a: a.as_tensor().numpy(),
-        kind.TENSORS: lambda a: tuple(t.numpy() for t in a.as_tensors()),
+        kind.TENSOR: lambda a: carried(a.as_tensor().numpy()),
+        kind.TENSORS: lambda a: tuple(carried(t.numpy()) for t in a.as_tensors()),
         kind.TYPE_PROTO: lambda a: a.value,
     }
     if attribute.type not in convert:

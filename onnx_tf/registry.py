@@ -20,6 +20,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import onnx_ir as ir
+
 __all__ = [
     "CHANNELS_LAST_DOMAIN",
     "Handler",
@@ -49,6 +51,8 @@ class NodeContext:
         domain: the operator's domain.
         version: the opset version the model imports for that domain.
         outputs: for each output of the node, whether something uses it.
+        input_dtypes: for each input, its ONNX dtype where it is present and known. TensorFlow
+            carries narrow dtypes in others, see :mod:`onnx_tf.dtypes`.
         training: whether the model is prepared for training.
     """
 
@@ -57,6 +61,7 @@ class NodeContext:
     domain: str
     version: int
     outputs: tuple[bool, ...]
+    input_dtypes: tuple[ir.DataType | None, ...] = ()
     training: bool = False
 
 

@@ -26,7 +26,7 @@ def through_export(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
         signature = tf.saved_model.load(folder).signatures["serving_default"]
         tensors = bind_inputs(rep.tf_module.graph.inputs, inputs, {})
         results = signature(**dict(zip(rep.inputs, tensors, strict=True)))
-    return [to_numpy(results[name]) for name in rep.outputs]
+    return [to_numpy(results[value.name], value.dtype) for value in rep.tf_module.graph.outputs]
 
 
 RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {"run": through_run, "export": through_export}
