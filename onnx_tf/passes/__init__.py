@@ -11,7 +11,6 @@ import onnx_ir as ir
 from onnx_ir.passes.common import (
     CommonSubexpressionEliminationPass,
     DeduplicateInitializersPass,
-    IdentityEliminationPass,
     LiftConstantsToInitializersPass,
     RemoveInitializersFromInputsPass,
     RemoveUnusedNodesPass,
@@ -22,6 +21,7 @@ from onnx_tf.passes.expand_functions import expand_schema_functions
 from onnx_tf.passes.fold_constants import fold_constants
 from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
+from onnx_tf.passes.remove_identities import remove_identities
 
 __all__ = ["simplify"]
 
@@ -46,7 +46,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
         infer_shapes(model)
     while fold_constants(model):
         infer_shapes(model)
-    IdentityEliminationPass()(model)
+    remove_identities(model)
     DeduplicateInitializersPass()(model)
     CommonSubexpressionEliminationPass()(model)
     RemoveUnusedNodesPass()(model)

@@ -13,16 +13,19 @@ def detach_constant_outputs(model: ir.Model) -> bool:
 def _detach(graph: ir.Graph) -> bool:
     detached = False
     for index, output in enumerate(graph.outputs):
-        if not output.is_initializer():
+        if not output.is_initializer() or output.const_value is None:
             continue
         name = str(output.name)
-        tensor = graph.initializers.pop(name)
-        output.name = f"{name}_value"
-        graph.register_initializer(tensor)
-        identity = ir.node("Identity", [output], name=f"{name}_identity", version=graph.opset_imports.get("", 1))
-        identity.outputs[0].name = name
+        # A new value: renaming the old one would rename the tensor in the caller's ModelProto.
+        tensor = ir.Tensor(output.const_value.numpy(), dtype=output.const_value.dtype, name=f"{name}_value")
+        source = ir.Value(name=tensor.name, type=output.type, shape=output.shape, const_value=tensor)
+        graph.register_initializer(source)
+        identity = ir.node("Identity", [source], name=f"{name}_identity", version=graph.opset_imports.get("", 1))
         identity.outputs[0].type, identity.outputs[0].shape = output.type, output.shape
         graph.append(identity)
         graph.outputs[index] = identity.outputs[0]
+        output.replace_all_uses_with(source)
+        graph.initializers.pop(name)
+        identity.outputs[0].name = name
         detached = True
     return detached

@@ -64,7 +64,7 @@ def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
         body = _newest(schema.function_opset_versions, version if not node.domain else None)
         if body is None:
             return None
-        data = schema.get_function_with_opset_version(body).SerializeToString()
+        data = schema.get_function_with_opset_version(body)
     else:
         return None
     return _private_function(onnx.FunctionProto.FromString(data), schema, serial)
