@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -11,13 +13,42 @@ import tensorflow as tf
 Dim: TypeAlias = "int | tf.Tensor"
 """A dimension: an int where it is known, else an int64 scalar tensor."""
 
+MAX_RANK = 16
+"""A longer vector of integers is data, not a shape."""
+
 
 def static_value(tensor: Any) -> np.ndarray | None:
     """Return the value of a tensor that is known while tracing, else ``None``."""
-    if tensor is None:
+    if tensor is None or isinstance(tensor, tf.Variable):
         return None
     value = tf.get_static_value(tensor)
-    return None if value is None else np.asarray(value)
+    if value is not None:
+        return np.asarray(value)
+    if tensor.dtype in (tf.int32, tf.int64) and (tensor.shape.rank == 0 or is_short_vector(tensor)):
+        dims = known_dims(tf.reshape(tensor, [-1]))
+        if None not in dims:
+            return np.reshape(np.array(dims, tensor.dtype.as_numpy_dtype), tensor.shape)
+    return None
+
+
+def is_short_vector(tensor: Any) -> bool:
+    """Whether a tensor is 1-D of a known length that a shape could have."""
+    return tensor.shape.rank == 1 and tensor.shape[0] is not None and tensor.shape[0] <= MAX_RANK
+
+
+def known_dims(shape: tf.Tensor) -> list[int | None]:
+    """Return the elements of a shape tensor of known length that shape inference knows.
+
+    It computes shape arithmetic over the static dimensions of tensors that have dynamic ones as
+    well. Negative elements read as unknown.
+    """
+    value = tf.get_static_value(shape)
+    if value is not None:
+        return [int(v) if v >= 0 else None for v in np.reshape(value, [-1])]
+    # Only shape inference looks at these two operations; nothing consumes them.
+    anything = tf.raw_ops.PlaceholderWithDefault(input=[False], shape=tf.TensorShape(None))
+    dims = tf.reshape(anything, shape).shape
+    return [None] * int(shape.shape[0]) if dims.rank is None else dims.as_list()
 
 
 def static_ints(tensor: Any) -> list[int] | None:
@@ -87,3 +118,15 @@ def computed_in(dtype: tf.DType, function: Callable[..., Any], *tensors: Any) ->
     """
     result = function(*[None if t is None else tf.cast(t, dtype) for t in tensors])
     return tf.cast(result, tensors[0].dtype)
+
+
+def product(dims: Sequence[Dim]) -> Dim:
+    """Return the product of dimensions, an int where all are known."""
+    known = math.prod(dim for dim in dims if isinstance(dim, int))
+    unknown = [dim for dim in dims if not isinstance(dim, int)]
+    return functools.reduce(tf.multiply, unknown, known) if known else 0
+
+
+def elements_of(vector: tf.Tensor) -> list[Dim]:
+    """Return the elements of a shape tensor of known length: ints where known, else scalar tensors."""
+    return [vector[i] if dim is None else dim for i, dim in enumerate(known_dims(vector))]

@@ -2,23 +2,170 @@
 
 from __future__ import annotations
 
+import functools
+
 import tensorflow as tf
 
+from onnx_tf.handlers._broadcasting import register_binary
+from onnx_tf.handlers._tensors import computed_in, static_value
 from onnx_tf.registry import onnx_op, register_table
+
+SMALL_INTEGERS = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32)
+
+
+def _absolute(x):
+    return x if x.dtype.is_unsigned else tf.abs(x)
+
+
+def _sign(x):
+    return tf.cast(x != 0, x.dtype) if x.dtype.is_unsigned else tf.sign(x)
+
+
+def _erf(x):
+    return computed_in(tf.float64, tf.math.erf, x) if x.dtype.is_integer else tf.math.erf(x)
+
+
+def _divide(a, b):
+    return tf.truncatediv(a, b) if a.dtype.is_integer else tf.realdiv(a, b)
+
+
+def _power(x, exponent):
+    if x.dtype.is_integer and exponent.dtype.is_integer:
+        return _integer_power(x, tf.cast(exponent, x.dtype))
+    if x.dtype.is_integer:
+        return computed_in(tf.float64, tf.pow, x, exponent)
+    if static_value(exponent) is None and exponent.dtype in (tf.int32, tf.int64, tf.uint32, tf.uint64):
+        return computed_in(tf.float64, tf.pow, x, exponent)
+    return tf.pow(x, tf.cast(exponent, x.dtype))
+
+
+def _integer_power(x, exponent):
+    value = static_value(exponent)
+    if value is not None and (value >= 0).all():
+        return tf.pow(x, exponent)
+    one = tf.ones([], x.dtype)
+    sign = tf.where(tf.bitwise.bitwise_and(exponent, one) == 1, x, one)
+    fraction = tf.where(tf.abs(x) == one, sign, tf.zeros([], x.dtype))
+    return tf.where(exponent < 0, fraction, tf.pow(x, tf.maximum(exponent, 0)))
+
 
 register_table(
     {
-        "Abs": tf.abs,
+        "Abs": _absolute,
+        "Ceil": tf.math.ceil,
         "Exp": tf.exp,
-        "Identity": tf.identity,
+        "Floor": tf.math.floor,
+        "Log": tf.math.log,
         "Neg": tf.negative,
+        "Reciprocal": tf.math.reciprocal,
         "Relu": tf.nn.relu,
         "Sigmoid": tf.sigmoid,
         "Sqrt": tf.sqrt,
         "Tanh": tf.tanh,
     }
 )
-register_table({"Add": tf.add, "Mul": tf.multiply, "Sub": tf.subtract}, since=7)
+register_table(
+    {"Acos": tf.acos, "Asin": tf.asin, "Atan": tf.atan, "Cos": tf.cos, "Sin": tf.sin, "Tan": tf.tan},
+    since=7,
+)
+register_table(
+    {
+        "Acosh": tf.acosh,
+        "Asinh": tf.asinh,
+        "Atanh": tf.atanh,
+        "Cosh": tf.cosh,
+        "Erf": _erf,
+        "IsNaN": lambda x: x != x,  # also for dtypes without an is_nan kernel
+        "Sign": _sign,
+        "Sinh": tf.sinh,
+    },
+    since=9,
+)
+register_table({"Round": tf.round}, since=11)
+register_binary({"Add": tf.add, "Sub": tf.subtract, "Mul": tf.multiply, "Div": _divide, "Pow": _power})
+
+
+@onnx_op("Identity")
+def identity(x):
+    return tf.identity(x) if isinstance(x, tf.Tensor | tf.Variable) else x
+
+
+@onnx_op("Max")
+def maximum(*inputs):
+    return functools.reduce(tf.maximum, inputs)
+
+
+@onnx_op("Min")
+def minimum(*inputs):
+    return functools.reduce(tf.minimum, inputs)
+
+
+@onnx_op("Sum")
+def total(*inputs):
+    return functools.reduce(tf.add, inputs)
+
+
+@onnx_op("Mean")
+def mean(*inputs):
+    return functools.reduce(tf.add, inputs) / tf.cast(len(inputs), inputs[0].dtype)
+
+
+@onnx_op("Clip")
+def clip_1(x, *, min, max):  # noqa: A002
+    return _clip(x, min, max)
+
+
+@onnx_op("Clip", since=11)
+def clip_11(x, low=None, high=None):
+    return _clip(x, low, high)
+
+
+def _clip(x, low, high):
+    if low is not None:
+        x = tf.maximum(x, tf.cast(low, x.dtype))
+    return x if high is None else tf.minimum(x, tf.cast(high, x.dtype))
+
+
+@onnx_op("IsInf", since=10)
+def is_inf(x, *, detect_negative, detect_positive):
+    wide = tf.cast(x, tf.float32) if x.dtype.size == 1 else x
+    if detect_negative and detect_positive:
+        return tf.math.is_inf(wide)
+    found = tf.math.is_inf(wide) if detect_negative or detect_positive else tf.zeros_like(wide, tf.bool)
+    return found & (wide > 0 if detect_positive else wide < 0)
+
+
+@onnx_op("Mod", since=10)
+def mod(a, b, *, fmod):
+    if not fmod:
+        return tf.math.floormod(a, b)
+    if a.dtype in (tf.float16, tf.bfloat16):
+        return computed_in(tf.float32, tf.truncatemod, a, b)
+    if a.dtype.is_unsigned:
+        return tf.math.floormod(a, b)
+    return computed_in(tf.int64, tf.truncatemod, a, b) if a.dtype in SMALL_INTEGERS else tf.truncatemod(a, b)
+
+
+@onnx_op("BitShift", since=11)
+def bit_shift(x, amount, *, direction):
+    """Shift by any amount; TensorFlow's own shifts clamp it to the width of the dtype."""
+    shift = {"LEFT": tf.bitwise.left_shift, "RIGHT": tf.bitwise.right_shift}[direction]
+    bits = x.dtype.size * 8
+    inside = (amount >= 0) & (amount < bits) if not x.dtype.is_unsigned else amount < bits
+    outside = tf.where(x < 0, -1, 0) if direction == "RIGHT" and not x.dtype.is_unsigned else 0
+    safe = tf.where(inside, amount, tf.zeros_like(amount))
+    return tf.where(inside, shift(x, safe), tf.cast(outside, x.dtype))
+
+
+register_table(
+    {
+        "BitwiseAnd": tf.bitwise.bitwise_and,
+        "BitwiseNot": tf.bitwise.invert,
+        "BitwiseOr": tf.bitwise.bitwise_or,
+        "BitwiseXor": tf.bitwise.bitwise_xor,
+    },
+    since=18,
+)
 
 
 @onnx_op("LeakyRelu")

@@ -1,1 +1,66 @@
-"""Operators that make tensors from shapes, ranges and attributes."""
+"""Operators that make a tensor from attributes, a shape or bounds."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._tensors import dims_of
+from onnx_tf.registry import onnx_op
+
+
+@onnx_op("Constant")
+def constant_1(*, value):
+    return tf.constant(value)
+
+
+@onnx_op("Constant", since=11)
+def constant_11(*, value, sparse_value):
+    return tf.constant(value if sparse_value is None else sparse_value)
+
+
+@onnx_op("Constant", since=12)
+def constant_12(*, value, sparse_value, value_float, value_floats, value_int, value_ints, value_string, value_strings):
+    dtypes = {tf.float32: (value_float, value_floats), tf.int64: (value_int, value_ints)}
+    dtypes[tf.string] = (value_string, value_strings)
+    for dtype, (scalar, vector) in dtypes.items():
+        if scalar is not None:
+            return tf.constant(scalar, dtype)
+        if vector is not None:
+            return tf.constant(vector, dtype, shape=[len(vector)])
+    return constant_11(value=value, sparse_value=sparse_value)
+
+
+@onnx_op("ConstantOfShape", since=9)
+def constant_of_shape(shape, *, value):
+    return tf.fill(shape, tf.constant(0.0) if value is None else tf.reshape(tf.constant(value), []))
+
+
+@onnx_op("EyeLike", since=9)
+def eye_like(x, *, dtype, k):
+    rows, columns = dims_of(x)
+    on_diagonal = tf.range(columns, dtype=tf.int64) == tf.range(rows, dtype=tf.int64)[:, None] + k
+    return tf.cast(on_diagonal, x.dtype if dtype is None else to_tf(dtype))
+
+
+@onnx_op("Range", since=11)
+def range_11(start, limit, delta):
+    return _range(start, limit, delta, start.dtype)
+
+
+@onnx_op("Range", since=27)
+def range_27(start, limit, delta, *, stash_type):
+    is_half = start.dtype in (tf.float16, tf.bfloat16)
+    return _range(start, limit, delta, to_tf(stash_type) if is_half else start.dtype)
+
+
+def _range(start, limit, delta, dtype):
+    bounds = [tf.cast(tf.reshape(bound, []), dtype) for bound in (start, limit, delta)]
+    if dtype in (tf.int32, tf.int64):
+        return tf.range(*bounds)
+    if dtype.is_integer:
+        return tf.cast(tf.range(*[tf.cast(bound, tf.int64) for bound in bounds]), start.dtype)
+    # TensorFlow adds delta up; ONNX multiplies, which rounds differently.
+    first, last, step = bounds
+    count = tf.cast(tf.maximum(tf.math.ceil((last - first) / step), 0), tf.int64)
+    return tf.cast(first + tf.cast(tf.range(count), dtype) * step, start.dtype)

@@ -1,1 +1,163 @@
-"""Gather, scatter, slice and select."""
+"""Reading elements by index."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf.handlers._tensors import (
+    Dim,
+    as_shape,
+    dims_of,
+    elements_of,
+    is_short_vector,
+    normalize_axis,
+    product,
+    rank_of,
+    static_ints,
+    static_value,
+)
+from onnx_tf.registry import onnx_op
+
+LARGEST = 2**31 - 1
+"""Slice bounds from here on mean the end: TensorFlow wants them in 32 bits, and dimensions are smaller."""
+
+
+def wrapped(indices: tf.Tensor, dim: Dim | tf.Tensor) -> tf.Tensor:
+    """Return indices with negative ones counted from the end."""
+    known = static_value(indices)
+    if known is not None and (known >= 0).all():
+        return indices
+    if known is not None and isinstance(dim, int):
+        return tf.constant(known + dim * (known < 0), indices.dtype)
+    return tf.where(indices < 0, indices + tf.cast(dim, indices.dtype), indices)
+
+
+def flat_positions(indices: tf.Tensor, dims: list[Dim], axis: int) -> tf.Tensor:
+    """Return where in the flattened data each element of ``GatherElements`` indices points."""
+    sizes = dims_of(indices)
+    position: tf.Tensor = tf.cast(wrapped(indices, dims[axis]), tf.int64) * product(dims[axis + 1 :])
+    for i in range(len(dims)):
+        if i != axis:
+            steps = tf.range(sizes[i], dtype=tf.int64) * product(dims[i + 1 :])
+            position += tf.reshape(steps, [-1, *[1] * (len(dims) - 1 - i)])
+    return position
+
+
+@onnx_op("Gather")
+def gather(data, indices, *, axis):
+    axis = normalize_axis(axis, rank_of(data))
+    known = static_value(indices)
+    if known is not None and known.ndim == 0:
+        return data[(*[slice(None)] * axis, int(known))]
+    if known is not None and known.ndim == 1 and data.dtype == tf.int64 and is_short_vector(data):
+        elements = elements_of(data)
+        return as_shape([elements[int(i)] for i in known])
+    return tf.gather(data, wrapped(indices, dims_of(data)[axis]), axis=axis)
+
+
+@onnx_op("GatherElements", since=11)
+def gather_elements(data, indices, *, axis):
+    axis = normalize_axis(axis, rank_of(data))
+    return tf.gather(tf.reshape(data, [-1]), flat_positions(indices, dims_of(data), axis))
+
+
+@onnx_op("GatherND", since=11)
+def gather_nd_11(data, indices):
+    return _gather_nd(data, indices, 0)
+
+
+@onnx_op("GatherND", since=12)
+def gather_nd_12(data, indices, *, batch_dims):
+    return _gather_nd(data, indices, batch_dims)
+
+
+def _gather_nd(data, indices, batch_dims):
+    depth = indices.shape[-1]
+    if depth is None:
+        raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
+    dims = as_shape(dims_of(data)[batch_dims : batch_dims + depth])
+    return tf.gather_nd(data, wrapped(indices, dims), batch_dims=batch_dims)
+
+
+@onnx_op("Slice")
+def slice_1(data, *, starts, ends, axes):
+    return _slice(data, starts, ends, axes or range(len(starts)), [1] * len(starts))
+
+
+@onnx_op("Slice", since=10)
+def slice_10(data, starts, ends, axes=None, steps=None):
+    count = starts.shape[0]
+    if count is None:
+        raise ValueError("the number of sliced axes is unknown: state the shape of 'starts' in the model")
+    axes = list(range(count)) if axes is None else static_ints(axes) or axes
+    if isinstance(axes, tf.Tensor):
+        starts, ends, steps = _on_all_axes(data, starts, ends, axes, steps)
+        axes = range(rank_of(data))
+    steps = [1] * len(axes) if steps is None else static_ints(steps) or tf.unstack(steps)
+    return _slice(data, static_ints(starts) or tf.unstack(starts), static_ints(ends) or tf.unstack(ends), axes, steps)
+
+
+def _on_all_axes(data, starts, ends, axes, steps):
+    dims = tf.cast(as_shape(dims_of(data)), starts.dtype)
+    places = wrapped(axes, rank_of(data))[:, None]
+    steps = tf.ones_like(starts) if steps is None else steps
+    return (
+        tf.tensor_scatter_nd_update(tf.zeros_like(dims), places, starts),
+        tf.tensor_scatter_nd_update(dims, places, ends),
+        tf.tensor_scatter_nd_update(tf.ones_like(dims), places, steps),
+    )
+
+
+def _slice(data, starts, ends, axes, steps):
+    slices = [slice(None)] * rank_of(data)
+    dims = dims_of(data)
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        axis = normalize_axis(axis, len(dims))
+        slices[axis] = _bounds(start, end, step, dims[axis])
+    begin = [0 if s.start is None else s.start for s in slices]
+    end = [0 if s.stop is None else s.stop for s in slices]
+    step = [1 if s.step is None else s.step for s in slices]
+    return tf.strided_slice(
+        data,
+        as_shape(begin),
+        as_shape(end),
+        as_shape(step),
+        begin_mask=sum(1 << i for i, s in enumerate(slices) if s.start is None),
+        end_mask=sum(1 << i for i, s in enumerate(slices) if s.stop is None),
+    )
+
+
+def _bounds(start, end, step, dim):
+    """Return one axis as a slice; a bound that is the end of the data is ``None``."""
+    if not isinstance(step, int):
+        return slice(start, end, step)
+    if isinstance(start, int):
+        is_open = start <= -LARGEST or start == 0 if step > 0 else start >= LARGEST
+        if step < 0 and start < 0 and isinstance(dim, int):
+            start = max(start, -dim)  # ONNX clamps a start before the data to its first element
+        start = None if is_open else start
+    if isinstance(end, int):
+        is_open = end >= LARGEST if step > 0 else end <= -LARGEST
+        end = None if is_open or (isinstance(dim, int) and step > 0 and end >= dim) else end
+    return slice(start, end, step)
+
+
+@onnx_op("OneHot", since=9)
+def one_hot(indices, depth, values, *, axis):
+    depth = tf.cast(tf.reshape(depth, []), tf.int64)
+    known = static_value(depth)
+    indices = wrapped(tf.cast(indices, tf.int64), depth if known is None else int(known))
+    return tf.one_hot(indices, tf.cast(depth, tf.int32), values[1], values[0], axis)
+
+
+@onnx_op("NonZero", since=9)
+def non_zero(x):
+    is_set = x if x.dtype == tf.bool else tf.not_equal(x, tf.zeros([], x.dtype))
+    return tf.transpose(tf.where(is_set))
+
+
+@onnx_op("Compress", since=9)
+def compress(x, condition, *, axis):
+    if axis is None:
+        x, axis = tf.reshape(x, [-1]), 0
+    return tf.gather(x, tf.where(condition)[:, 0], axis=axis)

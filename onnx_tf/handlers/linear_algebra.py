@@ -1,1 +1,70 @@
-"""Matrix products."""
+"""Products of matrices, and what else is defined on them."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, rank_of
+from onnx_tf.registry import onnx_op
+
+MODULAR = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
+"""Integers without a product kernel; int64 wraps around to the same result."""
+
+
+@onnx_op("MatMul")
+def mat_mul(a, b):
+    if a.dtype in MODULAR:
+        return computed_in(tf.int64, mat_mul, a, b)
+    if rank_of(a) == 1:
+        return tf.squeeze(mat_mul(a[None, :], b), -2 if rank_of(b) > 1 else [])
+    if rank_of(b) == 1:
+        return tf.squeeze(mat_mul(a, b[:, None]), -1)
+    if rank_of(b) == 2 and rank_of(a) > 2:
+        # One large product is faster than one for each matrix of a batch.
+        rows = tf.reshape(a, as_shape([-1, dims_of(a)[-1]]))
+        return tf.reshape(tf.matmul(rows, b), as_shape([*dims_of(a)[:-1], dims_of(b)[-1]]))
+    return tf.matmul(a, b)
+
+
+@onnx_op("Gemm")
+def gemm_1(a, b, c, *, alpha, beta, broadcast, transA, transB):
+    return _gemm(a, b, c, alpha, beta, transA, transB)
+
+
+@onnx_op("Gemm", since=7)
+def gemm_7(a, b, c=None, *, alpha, beta, transA, transB):
+    return _gemm(a, b, c, alpha, beta, transA, transB)
+
+
+def _gemm(a, b, c, alpha, beta, transA, transB):
+    if a.dtype in MODULAR:
+        return computed_in(tf.int64, lambda x, y, z: _gemm(x, y, z, alpha, beta, transA, transB), a, b, c)
+    y = _scaled(tf.matmul(a, b, transpose_a=bool(transA), transpose_b=bool(transB)), alpha)
+    if c is None or beta == 0:
+        return y
+    c = _scaled(c, beta)
+    if c.shape.rank == 1 and c.shape[0] is not None and c.shape[0] == y.shape[-1]:
+        return tf.nn.bias_add(y, c)
+    return y + c
+
+
+def _scaled(x, factor):
+    if factor == 1:
+        return x
+    if x.dtype.is_integer:
+        return computed_in(tf.float64, lambda wide: wide * factor, x)
+    return x * tf.cast(factor, x.dtype)
+
+
+@onnx_op("Einsum", since=12)
+def einsum(*inputs, equation):
+    if inputs[0].dtype in MODULAR:
+        return tf.cast(einsum(*[tf.cast(x, tf.int64) for x in inputs], equation=equation), inputs[0].dtype)
+    return tf.einsum(equation.replace(" ", ""), *inputs)
+
+
+@onnx_op("Det", since=11)
+def det(x):
+    if x.dtype in (tf.float16, tf.bfloat16):
+        return computed_in(tf.float32, tf.linalg.det, x)
+    return tf.linalg.det(x)

@@ -1,1 +1,148 @@
-"""Reductions and ArgMax/ArgMin."""
+"""Reductions over axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.registry import onnx_op, registry
+
+Reduction = Callable[..., Any]
+"""A function of the data, the axes (``None``: all of them) and whether to keep them."""
+
+
+def _max(x, axes, keepdims):
+    return (tf.reduce_any if x.dtype == tf.bool else tf.reduce_max)(x, axes, keepdims)
+
+
+def _min(x, axes, keepdims):
+    return (tf.reduce_all if x.dtype == tf.bool else tf.reduce_min)(x, axes, keepdims)
+
+
+def _accumulated(reduce: Reduction, integers_in: tf.DType | None = None) -> Reduction:
+    """Return the reduction with half-precision floats, and integers if asked, in a wider dtype."""
+
+    def wide(x, axes, keepdims):
+        if x.dtype in (tf.float16, tf.bfloat16):
+            return tf.cast(reduce(tf.cast(x, tf.float32), axes, keepdims), x.dtype)
+        if x.dtype.is_integer and integers_in is not None:
+            return tf.cast(reduce(tf.cast(x, integers_in), axes, keepdims), x.dtype)
+        return reduce(x, axes, keepdims)
+
+    return wide
+
+
+def _mean(x, axes, keepdims):
+    if x.dtype.is_floating:
+        return tf.reduce_mean(x, axes, keepdims)
+    wide = x if x.dtype == tf.uint64 else tf.cast(x, tf.int64)
+    count = tf.reduce_sum(tf.ones_like(wide), axes, keepdims)
+    return tf.cast(tf.truncatediv(tf.reduce_sum(wide, axes, keepdims), count), x.dtype)
+
+
+def _l1(x, axes, keepdims):
+    return tf.reduce_sum(x if x.dtype.is_unsigned else tf.abs(x), axes, keepdims)
+
+
+def _l2(x, axes, keepdims):
+    return tf.sqrt(tf.reduce_sum(x * x, axes, keepdims))
+
+
+def _log_sum(x, axes, keepdims):
+    return tf.math.log(tf.reduce_sum(x, axes, keepdims))
+
+
+def _sum_square(x, axes, keepdims):
+    return tf.reduce_sum(x * x, axes, keepdims)
+
+
+REDUCTIONS: dict[str, Reduction] = {
+    "ReduceL1": _accumulated(_l1),
+    "ReduceL2": _accumulated(_l2, integers_in=tf.float64),
+    "ReduceLogSum": _accumulated(_log_sum, integers_in=tf.float64),
+    "ReduceLogSumExp": _accumulated(tf.reduce_logsumexp, integers_in=tf.float64),
+    "ReduceMax": _max,
+    "ReduceMean": _accumulated(_mean),
+    "ReduceMin": _min,
+    "ReduceProd": _accumulated(tf.reduce_prod),
+    "ReduceSum": _accumulated(tf.reduce_sum),
+    "ReduceSumSquare": _accumulated(_sum_square),
+}
+
+
+def _with_axes_attribute(reduce: Reduction) -> Reduction:
+    def handler(data, *, axes, keepdims):
+        return reduce(data, list(axes) if axes else None, bool(keepdims))
+
+    return handler
+
+
+def _with_axes_input(reduce: Reduction) -> Reduction:
+    def handler(data, axes=None, *, keepdims, noop_with_empty_axes):
+        if axes is None or axes.shape[0] == 0:
+            return reduce(data, [] if noop_with_empty_axes else None, bool(keepdims))
+        known = static_ints(axes)
+        if known is not None:
+            return reduce(data, known, bool(keepdims))
+        if axes.shape[0] is None and not noop_with_empty_axes:
+            axes = tf.cond(tf.size(axes) > 0, lambda: axes, lambda: tf.range(rank_of(data), dtype=axes.dtype))
+        return _with_known_rank(reduce(data, axes, bool(keepdims)), data, axes, keepdims)
+
+    return handler
+
+
+def _with_known_rank(result, data, axes, keepdims):
+    count = 0 if keepdims else axes.shape[0]
+    if count is not None:
+        result.set_shape([None] * (rank_of(data) - count))
+    return result
+
+
+for _name, _reduce in REDUCTIONS.items():
+    registry.register(_name, _with_axes_attribute(_reduce), since=1, domain="")
+    registry.register(_name, _with_axes_input(_reduce), since=13 if _name == "ReduceSum" else 18, domain="")
+
+
+def _register_arg(op_type: str, arg: Callable[..., Any]) -> None:
+    @onnx_op(op_type)
+    def arg_1(data, *, axis, keepdims):
+        return _arg(arg, data, axis, keepdims, select_last_index=0)
+
+    @onnx_op(op_type, since=12)
+    def arg_12(data, *, axis, keepdims, select_last_index):
+        return _arg(arg, data, axis, keepdims, select_last_index)
+
+
+def _arg(arg, data, axis, keepdims, select_last_index):
+    if rank_of(data) == 0:
+        return tf.zeros([], tf.int64)
+    axis = normalize_axis(axis, rank_of(data))
+    if select_last_index:
+        last = dims_of(data)[axis] - 1
+        index = tf.cast(last, tf.int64) - arg(tf.reverse(data, [axis]), axis, tf.int64)
+    else:
+        index = arg(data, axis, tf.int64)
+    return tf.expand_dims(index, axis) if keepdims else index
+
+
+_register_arg("ArgMax", tf.argmax)
+_register_arg("ArgMin", tf.argmin)
+
+
+@onnx_op("CumSum", since=11)
+def cum_sum(x, axis, *, exclusive, reverse):
+    return _cumulative(tf.cumsum, x, axis, exclusive, reverse)
+
+
+@onnx_op("CumProd", since=26)
+def cum_prod(x, axis, *, exclusive, reverse):
+    return _cumulative(tf.math.cumprod, x, axis, exclusive, reverse)
+
+
+def _cumulative(function, x, axis, exclusive, reverse):
+    wide = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+    axis = tf.reshape(axis, [])
+    return tf.cast(function(wide, axis, exclusive=bool(exclusive), reverse=bool(reverse)), x.dtype)

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, static_ints
+from onnx_tf.handlers._tensors import (
+    as_shape,
+    computed_in,
+    dims_of,
+    elements_of,
+    known_dims,
+    normalize_axis,
+    product,
+    rank_of,
+    static_ints,
+)
 from onnx_tf.registry import onnx_op
 
 
 @onnx_op("Transpose")
 def transpose(data, *, perm):
     return tf.transpose(data, perm)
+
+
+@onnx_op("Reshape")
+def reshape_1(data, *, shape):
+    return _reshape(data, tf.constant(shape, tf.int64, shape=[len(shape)]), allowzero=0)
 
 
 @onnx_op("Reshape", since=5)
@@ -30,6 +45,191 @@ def _reshape(data, shape, allowzero):
     dims = dims_of(data)
     if target is not None:
         return tf.reshape(data, as_shape([dims[i] if d == 0 else d for i, d in enumerate(target)]))
-    count = shape.shape[0]
-    kept = as_shape([*dims, *[0] * count][:count])
-    return tf.reshape(data, tf.where(shape == 0, kept, shape))
+    if shape.shape[0] is None:
+        count = tf.maximum(tf.size(shape) - len(dims), 0)
+        kept = tf.concat([as_shape(dims), tf.zeros([count], tf.int64)], 0)[: tf.size(shape)]
+        return tf.reshape(data, tf.where(shape == 0, kept, shape))
+    known = known_dims(shape)
+    kept = [*dims, *[0] * len(known)][: len(known)]
+    result = tf.reshape(data, tf.where(shape == 0, as_shape(kept), shape))
+    result.set_shape([_static(kept[i]) if dim == 0 else dim for i, dim in enumerate(known)])
+    return result
+
+
+def _static(dim):
+    return dim if isinstance(dim, int) else None
+
+
+@onnx_op("Flatten")
+def flatten(x, *, axis):
+    rank = rank_of(x)
+    axis = axis + rank if axis < 0 else axis
+    rows, columns = product(dims_of(x)[:axis]), product(dims_of(x)[axis:])
+    if isinstance(columns, int) and columns > 0:
+        rows = -1 if not isinstance(rows, int) else rows
+    elif isinstance(rows, int) and rows > 0:
+        columns = -1 if not isinstance(columns, int) else columns
+    return tf.reshape(x, as_shape([rows, columns]))
+
+
+@onnx_op("Squeeze")
+def squeeze_1(data, *, axes):
+    return _squeeze(data, axes or None)
+
+
+@onnx_op("Squeeze", since=13)
+def squeeze_13(data, axes=None):
+    known = static_ints(axes)
+    if axes is None or known is not None:
+        return _squeeze(data, known)
+    rank = rank_of(data)
+    is_dropped = tf.reduce_any(tf.range(rank, dtype=tf.int64)[:, None] == tf.math.floormod(axes, rank), 1)
+    result = tf.reshape(data, tf.boolean_mask(as_shape(dims_of(data)), ~is_dropped))
+    if axes.shape[0] is not None:
+        result.set_shape([None] * (rank - axes.shape[0]))
+    return result
+
+
+def _squeeze(data, axes):
+    if axes is None and data.shape.is_fully_defined():
+        axes = [i for i, dim in enumerate(data.shape) if dim == 1]
+    return data if axes is not None and not axes else tf.squeeze(data, axes)
+
+
+@onnx_op("Unsqueeze")
+def unsqueeze_1(data, *, axes):
+    return _unsqueeze(data, axes)
+
+
+@onnx_op("Unsqueeze", since=13)
+def unsqueeze_13(data, axes):
+    known = static_ints(axes)
+    if known is not None:
+        return _unsqueeze(data, known)
+    if axes.shape[0] is None:
+        raise ValueError("the number of axes is unknown: make 'axes' a constant, or state its shape in the model")
+    rank = rank_of(data) + axes.shape[0]
+    is_new = tf.reduce_any(tf.range(rank, dtype=tf.int64)[:, None] == tf.math.floormod(axes, rank), 1)
+    kept = tf.where(~is_new)
+    return tf.reshape(data, tf.tensor_scatter_nd_update(tf.ones([rank], tf.int64), kept, as_shape(dims_of(data))))
+
+
+def _unsqueeze(data, axes):
+    rank = rank_of(data) + len(axes)
+    for axis in sorted(normalize_axis(axis, rank) for axis in axes):
+        data = tf.expand_dims(data, axis)
+    return data
+
+
+@onnx_op("Expand", since=8)
+def expand(x, shape):
+    if shape.shape[0] is None:
+        return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
+    dims, target = dims_of(x), elements_of(shape)
+    rank = max(len(dims), len(target))
+    dims = [*[1] * (rank - len(dims)), *dims]
+    target = [*[1] * (rank - len(target)), *target]
+    return tf.broadcast_to(x, as_shape([_broadcast(d, t) for d, t in zip(dims, target, strict=True)]))
+
+
+def _broadcast(dim, other):
+    for one, two in ((dim, other), (other, dim)):
+        if isinstance(one, int):
+            return two if one == 1 else one
+    return tf.where(other == 1, dim, other)
+
+
+@onnx_op("Tile")
+def tile_1(x, tiles, axis):
+    is_tiled = tf.range(rank_of(x), dtype=tf.int64) == tf.cast(tf.reshape(axis, []), tf.int64)
+    return tf.tile(x, tf.where(is_tiled, tf.cast(tf.reshape(tiles, []), tf.int64), 1))
+
+
+@onnx_op("Tile", since=6)
+def tile_6(x, repeats):
+    if x.dtype == tf.uint16:
+        return computed_in(tf.int32, lambda wide: tf.tile(wide, repeats), x)
+    return tf.tile(x, repeats)
+
+
+@onnx_op("Concat")
+def concat_1(*inputs, axis):
+    return tf.concat(inputs, 1 if axis is None else axis)
+
+
+@onnx_op("Concat", since=4)
+def concat_4(*inputs, axis):
+    return tf.concat(inputs, axis)
+
+
+@onnx_op("Split")
+def split_1(x, split_input=None, *, axis, split, context):
+    return _split(x, split or split_input, axis or 0, len(context.outputs))
+
+
+@onnx_op("Split", since=2)
+def split_2(x, *, axis, split, context):
+    return _split(x, split, axis, len(context.outputs))
+
+
+@onnx_op("Split", since=13)
+def split_13(x, split=None, *, axis, context):
+    return _split(x, split, axis, len(context.outputs))
+
+
+@onnx_op("Split", since=18)
+def split_18(x, split=None, *, axis, num_outputs, context):
+    return _split(x, split, axis, num_outputs or len(context.outputs))
+
+
+def _split(x, sizes, axis, count):
+    if sizes is None:
+        sizes = _chunks(dims_of(x)[axis], count)
+    elif isinstance(sizes, tf.Tensor):
+        sizes = static_ints(sizes) or sizes
+    return tuple(tf.split(x, sizes, axis, num=count))
+
+
+def _chunks(dim, count):
+    if isinstance(dim, int):
+        chunk = -(-dim // count)
+        return [min(max(dim - i * chunk, 0), chunk) for i in range(count)]
+    chunk = -(-dim // count)
+    return tf.clip_by_value(dim - tf.range(count, dtype=tf.int64) * chunk, 0, chunk)
+
+
+@onnx_op("Shape")
+def shape_1(data):
+    return _shape(data, 0, None)
+
+
+@onnx_op("Shape", since=15)
+def shape_15(data, *, start, end):
+    return _shape(data, start, end)
+
+
+def _shape(data, start, end):
+    dims = data.shape[start:end]
+    if dims.is_fully_defined():
+        return as_shape(dims.as_list())
+    return tf.shape(data, out_type=tf.int64)[start:end]
+
+
+@onnx_op("Size")
+def size(data):
+    return tf.cast(product(dims_of(data)), tf.int64)
+
+
+@onnx_op("ReverseSequence", since=10)
+def reverse_sequence(x, lengths, *, batch_axis, time_axis):
+    if x.dtype == tf.uint16:
+        return computed_in(tf.int32, lambda wide: tf.reverse_sequence(wide, lengths, time_axis, batch_axis), x)
+    return tf.reverse_sequence(x, lengths, time_axis, batch_axis)
+
+
+@onnx_op("Trilu", since=14)
+def trilu(x, k=None, *, upper):
+    rows, columns = dims_of(x)[-2:]
+    offset = tf.range(columns, dtype=tf.int64) - tf.range(rows, dtype=tf.int64)[:, None]
+    k = tf.constant(0, tf.int64) if k is None else tf.reshape(k, [])
+    return tf.where(offset >= k if upper else offset <= k, x, tf.zeros([], x.dtype))
