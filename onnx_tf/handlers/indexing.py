@@ -147,7 +147,9 @@ def one_hot(indices, depth, values, *, axis):
     depth = tf.cast(tf.reshape(depth, []), tf.int64)
     known = static_value(depth)
     indices = wrapped(tf.cast(indices, tf.int64), depth if known is None else int(known))
-    return tf.one_hot(indices, tf.cast(depth, tf.int32), values[1], values[0], axis)
+    return tf.one_hot(
+        indices, tf.cast(depth, tf.int32), values[1], values[0], normalize_axis(axis, rank_of(indices) + 1)
+    )
 
 
 @onnx_op("NonZero", since=9)
