@@ -7,7 +7,10 @@ import collections
 import fnmatch
 import time
 
-from test.onnx_suite.cases import check, load_cases
+from onnx.backend.test.case.test_case import TestCase
+
+from test.onnx_suite.cases import check, load_cases, model_of
+from test.onnx_suite.releases import RELEASES, load_release_cases
 from test.onnx_suite.runs import RUNS
 
 
@@ -15,12 +18,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m test.onnx_suite", description=__doc__)
     parser.add_argument("patterns", nargs="*", default=["*"], help="globs over kind/name, as in 'node/test_conv_*'")
     parser.add_argument("--through", choices=sorted(RUNS), default="run", help="what runs the model")
+    parser.add_argument("--release", choices=[*RELEASES, "all"], help="the cases of an older onnx release instead")
     parser.add_argument("--ops", nargs="*", default=[], help="only cases with a node of one of these operators")
     parser.add_argument("-q", "--quiet", action="store_true", help="only the totals")
     arguments = parser.parse_args()
     passed, failed = 0, collections.Counter[str]()
     start = time.perf_counter()
-    for name, case in load_cases().items():
+    for name, case in _cases(arguments.release).items():
         if not any(fnmatch.fnmatch(name, f"*{pattern}*") for pattern in arguments.patterns):
             continue
         if arguments.ops and not _uses(case, set(arguments.ops)):
@@ -37,9 +41,15 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _uses(case: object, ops: set[str]) -> bool:
-    model = getattr(case, "model", None)
-    return model is not None and any(node.op_type in ops for node in model.graph.node)
+def _cases(release: str | None) -> dict[str, TestCase]:
+    if release is None:
+        return load_cases()
+    releases = list(RELEASES) if release == "all" else [release]
+    return {name: case for r in releases for name, case in load_release_cases(r).items()}
+
+
+def _uses(case: TestCase, ops: set[str]) -> bool:
+    return case.url is None and any(node.op_type in ops for node in model_of(case).graph.node)
 
 
 if __name__ == "__main__":
