@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +11,16 @@ import onnx
 import onnx_ir as ir
 import tensorflow as tf
 
-from onnx_tf.dtypes import carried
+from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ConversionError, OnnxTfError, UnsupportedError, UnsupportedNode
 from onnx_tf.options import Options
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
 
 __all__ = ["BoundGraph", "BoundNode", "bind", "unsupported_nodes"]
+
+MAX_REPEATED_ELEMENTS = 1024
+"""Constants of up to this size are repeated in the subgraphs that use them: TensorFlow's shape
+inference does not look into what a subgraph captures."""
 
 Environment = dict[str, Any]
 """The values computed so far, by ONNX name: tensors, or what stands for a sequence or optional."""
@@ -91,6 +96,19 @@ class BoundGraph:
             for subgraph in node.subgraphs.values():
                 yield from subgraph.all_nodes()
 
+    @functools.cached_property
+    def captures(self) -> tuple[str, ...]:
+        """The names of values of outer scopes that the graph uses."""
+        defined = {str(value.name) for value in self.inputs} | set(self.constants)
+        used: dict[str, None] = {}
+        for node in self.nodes:
+            used.update(dict.fromkeys(name for name in node.inputs if name is not None))
+            for subgraph in node.subgraphs.values():
+                used.update(dict.fromkeys(subgraph.captures))
+            defined.update(node.outputs)
+        used.update(dict.fromkeys(str(value.name) for value in self.outputs))
+        return tuple(name for name in used if name not in defined)
+
     def __call__(self, environment: Environment) -> list[Any]:
         """Compute the graph in an environment that holds its inputs and main-graph constants."""
         for node in self.nodes:
@@ -119,8 +137,18 @@ class Subgraph:
         """The subgraph's output values."""
         return self.graph.outputs
 
+    @property
+    def output_dtypes(self) -> list[tf.DType | None]:
+        """The dtypes of the outputs; ``None`` where the model states none."""
+        return [None if value.dtype is None else to_tf(value.dtype) for value in self.graph.outputs]
+
+    @property
+    def size(self) -> int:
+        """The number of nodes, those of nested subgraphs included."""
+        return sum(1 for _ in self.graph.all_nodes())
+
     def __call__(self, *inputs: Any) -> list[Any]:
-        environment = dict(self.outer)
+        environment = {name: _in_this_graph(self.outer[name]) for name in self.graph.captures}
         for name, tensor in self.graph.constants.items():
             environment[name] = constant(tensor)
         environment.update(zip((str(value.name) for value in self.graph.inputs), inputs, strict=True))
@@ -152,6 +180,16 @@ def unsupported_nodes(graph: ir.Graph, registry: Registry) -> list[UnsupportedNo
 def constant(tensor: ir.TensorProtocol) -> tf.Tensor:
     """Return an initializer or attribute tensor as a TensorFlow constant."""
     return tf.constant(carried(tensor.numpy()))
+
+
+def _in_this_graph(value: Any) -> Any:
+    """Return a value of an outer graph; a small constant of one stays visible while tracing."""
+    if isinstance(value, list):
+        return [_in_this_graph(item) for item in value]
+    if not isinstance(value, tf.Tensor) or value.graph is tf.compat.v1.get_default_graph():
+        return value
+    known = tf.get_static_value(value) if value.shape.num_elements() in range(MAX_REPEATED_ELEMENTS) else None
+    return value if known is None else tf.constant(known, value.dtype)
 
 
 def describe(value: Any) -> str:

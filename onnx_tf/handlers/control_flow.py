@@ -1,1 +1,121 @@
 """If, Loop, Scan: operators with graph attributes."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf import tensor_list
+from onnx_tf.handlers._control import conditional, counted_loop, known_bool, known_int, while_loop
+from onnx_tf.handlers._tensors import Dim, dims_of, inverse_permutation, normalize_axis, rank_of
+from onnx_tf.registry import onnx_op
+
+MAX_UNROLLED_NODES = 128
+"""A loop of known trip count is unrolled up to this many nodes in all: shapes then stay static."""
+
+
+@onnx_op("If")
+def if_(cond, *, then_branch, else_branch):
+    cond = tf.reshape(cond, [])
+    known = known_bool(cond)
+    if known is not None:
+        return tuple(then_branch() if known else else_branch())
+    return tuple(conditional(cond, (then_branch, else_branch)))
+
+
+@onnx_op("Loop")
+def loop(trip_count, condition, *state, body):
+    limit = None if trip_count is None else tf.reshape(trip_count, [])
+    # Without a condition, the one that the body computes is ignored.
+    conditional = condition is not None
+    go_on = tf.reshape(condition, []) if conditional else tf.constant(True)
+    unrolled = _unrolled_loop(limit, go_on, state, body, conditional)
+    if unrolled is not None:
+        return unrolled
+
+    def proceed(iteration, go_on, *_):
+        return go_on if limit is None else tf.logical_and(go_on, iteration < limit)
+
+    def step(iteration, go_on, *values):
+        following, *results = body(iteration, go_on, *values)
+        return [iteration + 1, tf.reshape(following, []) if conditional else go_on, *results]
+
+    start = [tf.constant(0, tf.int64), go_on, *state]
+    final, stacks = while_loop(proceed, step, start, body.output_dtypes[1 + len(state) :])
+    return (*final[2:], *stacks)
+
+
+def _unrolled_loop(limit, go_on, state, body, conditional):
+    """Return the results of a loop of few and known iterations, ``None`` if it is not one."""
+    count = None if limit is None else known_int(limit)
+    if count is None or count * body.size > MAX_UNROLLED_NODES:
+        return None
+    values, rows = list(state), []
+    for iteration in range(count):
+        known = known_bool(go_on)
+        if known is None:
+            return None
+        if not known:
+            break
+        following, *results = body(tf.constant(iteration, tf.int64), tf.constant(True), *values)
+        go_on = tf.reshape(following, []) if conditional else go_on
+        values = results[: len(state)]
+        rows.append(results[len(state) :])
+    if not rows:
+        return None
+    return (*values, *[tf.stack(column) for column in zip(*rows, strict=True)])
+
+
+@onnx_op("Scan", since=9)
+def scan(
+    *inputs, num_scan_inputs, scan_input_axes, scan_input_directions, scan_output_axes, scan_output_directions, body
+):
+    count = len(inputs) - num_scan_inputs
+    axes = scan_input_axes or [0] * num_scan_inputs
+    slices = [_first(x, axis) for x, axis in zip(inputs[count:], axes, strict=True)]
+    state, stacks = _scan(inputs[:count], slices, dims_of(slices[0])[0], scan_input_directions, body)
+    reverse = scan_output_directions or [0] * len(stacks)
+    outputs = [tf.reverse(y, [0]) if r else y for y, r in zip(stacks, reverse, strict=True)]
+    return (*state, *[_moved(y, axis) for y, axis in zip(outputs, scan_output_axes or [0] * len(stacks), strict=True)])
+
+
+@onnx_op("Scan")
+def scan_8(sequence_lens, *inputs, num_scan_inputs, directions, body):
+    count = len(inputs) - num_scan_inputs
+    batch, length = dims_of(inputs[count])[:2]
+
+    def sample(index):
+        steps = length if sequence_lens is None else tf.cast(sequence_lens[index], tf.int32)
+        rows = [x[index] for x in inputs]
+        state, stacks = _scan(rows[:count], rows[count:], steps, directions, body)
+        rest = tf.cast(length, tf.int32) - tf.cast(steps, tf.int32)
+        return [*state, *[tf.pad(y, [[0, rest]] + [[0, 0]] * (rank_of(y) - 1)) for y in stacks]]
+
+    _, results = counted_loop(batch, sample, [], body.output_dtypes)
+    return tuple(results)
+
+
+def _scan(state, slices, length: Dim, directions, body):
+    """Scan tensors along their first axis."""
+    lists = [tensor_list.unstack(x) for x in slices]
+    directions = directions or [0] * len(slices)
+
+    def step(index, *values):
+        elements = []
+        for items, x, reverse in zip(lists, slices, directions, strict=True):
+            position = tf.cast(length, tf.int32) - 1 - index if reverse else index
+            elements.append(tensor_list.get(items, position, x.dtype, x.shape[1:]))
+        return body(*values, *elements)
+
+    unroll = isinstance(length, int) and length * body.size <= MAX_UNROLLED_NODES
+    return counted_loop(length, step, list(state), body.output_dtypes[len(state) :], unroll=unroll)
+
+
+def _first(x, axis):
+    axis = normalize_axis(axis, rank_of(x))
+    return tf.transpose(x, [axis, *range(axis), *range(axis + 1, rank_of(x))]) if axis else x
+
+
+def _moved(y, axis):
+    axis = normalize_axis(axis, rank_of(y))
+    permutation = [axis, *range(axis), *range(axis + 1, rank_of(y))]
+    return tf.transpose(y, inverse_permutation(permutation)) if axis else y

@@ -1,1 +1,284 @@
-"""RNN, GRU and LSTM."""
+"""RNN, GRU and LSTM.
+
+All three are one loop over time (:func:`_over_time`). The product of the input and its weights does
+not depend on the state and is computed for all time steps at once, before the loop. Two directions
+run in one loop: a state then is [2, batch, hidden], with one direction [batch, hidden].
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from onnx_tf import tensor_list
+from onnx_tf.handlers._control import counted_loop
+from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.registry import onnx_op
+
+Function = Callable[[tf.Tensor], tf.Tensor]
+
+MAX_UNROLLED_STEPS = 4
+"""Up to so many time steps are laid out in the graph instead of looped over."""
+
+ACTIVATIONS: dict[str, tuple[Callable[..., tf.Tensor], tuple[float, ...]]] = {
+    "affine": (lambda x, alpha, beta: alpha * x + beta, (1.0, 0.0)),
+    "elu": (lambda x, alpha: tf.where(x < 0, alpha * tf.math.expm1(x), x), (1.0,)),
+    "hardsigmoid": (lambda x, alpha, beta: tf.clip_by_value(alpha * x + beta, 0.0, 1.0), (0.2, 0.5)),
+    "leakyrelu": (lambda x, alpha: tf.where(x < 0, alpha * x, x), (0.01,)),
+    "relu": (tf.nn.relu, ()),
+    "scaledtanh": (lambda x, alpha, beta: alpha * tf.tanh(beta * x), (1.0, 1.0)),
+    "sigmoid": (tf.sigmoid, ()),
+    "softplus": (tf.nn.softplus, ()),
+    "softsign": (tf.nn.softsign, ()),
+    "tanh": (tf.tanh, ()),
+    "thresholdedrelu": (lambda x, alpha: tf.where(x > alpha, x, tf.zeros_like(x)), (1.0,)),
+}
+"""Functions by name in lower case, with the defaults of their parameters: none, alpha, or alpha and beta."""
+
+
+@onnx_op("RNN", since=14)
+def rnn(
+    x, w, r, b=None, sequence_lens=None, initial_h=None, *,
+    activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout, context,
+):  # fmt: skip
+    del hidden_size  # the weights tell it
+    (f,) = _functions(activations, activation_alpha, activation_beta, direction, clip, ["Tanh"])
+    w, r, b = _weights(x, w, r, b)
+    recurrence = _matrix(r)
+
+    def step(projected, h):
+        return [f(projected + tf.matmul(h, recurrence, transpose_b=True))]
+
+    return _over_time(
+        step, x, w, _bias(b), sequence_lens, [initial_h],
+        direction=direction, layout=layout, hidden=r.shape[-1], wants_sequence=context.outputs[0],
+    )  # fmt: skip
+
+
+@onnx_op("GRU", since=14)
+def gru(
+    x, w, r, b=None, sequence_lens=None, initial_h=None, *,
+    activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout, linear_before_reset, context,
+):  # fmt: skip
+    del hidden_size
+    f, g = _functions(activations, activation_alpha, activation_beta, direction, clip, ["Sigmoid", "Tanh"])
+    w, r, b = _weights(x, w, r, b)
+    size = r.shape[-1]
+    gates, candidate = _matrix(r[:, : 2 * size]), _matrix(r[:, 2 * size :])
+    inside = None
+    if b is not None and linear_before_reset:
+        b, inside = tf.concat([b[:, : 5 * size], tf.zeros_like(b[:, 5 * size :])], 1), _row(b[:, 5 * size :])
+
+    def step(projected, h):
+        x_gates, x_candidate = tf.split(projected, [2 * size, size], axis=-1)
+        z, reset = tf.split(f(x_gates + tf.matmul(h, gates, transpose_b=True)), 2, axis=-1)
+        if linear_before_reset:
+            inner = tf.matmul(h, candidate, transpose_b=True)
+            inner = reset * (inner if inside is None else inner + inside)
+        else:
+            inner = tf.matmul(reset * h, candidate, transpose_b=True)
+        new = g(x_candidate + inner)
+        return [new + z * (h - new)]
+
+    return _over_time(
+        step, x, w, _bias(b), sequence_lens, [initial_h],
+        direction=direction, layout=layout, hidden=r.shape[-1], wants_sequence=context.outputs[0],
+    )  # fmt: skip
+
+
+@onnx_op("LSTM", since=14)
+def lstm(
+    x, w, r, b=None, sequence_lens=None, initial_h=None, initial_c=None, p=None, *,
+    activation_alpha, activation_beta, activations, clip, direction, hidden_size, input_forget, layout, context,
+):  # fmt: skip
+    del hidden_size
+    f, g, h_function = _functions(
+        activations, activation_alpha, activation_beta, direction, clip, ["Sigmoid", "Tanh", "Tanh"]
+    )
+    w, r, b = _weights(x, w, r, b)
+    recurrence = _matrix(r)
+    peepholes = None if p is None else [_row(row) for row in tf.split(tf.cast(p, w.dtype), 3, axis=1)]
+
+    def step(projected, h, c):
+        gates = projected + tf.matmul(h, recurrence, transpose_b=True)
+        if peepholes is None:
+            sigmoids, cell = tf.split(gates, [3 * h.shape[-1], h.shape[-1]], axis=-1)
+            i, o, forget = tf.split(f(sigmoids), 3, axis=-1)
+        else:
+            i, o, forget, cell = tf.split(gates, 4, axis=-1)
+            i, forget = f(i + peepholes[0] * c), f(forget + peepholes[2] * c)
+        c = (1 - i if input_forget else forget) * c + i * g(cell)
+        if peepholes is not None:
+            o = f(o + peepholes[1] * c)
+        return [o * h_function(c), c]
+
+    return _over_time(
+        step, x, w, _bias(b), sequence_lens, [initial_h, initial_c],
+        direction=direction, layout=layout, hidden=r.shape[-1], wants_sequence=context.outputs[0],
+    )  # fmt: skip
+
+
+def _earlier(function: Callable[..., Any], fixed: Mapping[str, Any], ignored: Sequence[str] = ()) -> Callable[..., Any]:
+    """Return the handler of an earlier version: it lacks attributes, and has some without effect."""
+
+    def handler(*inputs: tf.Tensor | None, **attributes: Any) -> Any:
+        return function(*inputs, **{k: v for k, v in attributes.items() if k not in ignored}, **fixed)
+
+    parameters = inspect.signature(function).parameters.values()
+    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in fixed]
+    handler.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL)]
+        + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in [*keywords, *ignored]]
+    )
+    return handler
+
+
+for _name, _function in {"RNN": rnn, "GRU": gru, "LSTM": lstm}.items():
+    onnx_op(_name, since=7)(_earlier(_function, {"layout": 0}))
+onnx_op("RNN")(_earlier(rnn, {"layout": 0}, ["output_sequence"]))
+onnx_op("LSTM")(_earlier(lstm, {"layout": 0}, ["output_sequence"]))
+onnx_op("GRU", since=3)(_earlier(gru, {"layout": 0}, ["output_sequence"]))
+onnx_op("GRU")(_earlier(gru, {"layout": 0, "linear_before_reset": 0}, ["output_sequence"]))
+
+
+def _over_time(
+    step: Callable[..., list[tf.Tensor]],
+    x: tf.Tensor,
+    w: tf.Tensor,
+    bias: tf.Tensor | None,
+    lengths: tf.Tensor | None,
+    initial: Sequence[tf.Tensor | None],
+    *,
+    direction: str,
+    layout: int,
+    hidden: int,
+    wants_sequence: bool,
+) -> tuple[tf.Tensor | None, ...]:
+    """Return the outputs of a node: the sequence of first states (if wanted), then the last states.
+
+    Args:
+        step: takes the projected input of a time step and the states, returns the next states.
+        x: the input, [time, batch, input] or with ``layout`` [batch, time, input].
+        w: the input's weights, [directions, gates, input].
+        bias: [directions, gates].
+        lengths: how many time steps of each sequence are valid.
+        initial: the initial states, [directions, batch, hidden] or with ``layout`` batch first.
+        direction: as the attribute.
+        layout: as the attribute.
+        hidden: the size of a state.
+        wants_sequence: whether the sequence of states is used.
+    """
+    dtype = x.dtype
+    x = tf.cast(tf.transpose(x, [1, 0, 2]) if layout else x, w.dtype)
+    time, batch, _ = dims_of(x)
+    directions = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]
+
+    def flipped(tensor: tf.Tensor) -> tf.Tensor:
+        if lengths is None:
+            return tf.reverse(tensor, [0])
+        return tf.reverse_sequence(tensor, lengths, seq_axis=0, batch_axis=1)
+
+    rows = _stacked([_projected(flipped(x) if r else x, w[i], bias, i) for i, r in enumerate(directions)], axis=1)
+    slices = tensor_list.unstack(rows)
+
+    def advance(index: tf.Tensor, *states: tf.Tensor) -> list[tf.Tensor]:
+        following = step(tensor_list.get(slices, index, rows.dtype, rows.shape[1:]), *states)
+        output = following[0]
+        if lengths is not None:
+            valid = (index < tf.cast(lengths, tf.int32))[:, tf.newaxis]
+            following = [tf.where(valid, new, old) for new, old in zip(following, states, strict=True)]
+            output = tf.where(valid, output, tf.zeros_like(output))
+        return [*following, output] if wants_sequence else following
+
+    first = [_initial(state, w.dtype, layout, [len(directions), batch, hidden]) for state in initial]
+    unroll = isinstance(time, int) and time <= MAX_UNROLLED_STEPS
+    final, outputs = counted_loop(time, advance, first, [w.dtype] * wants_sequence, unroll=unroll)
+    final = [state if len(directions) == 2 else state[tf.newaxis] for state in final]
+    final = [tf.transpose(state, [1, 0, 2]) if layout else state for state in final]
+    if not wants_sequence:
+        return (None, *[tf.cast(state, dtype) for state in final])
+    parts = tf.unstack(outputs[0], axis=1) if len(directions) == 2 else [outputs[0]]
+    y = tf.stack([flipped(part) if r else part for part, r in zip(parts, directions, strict=True)], axis=1)
+    y = tf.transpose(y, [2, 0, 1, 3]) if layout else y
+    return tuple(tf.cast(tensor, dtype) for tensor in (y, *final))
+
+
+def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -> tf.Tensor:
+    time, batch, _ = dims_of(x)
+    product = tf.matmul(tf.reshape(x, as_shape([-1, *dims_of(x)[2:]])), w, transpose_b=True)
+    product = product if bias is None else product + bias[index]
+    return tf.reshape(product, as_shape([time, batch, *dims_of(product)[1:]]))
+
+
+def _initial(state: tf.Tensor | None, dtype: tf.DType, layout: int, shape: list[Any]) -> tf.Tensor:
+    if state is None:
+        return tf.zeros(as_shape(shape if shape[0] == 2 else shape[1:]), dtype)
+    state = tf.cast(tf.transpose(state, [1, 0, 2]) if layout else state, dtype)
+    return state if shape[0] == 2 else state[0]
+
+
+def _stacked(tensors: Sequence[tf.Tensor], axis: int) -> tf.Tensor:
+    """Stack what two directions have of one kind; one direction has no axis of its own."""
+    return tf.stack(tensors, axis=axis) if len(tensors) == 2 else tensors[0]
+
+
+def _matrix(weights: tf.Tensor) -> tf.Tensor:
+    """Return [directions, gates, hidden] weights in the form that multiplies a state."""
+    return weights if weights.shape[0] == 2 else weights[0]
+
+
+def _row(bias: tf.Tensor) -> tf.Tensor:
+    """Return [directions, gates] numbers in the form that adds to a state."""
+    return bias[:, tf.newaxis] if bias.shape[0] == 2 else bias[0]
+
+
+def _weights(x: tf.Tensor, *weights: tf.Tensor | None) -> list[tf.Tensor | None]:
+    """Cast weights to what is computed in: sums over many steps need more than 16 bits."""
+    dtype = tf.float32 if x.dtype in (tf.float16, tf.bfloat16) else x.dtype
+    return [None if tensor is None else tf.cast(tensor, dtype) for tensor in weights]
+
+
+def _bias(b: tf.Tensor | None) -> tf.Tensor | None:
+    """Add the biases of input and state, which lie side by side."""
+    return None if b is None else tf.add(*tf.split(b, 2, axis=1))
+
+
+def _functions(
+    names: Sequence[str] | None,
+    alphas: Sequence[float] | None,
+    betas: Sequence[float] | None,
+    direction: str,
+    clip: float | None,
+    defaults: Sequence[str],
+) -> list[Function]:
+    """Return the activation functions of a cell, for both directions at once.
+
+    Raises:
+        ValueError: their number or a name is wrong.
+    """
+    count = 2 if direction == "bidirectional" else 1
+    names = list(names or [*defaults] * count)
+    if len(names) != count * len(defaults):
+        raise ValueError(f"{count * len(defaults)} activations expected, got {names}")
+    alpha, beta = iter(alphas or ()), iter(betas or ())
+    functions = [_activation(name, alpha, beta, clip) for name in names]
+    if count == 1 or (names[: len(defaults)] * 2 == names and not alphas and not betas):
+        return functions[: len(defaults)]
+    pairs = zip(functions[: len(defaults)], functions[len(defaults) :], strict=True)
+    return [lambda x, a=a, b=b: tf.stack([a(x[0]), b(x[1])]) for a, b in pairs]
+
+
+def _activation(name: str, alpha: Iterator[float], beta: Iterator[float], clip: float | None) -> Function:
+    if name.lower() not in ACTIVATIONS:
+        raise ValueError(f"activation {name!r} is not known; known are {', '.join(sorted(ACTIVATIONS))}")
+    function, defaults = ACTIVATIONS[name.lower()]
+    parameters = [next(given, default) for given, default in zip((alpha, beta), defaults, strict=False)]
+
+    def activation(x: tf.Tensor) -> tf.Tensor:
+        x = x if clip is None else tf.clip_by_value(x, -clip, clip)
+        return function(x, *parameters)
+
+    return activation

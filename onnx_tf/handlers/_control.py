@@ -1,0 +1,189 @@
+"""``tf.cond`` and ``tf.while_loop`` over any ONNX values, whose shapes may differ from path to path.
+
+TensorFlow asks for the structure of what control flow carries before it sees the branches or the
+body. Here each is traced with the structure of what comes first; where another path gives back
+something more general, all is traced again with the structure that holds both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.python.framework.smart_cond import smart_constant_value
+
+from onnx_tf import tensor_list
+from onnx_tf.handlers._tensors import Dim
+from onnx_tf.values import Kind, build, flatten, kind_of, merged, specs
+
+__all__ = ["conditional", "counted_loop", "known_bool", "known_int", "while_loop"]
+
+Values = list[Any]
+
+
+class _WiderError(Exception):
+    """Tracing met values that need more general kinds."""
+
+    def __init__(self, kinds: list[Kind], dtypes: Sequence[tf.DType] = ()) -> None:
+        super().__init__()
+        self.kinds = kinds
+        self.dtypes: list[tf.DType | None] = list(dtypes)
+
+
+def known_bool(condition: tf.Tensor) -> bool | None:
+    """Return a scalar condition as far as shapes and constants tell, else ``None``."""
+    value = smart_constant_value(condition)
+    return None if value is None else bool(value)
+
+
+def known_int(number: tf.Tensor) -> int | None:
+    """Return a scalar integer as far as shapes and constants tell, else ``None``."""
+    value = smart_constant_value(number)
+    return None if value is None else int(value)
+
+
+def conditional(condition: tf.Tensor, branches: Sequence[Callable[[], Values]]) -> Values:
+    """Return the values of the first branch where the condition holds, else of the second.
+
+    Raises:
+        ValueError: the branches give values of types that nothing unites.
+    """
+    kinds: list[Kind] | None = None
+    while True:
+        try:
+            return _conditional(condition, branches, kinds)
+        except _WiderError as wider:
+            kinds = wider.kinds
+
+
+def _conditional(condition: tf.Tensor, branches: Sequence[Callable[[], Values]], kinds: list[Kind] | None) -> Values:
+    agreed = kinds
+
+    def trace(branch: Callable[[], Values]) -> list[tf.Tensor]:
+        nonlocal agreed
+        values = branch()
+        found = [kind_of(value) for value in values]
+        if agreed is None:
+            agreed = found
+        wider = _merged(agreed, found)
+        if _structures(wider) != _structures(agreed):
+            raise _WiderError(wider)
+        agreed = wider
+        return [tf.identity(t) for k, v in zip(wider, values, strict=True) for t in flatten(k, v)]
+
+    tensors = tf.cond(condition, lambda: trace(branches[0]), lambda: trace(branches[1]))
+    assert agreed is not None
+    return _build(agreed, tensors)
+
+
+def while_loop(
+    condition: Callable[..., tf.Tensor],
+    body: Callable[..., Values],
+    state: Values,
+    collected: Sequence[tf.DType | None] = (),
+) -> tuple[Values, list[tf.Tensor]]:
+    """Return the final state of a loop, and what its iterations gave besides, stacked.
+
+    Args:
+        condition: takes the state, tells whether to go on.
+        body: takes the state, returns the next one and a tensor for each of ``collected``.
+        state: the initial values.
+        collected: the dtypes of those tensors; ``None`` where only the body tells.
+    """
+    kinds, dtypes = [kind_of(value) for value in state], list(collected)
+    while True:
+        try:
+            return _while_loop(condition, body, state, kinds, dtypes)
+        except _WiderError as wider:
+            kinds, dtypes = wider.kinds, wider.dtypes
+
+
+def _while_loop(
+    condition: Callable[..., tf.Tensor],
+    body: Callable[..., Values],
+    state: Values,
+    kinds: list[Kind],
+    dtypes: list[tf.DType | None],
+) -> tuple[Values, list[tf.Tensor]]:
+    shapes: list[tf.TensorShape] = []
+
+    def split(tensors: Sequence[Any], count: int) -> tuple[Sequence[Any], Sequence[Any]]:
+        return tensors[: len(tensors) - count], tensors[len(tensors) - count :]
+
+    def traced_condition(*tensors: tf.Tensor) -> tf.Tensor:
+        return condition(*_build(kinds, split(tensors, len(dtypes))[0]))
+
+    def traced_body(*tensors: tf.Tensor) -> list[tf.Tensor]:
+        tensors, lists = split(tensors, len(dtypes))
+        values, results = split(body(*_build(kinds, tensors)), len(dtypes))
+        wider = _merged(kinds, [kind_of(value) for value in values])
+        found = [result.dtype for result in results]
+        if wider != kinds or found != dtypes:
+            raise _WiderError(wider, found)
+        shapes[:] = [result.shape for result in results]
+        pushed = [tensor_list.push(items, result) for items, result in zip(lists, results, strict=True)]
+        return [*_flatten(kinds, values), *pushed]
+
+    # Where a dtype is not known yet, the body's first trace tells it and ends this attempt.
+    lists = [tensor_list.empty(dtype or tf.float32) for dtype in dtypes]
+    invariants = [spec.shape for kind in kinds for spec in specs(kind)]
+    tensors = tf.while_loop(
+        traced_condition,
+        traced_body,
+        [*_flatten(kinds, state), *lists],
+        shape_invariants=[*invariants, *[tf.TensorShape([]) for _ in lists]],
+    )
+    tensors, lists = split(tensors, len(dtypes))
+    stacks = [tensor_list.stack(items, d, s) for items, d, s in zip(lists, dtypes, shapes, strict=True)]
+    return _build(kinds, tensors), stacks
+
+
+def counted_loop(
+    count: Dim,
+    body: Callable[..., Values],
+    state: Values,
+    collected: Sequence[tf.DType | None] = (),
+    *,
+    unroll: bool = False,
+) -> tuple[Values, list[tf.Tensor]]:
+    """Return the final state of a loop of a number of iterations, and what they gave, stacked.
+
+    Args:
+        count: the number of iterations.
+        body: takes the iteration's number (int32) and the state, returns as for :func:`while_loop`.
+        state: the initial values.
+        collected: see :func:`while_loop`.
+        unroll: repeat the body in the graph where the count is static.
+    """
+    if unroll and isinstance(count, int) and count > 0:
+        rows = []
+        for index in range(count):
+            values = body(tf.constant(index), *state)
+            state, results = values[: len(state)], values[len(state) :]
+            rows.append(results)
+        return state, [tf.stack(column) for column in zip(*rows, strict=True)]
+
+    def step(index: tf.Tensor, *values: Any) -> Values:
+        return [index + 1, *body(index, *values)]
+
+    limit = tf.cast(count, tf.int32)
+    final, stacks = while_loop(lambda index, *_: index < limit, step, [tf.constant(0), *state], collected)
+    return final[1:], stacks
+
+
+def _merged(kinds: list[Kind], others: list[Kind]) -> list[Kind]:
+    return [merged(a, b) for a, b in zip(kinds, others, strict=True)]
+
+
+def _structures(kinds: list[Kind]) -> list[Any]:
+    return [[spec.dtype for spec in specs(kind)] for kind in kinds]
+
+
+def _flatten(kinds: list[Kind], values: Sequence[Any]) -> list[tf.Tensor]:
+    return [tensor for kind, value in zip(kinds, values, strict=True) for tensor in flatten(kind, value)]
+
+
+def _build(kinds: list[Kind], tensors: Sequence[tf.Tensor]) -> Values:
+    following = iter(tensors)
+    return [build(kind, following) for kind in kinds]

@@ -1,0 +1,71 @@
+"""TensorFlow's tensor lists: variant tensors that hold tensors of one dtype and any shapes.
+
+``tf.TensorArray`` is built on them; it cannot be told the shape of what it stacks at run time,
+which a loop of zero iterations needs.
+"""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+__all__ = ["empty", "get", "length", "push", "stack", "stackable_shape", "unstack"]
+
+
+def empty(dtype: tf.DType) -> tf.Tensor:
+    """Return a list of nothing."""
+    return tf.raw_ops.EmptyTensorList(element_shape=-1, max_num_elements=-1, element_dtype=dtype)
+
+
+def push(items: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """Return the list with a tensor more at its end."""
+    return tf.raw_ops.TensorListPushBack(input_handle=items, tensor=tensor)
+
+
+def length(items: tf.Tensor) -> tf.Tensor:
+    """Return how many tensors the list holds, int32."""
+    return tf.raw_ops.TensorListLength(input_handle=items)
+
+
+def get(items: tf.Tensor, index: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape) -> tf.Tensor:
+    """Return the tensor at an index."""
+    element = tf.raw_ops.TensorListGetItem(
+        input_handle=items, index=index, element_shape=_shape_tensor(shape), element_dtype=dtype
+    )
+    element.set_shape(shape)
+    return element
+
+
+def unstack(tensor: tf.Tensor) -> tf.Tensor:
+    """Return the list of a tensor's slices along its first axis."""
+    return tf.raw_ops.TensorListFromTensor(tensor=tensor, element_shape=_shape_tensor(tensor.shape[1:]))
+
+
+def stack(items: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape) -> tf.Tensor:
+    """Return the tensors, all of one shape, as one tensor with a new first axis."""
+    stacked = tf.raw_ops.TensorListStack(
+        input_handle=items,
+        element_shape=stackable_shape(length(items), shape),
+        element_dtype=dtype,
+        num_elements=-1,
+    )
+    stacked.set_shape(tf.TensorShape([None]).concatenate(shape))
+    return stacked
+
+
+def stackable_shape(count: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:
+    """Return the shape tensor to stack ``count`` tensors with.
+
+    TensorFlow refuses to stack nothing where it does not know the shape; then unknown dims are 0.
+    """
+    if shape.is_fully_defined():
+        return _shape_tensor(shape)
+    if shape.rank is None:
+        return tf.cond(tf.equal(count, 0), lambda: tf.zeros([0], tf.int32), lambda: tf.constant(-1))
+    unknown = tf.where(tf.equal(count, 0), 0, -1)
+    return tf.stack([unknown if dim is None else tf.constant(dim) for dim in shape])
+
+
+def _shape_tensor(shape: tf.TensorShape) -> tf.Tensor:
+    if shape.rank is None:
+        return tf.constant(-1, tf.int32)
+    return tf.constant([-1 if dim is None else dim for dim in shape], tf.int32, shape=[shape.rank])
