@@ -260,10 +260,11 @@ def _functions(
         ValueError: their number or a name is wrong.
     """
     count = 2 if direction == "bidirectional" else 1
-    names = list(names or [*defaults] * count)
-    if len(names) != count * len(defaults):
+    names = list(names or [*defaults] * count)  # the schema's default for RNN has both directions' names
+    if len(names) < count * len(defaults):
         raise ValueError(f"{count * len(defaults)} activations expected, got {names}")
     alpha, beta = iter(alphas or ()), iter(betas or ())
+    names = names[: count * len(defaults)]
     functions = [_activation(name, alpha, beta, clip) for name in names]
     if count == 1 or (names[: len(defaults)] * 2 == names and not alphas and not betas):
         return functions[: len(defaults)]
