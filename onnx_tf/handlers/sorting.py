@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import inverse_permutation, permutation_to_last, rank_of
+from onnx_tf.handlers._tensors import (
+    as_shape,
+    dims_of,
+    inverse_permutation,
+    normalize_axis,
+    permutation_to_last,
+    product,
+    rank_of,
+)
 from onnx_tf.registry import onnx_op
 
 
@@ -36,3 +44,52 @@ def _top_k(x, k, axis, largest):
 def _descending(x):
     """Return keys in the opposite order; the same again gives x back, and no integer overflows."""
     return tf.bitwise.invert(x) if x.dtype.is_integer else -x
+
+
+@onnx_op("Unique", since=11)
+def unique(x, *, axis, sorted):  # noqa: A002
+    if axis is None:
+        x, axis = tf.reshape(x, [-1]), 0
+    axis = normalize_axis(axis, rank_of(x))
+    keys = _integer_keys(x)
+    keys = tf.transpose(keys, [axis, *[i for i in range(rank_of(keys)) if i != axis]])
+    count, *rest = dims_of(keys)
+    keys = tf.reshape(keys, as_shape([count, product(rest)]))
+    rows, inverse, counts = tf.raw_ops.UniqueWithCountsV2(x=keys, axis=[0], out_idx=tf.int64)
+    first = tf.math.unsorted_segment_min(tf.range(count, dtype=tf.int64), inverse, tf.size(counts))
+    if sorted:
+        order = _lexicographic_order(rows)
+        inverse = tf.gather(tf.math.invert_permutation(order), inverse)
+        first, counts = tf.gather(first, order), tf.gather(counts, order)
+    return tf.gather(x, first, axis=axis), first, inverse, counts
+
+
+def _integer_keys(x):
+    """Return integers that are equal and ordered as the elements, with a new last axis if one is not enough.
+
+    NaN is equal to itself and comes last, as in numpy.
+    """
+    if x.dtype == tf.string:
+        return tf.io.decode_raw(x, tf.uint8, fixed_length=tf.reduce_max(tf.strings.length(x)))
+    if x.dtype.is_complex:
+        return tf.stack([_integer_keys(tf.math.real(x)), _integer_keys(tf.math.imag(x))], -1)
+    if x.dtype == tf.bool:
+        return tf.cast(x, tf.uint8)
+    if not x.dtype.is_floating:
+        return x
+    x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
+    x = tf.where(x == 0, tf.zeros_like(x), tf.where(tf.math.is_nan(x), x.dtype.as_numpy_dtype("nan"), x))
+    bits = tf.bitcast(x, tf.int64 if x.dtype == tf.float64 else tf.int32)
+    return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, bits.dtype.max), bits)
+
+
+def _lexicographic_order(rows):
+    """Return the order that sorts the rows of a matrix by their first column, then the second, ..."""
+
+    def by_column(column, order):
+        keys = tf.gather(rows[:, column], order)
+        return column - 1, tf.gather(order, tf.argsort(keys, stable=True))
+
+    last = tf.cast(dims_of(rows)[1], tf.int64) - 1
+    start = (last, tf.range(dims_of(rows)[0], dtype=tf.int64))
+    return tf.while_loop(lambda column, _: column >= 0, by_column, start)[1]
