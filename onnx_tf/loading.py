@@ -10,6 +10,7 @@ import onnx
 import onnx_ir as ir
 from google.protobuf.message import DecodeError
 
+from onnx_tf._sparse import densified
 from onnx_tf.errors import ModelError
 from onnx_tf.registry import normalize_domain
 
@@ -93,7 +94,7 @@ def _deserialize(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
         patched.opset_import.add(domain="", version=1)
         proto = patched
     _check_names(proto.graph, set())
-    proto, map_types = _without_map_types(proto)
+    proto, map_types = _without_map_types(densified(proto))
     try:
         model = ir.from_proto(proto)
     except Exception as error:

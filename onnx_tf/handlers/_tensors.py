@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -124,7 +125,9 @@ def product(dims: Sequence[Dim]) -> Dim:
     """Return the product of dimensions, an int where all are known."""
     known = math.prod(dim for dim in dims if isinstance(dim, int))
     unknown = [dim for dim in dims if not isinstance(dim, int)]
-    return functools.reduce(tf.multiply, unknown, known) if known else 0
+    if known == 0 or not unknown:
+        return known
+    return functools.reduce(operator.mul, unknown if known == 1 else [*unknown, known])
 
 
 def elements_of(vector: tf.Tensor) -> list[Dim]:
