@@ -163,7 +163,7 @@ def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
             flat = [s if isinstance(s, bytes) else str(s).encode() for s in array.ravel()]
             return tf.constant(flat, tf.string, shape=array.shape)
         array = np.asarray(given)
-        own = value.dtype.numpy()
+        own = _numpy_dtype(value)
         if is_plain and array.dtype != own:
             array = _lossless(value, array)
         return tf.convert_to_tensor(carried(array) if array.dtype == own else array)
@@ -179,11 +179,16 @@ def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
 def _lossless(value: ir.Value, array: np.ndarray) -> np.ndarray:
     """Give Python numbers the input's dtype, unless that changes integers or drops fractions."""
     assert value.dtype is not None
-    converted = array.astype(value.dtype.numpy())
+    converted = array.astype(_numpy_dtype(value))
     integral = np.issubdtype(array.dtype, np.integer) or array.dtype == bool or not value.dtype.is_floating_point()
     if array.dtype == object or (integral and not np.array_equal(converted.astype(array.dtype), array)):
         raise InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given numbers")
     return converted
+
+
+def _numpy_dtype(value: ir.Value) -> np.dtype:
+    assert value.dtype is not None
+    return value.dtype.numpy()
 
 
 def _check_shape(value: ir.Value, tensor: tf.Tensor) -> None:
@@ -200,7 +205,7 @@ def _check_shape(value: ir.Value, tensor: tf.Tensor) -> None:
 def _described(value: ir.Value) -> str:
     dtype = "any" if value.dtype is None else to_tf(value.dtype).name
     if is_carried(value.dtype):
-        dtype = f"{value.dtype.numpy().name} (as {dtype})"
+        dtype = f"{_numpy_dtype(value).name} (as {dtype})"
     if value.shape is None:
         return f"{value.name}: {dtype}"
     dims = ", ".join(str(dim if isinstance(dim, int) else dim.value or "?") for dim in value.shape)

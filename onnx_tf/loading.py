@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from onnx_tf._sparse import densified
 from onnx_tf.errors import ModelError
 from onnx_tf.registry import normalize_domain
+from onnx_tf.validation import check_model
 
 __all__ = ["MAP_TYPE", "ModelSource", "load_model"]
 
@@ -41,7 +42,6 @@ def load_model(source: ModelSource) -> ir.Model:
     model = source.clone() if isinstance(source, ir.Model) else _deserialize(*_read(source))
     _check_versions(model)
     for graph in _graphs(model):
-        _check_values(graph)
         _sort(graph)
     _set_node_names_and_versions(model)
     _check_external_data(model)
@@ -93,10 +93,14 @@ def _deserialize(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
         patched.CopyFrom(proto)
         patched.opset_import.add(domain="", version=1)
         proto = patched
-    _check_names(proto.graph, set())
-    proto, map_types = _without_map_types(densified(proto))
     try:
+        check_model(proto)
+        proto, map_types = _without_map_types(densified(proto))
         model = ir.from_proto(proto)
+    except ModelError:
+        raise
+    except RecursionError as error:
+        raise ModelError("the model's subgraphs are nested too deep; export it with flatter control flow") from error
     except Exception as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ModelError(f"the model's graph is malformed: {reason}; check it with onnx.checker") from error
@@ -130,35 +134,6 @@ def _has_map(value_type: onnx.TypeProto) -> bool:
     return kind == "map_type"
 
 
-def _check_names(graph: onnx.GraphProto, outer: set[str]) -> None:
-    defined = outer | {value.name for value in graph.input} | {t.name for t in graph.initializer}
-    defined |= {t.values.name for t in graph.sparse_initializer}
-    produced: set[str] = set()
-    for node in graph.node:
-        for name in filter(None, node.output):
-            if name in produced:
-                raise ModelError(
-                    f"two nodes write the value {name!r} (node {node.name!r} is the second): "
-                    "every value has one producer; export the model again"
-                )
-            produced.add(name)
-    defined |= produced
-    for node in graph.node:
-        for name in node.input:
-            if name and name not in defined:
-                raise ModelError(
-                    f"node {node.name!r} ({node.op_type}) reads {name!r}, which is no input, initializer or "
-                    "output of another node: the model is incomplete; export it again"
-                )
-        for attribute in node.attribute:
-            subgraphs = [attribute.g] if attribute.HasField("g") else []
-            for subgraph in [*subgraphs, *attribute.graphs]:
-                _check_names(subgraph, defined)
-    for output in graph.output:
-        if output.name not in defined:
-            raise ModelError(f"the graph output {output.name!r} is computed by no node; export the model again")
-
-
 def _graphs(model: ir.Model) -> Iterator[ir.Graph]:
     yield from model.graphs()
     for function in model.functions.values():
@@ -183,13 +158,6 @@ def _check_versions(model: ir.Model) -> None:
             f"the model imports opset {version} of ai.onnx, the installed onnx {onnx.__version__} knows 1 to "
             f"{newest}: upgrade onnx, or convert the model with onnx.version_converter"
         )
-
-
-def _check_values(graph: ir.Graph) -> None:
-    names = [value.name for value in graph.inputs]
-    for name in names:
-        if not name or names.count(name) > 1:
-            raise ModelError(f"graph input {name!r}: every input needs a name of its own; export the model again")
 
 
 def _sort(graph: ir.Graph) -> None:

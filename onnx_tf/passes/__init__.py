@@ -48,6 +48,8 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
         infer_shapes(model)
     remove_identities(model)
     DeduplicateInitializersPass()(model)
-    CommonSubexpressionEliminationPass()(model)
+    if all(has_handler(node.domain, node.op_type, node.version or 1) for node in model.graph.all_nodes()):
+        # Otherwise the refusal that follows would miss the merged nodes.
+        CommonSubexpressionEliminationPass()(model)
     RemoveUnusedNodesPass()(model)
     return model

@@ -1,0 +1,123 @@
+"""What must hold of an ONNX file before anything is made of it: names, types and tensor sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import onnx
+
+from onnx_tf.errors import ModelError
+
+__all__ = ["check_model"]
+
+
+def check_model(model: onnx.ModelProto) -> None:
+    """Check that inputs are typed, every value has one producer, and no tensor is cut short.
+
+    Raises:
+        ModelError: something does not hold; the message names the first such thing.
+    """
+    _check_inputs(model.graph)
+    _check_graph(model.graph, frozenset())
+    for function in model.functions:
+        _check_nodes(function.node, frozenset(function.input), function.output)
+
+
+def _check_inputs(graph: onnx.GraphProto) -> None:
+    seen: set[str] = set()
+    for value in graph.input:
+        if not value.name or value.name in seen:
+            raise ModelError(f"graph input {value.name!r}: every input needs a name of its own; export the model again")
+        seen.add(value.name)
+        kind = value.type.WhichOneof("value")
+        if kind is None or (kind == "tensor_type" and not value.type.tensor_type.elem_type):
+            raise ModelError(f"graph input {value.name!r} states no type: export the model again")
+
+
+def _check_graph(graph: onnx.GraphProto, outer: frozenset[str]) -> None:
+    initializers: set[str] = set()
+    for name, tensor in _initializers(graph):
+        if name in initializers:
+            raise ModelError(f"two initializers are called {name!r}; export the model again")
+        initializers.add(name)
+        _check_tensor(f"initializer {name!r}", tensor)
+    own = initializers | {value.name for value in graph.input}
+    _check_nodes(graph.node, frozenset(own), [value.name for value in graph.output], outer)
+
+
+def _check_nodes(
+    nodes: Iterable[onnx.NodeProto],
+    given: frozenset[str],
+    outputs: Iterable[str],
+    outer: frozenset[str] = frozenset(),
+) -> None:
+    produced = set(given)
+    for node in nodes:
+        for name in filter(None, node.output):
+            if name in produced:
+                raise ModelError(
+                    f"node {node.name!r} ({node.op_type}) writes the value {name!r}, which two nodes write or which "
+                    "is an input: every value has one producer; export the model again"
+                )
+            produced.add(name)
+    defined = outer | produced
+    for node in nodes:
+        _check_node(node, defined)
+    for name in outputs:
+        if name not in defined:
+            raise ModelError(f"the output {name!r} is computed by no node; export the model again")
+
+
+def _initializers(graph: onnx.GraphProto) -> Iterable[tuple[str, onnx.TensorProto]]:
+    yield from ((tensor.name, tensor) for tensor in graph.initializer)
+    yield from ((tensor.values.name, tensor.values) for tensor in graph.sparse_initializer)
+
+
+def _check_node(node: onnx.NodeProto, defined: frozenset[str]) -> None:
+    for name in node.input:
+        if name and name not in defined:
+            raise ModelError(
+                f"node {node.name!r} ({node.op_type}) reads {name!r}, which is no input, initializer or "
+                "output of another node: the model is incomplete; export it again"
+            )
+    for attribute in node.attribute:
+        for tensor in ([attribute.t] if attribute.HasField("t") else []) + list(attribute.tensors):
+            _check_tensor(f"attribute {attribute.name!r} of node {node.name!r} ({node.op_type})", tensor)
+        for subgraph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
+            _check_graph(subgraph, defined)
+
+
+def _check_tensor(what: str, tensor: onnx.TensorProto) -> None:
+    if tensor.data_type not in onnx.TensorProto.DataType.values() or not tensor.data_type:
+        raise ModelError(
+            f"{what} has the unknown data type {tensor.data_type}: export the model again, or upgrade onnx"
+        )
+    if any(dim < 0 for dim in tensor.dims):
+        raise ModelError(f"{what} has the negative shape {list(tensor.dims)}: export the model again")
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        return
+    expected, actual = _sizes(tensor)
+    if expected != actual:
+        raise ModelError(
+            f"{what} of shape {list(tensor.dims)} needs {expected} bytes or elements, the file has {actual}: "
+            "it is damaged; export the model again"
+        )
+
+
+def _sizes(tensor: onnx.TensorProto) -> tuple[int, int]:
+    """Return what the shape asks for and what there is: bytes of raw data, or elements."""
+    count = math.prod(tensor.dims)
+    name = onnx.TensorProto.DataType.Name(tensor.data_type)
+    bits = _NARROW.get(name, 8)
+    if tensor.HasField("raw_data"):
+        if bits == 8:
+            bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+        return math.ceil(count * bits / 8), len(tensor.raw_data)
+    field = getattr(tensor, onnx.helper.tensor_dtype_to_field(tensor.data_type))
+    if name.startswith("COMPLEX"):
+        return 2 * count, len(field)
+    return math.ceil(count * bits / 8), len(field)
+
+
+_NARROW = {"INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4, "INT2": 2, "UINT2": 2}

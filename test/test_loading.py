@@ -1,0 +1,377 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+from google.protobuf.message import DecodeError
+from onnx import TensorProto, helper
+
+from onnx_tf import ModelError, OnnxTfError, UnsupportedError, prepare
+from onnx_tf.loading import MAX_IR_VERSION, load_model
+from test.models import external_model, node_model, relu_model, text_model
+
+X = np.array([[-1, 0, 2]], np.float32)
+
+
+@pytest.mark.parametrize("source", ["path", "str", "bytes", "bytearray", "proto", "ir"])
+def test_every_source_loads_and_is_left_unchanged(tmp_path, source):
+    proto = relu_model()
+    data = proto.SerializeToString()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    given = {
+        "path": path,
+        "str": str(path),
+        "bytes": data,
+        "bytearray": bytearray(data),
+        "proto": proto,
+        "ir": ir.from_proto(proto),
+    }[source]
+    for _ in range(2):
+        np.testing.assert_array_equal(prepare(given).run(X), [[0, 0, 2]])
+    assert proto.SerializeToString() == data
+
+
+def cyclic():
+    nodes = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])]
+    return node_model(nodes, {"x": [1]}, ["b"])
+
+
+def self_reading():
+    return node_model([helper.make_node("Add", ["x", "a"], ["a"])], {"x": [1]}, ["a"])
+
+
+def missing_value():
+    return node_model([helper.make_node("Add", ["x", "nowhere"], ["y"], name="adder")], {"x": [1]}, ["y"])
+
+
+def missing_output():
+    return node_model([helper.make_node("Relu", ["x"], ["y"])], {"x": [1]}, ["z"])
+
+
+def two_producers():
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Abs", ["x"], ["y"], name="second")]
+    return node_model(nodes, {"x": [1]}, ["y"])
+
+
+def input_overwritten():
+    return node_model([helper.make_node("Relu", ["x"], ["x"], name="eater")], {"x": [1]}, ["x"])
+
+
+def duplicate_input():
+    model = relu_model()
+    model.graph.input.append(model.graph.input[0])
+    return model
+
+
+def duplicate_initializer():
+    model = node_model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": [1]}, ["y"], {"w": np.ones(1, np.float32)})
+    model.graph.initializer.append(model.graph.initializer[0])
+    return model
+
+
+def unknown_opset():
+    return relu_model(opset=999)
+
+
+def no_opset():
+    model = relu_model()
+    del model.opset_import[:]
+    return model
+
+
+def no_opset_for_domain():
+    return node_model([helper.make_node("Thing", ["x"], ["y"], domain="acme")], {"x": [1]}, ["y"])
+
+
+def new_ir_version():
+    return relu_model(ir_version=MAX_IR_VERSION + 1)
+
+
+def no_ir_version():
+    model = relu_model()
+    model.ClearField("ir_version")
+    return model
+
+
+def no_graph():
+    model = relu_model()
+    model.ClearField("graph")
+    return model
+
+
+def short_initializer():
+    model = node_model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": [4]}, ["y"], {"w": np.ones(4, np.float32)})
+    model.graph.initializer[0].raw_data = b"1234"
+    return model
+
+
+def huge_initializer():
+    model = node_model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": [4]}, ["y"], {"w": np.ones(4, np.float32)})
+    model.graph.initializer[0].dims[:] = [1 << 40, 1 << 40]
+    return model
+
+
+def negative_initializer():
+    model = node_model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": [4]}, ["y"], {"w": np.ones(4, np.float32)})
+    model.graph.initializer[0].dims[:] = [-4]
+    return model
+
+
+def unknown_dtype():
+    model = node_model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": [4]}, ["y"], {"w": np.ones(4, np.float32)})
+    model.graph.initializer[0].data_type = 999
+    return model
+
+
+def input_without_type():
+    model = relu_model()
+    model.graph.input[0].ClearField("type")
+    return model
+
+
+def recursive_functions():
+    model = text_model("g (float[1] x) => (float[1] y) { y = local.f(x) }")
+    model.opset_import.add(domain="local", version=1)
+    for name, callee in (("f", "h"), ("h", "f")):
+        body = [helper.make_node(callee, ["a"], ["b"], domain="local")]
+        model.functions.append(
+            helper.make_function("local", name, ["a"], ["b"], body, [helper.make_opsetid("local", 1)])
+        )
+    return model
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (cyclic, "cycle"),
+        (self_reading, "cycle"),
+        (missing_value, "node 'adder' (Add) reads 'nowhere'"),
+        (missing_output, "'z' is computed by no node"),
+        (two_producers, "'second' (Abs) writes the value 'y'"),
+        (input_overwritten, "'x'"),
+        (duplicate_input, "graph input 'x'"),
+        (duplicate_initializer, "'w'"),
+        (unknown_opset, "opset 999"),
+        (no_opset, "imports no opset"),
+        (new_ir_version, f"IR version {MAX_IR_VERSION + 1}"),
+        (no_ir_version, "no IR version"),
+        (no_graph, "no graph"),
+        (short_initializer, "'w'"),
+        (huge_initializer, "'w'"),
+        (negative_initializer, "'w'"),
+        (unknown_dtype, "'w'"),
+        (input_without_type, "'x'"),
+        (recursive_functions, "function"),
+    ],
+)
+def test_a_broken_model_is_refused_in_one_line(make, says):
+    with pytest.raises(ModelError) as caught:
+        prepare(make())
+    message = str(caught.value)
+    assert says in message
+    assert "\n" not in message
+    assert 20 < len(message) < 300
+
+
+def test_a_missing_import_names_the_domain():
+    with pytest.raises(UnsupportedError, match="imports no opset for domain 'acme'"):
+        prepare(no_opset_for_domain())
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n", "git lfs pull"),
+        (b"<!DOCTYPE html><html></html>", "not an ONNX model"),
+        (b"PK\x03\x04" + bytes(100), "not an ONNX model"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not an ONNX model"),
+        (b"hello world, this is a text file", "not an ONNX model"),
+        (bytes(1000), "not an ONNX model"),
+        (relu_model().SerializeToString()[:-20], "cut short"),
+        (relu_model().SerializeToString()[:12], ""),
+    ],
+)
+def test_what_is_no_model_is_refused_in_one_line(tmp_path, content, says):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    for source in (path, content):
+        with pytest.raises(ModelError) as caught:
+            prepare(source)
+        assert says in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_every_truncation_is_an_error_of_ours():
+    model = node_model([helper.make_node("Add", ["x", "w"], ["y"])], {"x": [4]}, ["y"], {"w": np.ones(4, np.float32)})
+    data = model.SerializeToString()
+    for length in range(len(data)):
+        try:
+            load_model(data[:length])
+        except OnnxTfError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("source", [None, 3, ["model.onnx"], object()])
+def test_other_types_are_refused(source):
+    with pytest.raises(ModelError, match="pass a path, bytes"):
+        prepare(source)
+
+
+def test_a_folder_and_a_missing_file_are_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"is a directory: pass the \.onnx file"):
+        prepare(tmp_path)
+    with pytest.raises(ModelError, match="does not exist"):
+        prepare(tmp_path / "none.onnx")
+    with pytest.raises(ModelError):
+        prepare("")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_an_unreadable_file_is_refused(tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(relu_model().SerializeToString())
+    path.chmod(0)
+    with pytest.raises(ModelError, match="cannot be read"):
+        prepare(path)
+
+
+class TestExternalData:
+    def test_it_is_found_beside_the_model(self, tmp_path, monkeypatch):
+        path = external_model(tmp_path)
+        x = np.ones((4, 4), np.float32)
+        expected = x + np.arange(16, dtype=np.float32).reshape(4, 4)
+        np.testing.assert_array_equal(prepare(path).run(x), expected)
+        monkeypatch.chdir(tmp_path)
+        np.testing.assert_array_equal(prepare("model.onnx").run(x), expected)
+        np.testing.assert_array_equal(prepare(onnx.load(path)).run(x), expected)
+
+    def test_a_subfolder_is_fine(self, tmp_path):
+        (tmp_path / "data").mkdir()
+        assert prepare(external_model(tmp_path, location="data/w.bin")).run(np.zeros((4, 4), np.float32))[0][0, 1] == 1
+
+    def test_the_file_may_go_once_the_model_is_prepared(self, tmp_path):
+        rep = prepare(external_model(tmp_path))
+        (tmp_path / "w.bin").unlink()
+        assert rep.run(np.zeros((4, 4), np.float32))[0][0, 1] == 1
+
+    @pytest.mark.parametrize(
+        ("change", "says"),
+        [
+            (lambda folder: (folder / "w.bin").unlink(), "does not exist"),
+            (lambda folder: (folder / "w.bin").write_bytes(bytes(60)), "cut short"),
+            (lambda folder: ((folder / "w.bin").unlink(), (folder / "w.bin").mkdir()), "does not exist"),
+        ],
+    )
+    def test_missing_and_short_files_are_refused(self, tmp_path, change, says):
+        path = external_model(tmp_path)
+        change(tmp_path)
+        with pytest.raises(ModelError, match=says):
+            prepare(path)
+
+    @pytest.mark.parametrize("kind", ["parent", "absolute", "symlink", "linked folder"])
+    def test_a_file_outside_the_folder_is_refused(self, tmp_path, kind):
+        secret = tmp_path / "secret.bin"
+        secret.write_bytes(bytes(64))
+        folder = tmp_path / "model"
+        folder.mkdir()
+        location = {"parent": "../secret.bin", "absolute": str(secret), "linked folder": "up/secret.bin"}.get(kind, "w")
+        if kind == "linked folder":
+            (folder / "up").symlink_to(tmp_path)
+        path = external_model(folder, location=location)
+        if kind == "symlink":
+            (folder / "w").unlink()
+            (folder / "w").symlink_to(secret)
+        with pytest.raises(ModelError, match="outside the model's folder"):
+            prepare(path)
+
+    def test_bytes_have_no_folder(self, tmp_path):
+        path = external_model(tmp_path)
+        with pytest.raises(ModelError, match="came without a folder"):
+            prepare(path.read_bytes())
+
+
+def test_all_unsupported_nodes_are_named():
+    nodes = [helper.make_node(f"Thing{i % 4}", ["x"], [f"y{i}"], name=f"node_{i}", domain="acme") for i in range(5)]
+    model = node_model(nodes, {"x": [1]}, [f"y{i}" for i in range(5)])
+    model.opset_import.add(domain="acme", version=1)
+    with pytest.raises(UnsupportedError) as caught:
+        prepare(model)
+    assert [node.name for node in caught.value.nodes] == [f"node_{i}" for i in range(5)]
+    for i in range(5):
+        assert f"'node_{i}'" in str(caught.value)
+    assert "acme.Thing3" in str(caught.value)
+    assert "@onnx_op" in str(caught.value)
+
+
+@pytest.mark.parametrize("ir_version", [3, 4, 8, MAX_IR_VERSION])
+def test_ir_versions(ir_version):
+    np.testing.assert_array_equal(prepare(relu_model(ir_version=ir_version)).run(X), [[0, 0, 2]])
+
+
+def test_old_models_without_opset_import_have_opset_1():
+    model = relu_model(ir_version=1)
+    del model.opset_import[:]
+    assert load_model(model).opset_imports == {"": 1}
+
+
+def test_nodes_are_sorted():
+    nodes = [helper.make_node("Neg", ["a"], ["y"]), helper.make_node("Relu", ["x"], ["a"])]
+    np.testing.assert_array_equal(prepare(node_model(nodes, {"x": [2]}, ["y"])).run([-1.0, 2.0]), [0, -2])
+
+
+def nested(levels: int) -> onnx.ModelProto:
+    def body(name: str, node: onnx.NodeProto) -> onnx.GraphProto:
+        return helper.make_graph([node], name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])])
+
+    graph = body("y0", helper.make_node("Relu", ["x"], ["y0"]))
+    for level in range(1, levels):
+        name = f"y{level}"
+        other = body(f"{name}_else", helper.make_node("Neg", ["x"], [f"{name}_else"]))
+        graph = body(name, helper.make_node("If", ["c"], [name], then_branch=graph, else_branch=other))
+    graph.input.append(helper.make_tensor_value_info("x", TensorProto.FLOAT, [1]))
+    graph.input.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("levels", [30, 90])
+def test_deep_nesting_never_crashes(levels):
+    """Protocol buffers stop at a depth of 100 messages, which is some 30 levels of If."""
+    try:
+        load_model(nested(levels))
+    except DecodeError:
+        pytest.skip("this version of protobuf cannot even build the model")
+
+
+def test_unnamed_nodes_get_stable_names_of_their_own():
+    body = "g (float[1] x) => (float[1] y) { a = Relu(x) b = Relu(a) y = Relu(b) }"
+    names = [[node.name for node in load_model(text_model(body)).graph] for _ in range(2)]
+    assert names[0] == names[1]
+    assert len(set(names[0])) == 3
+    assert all(names[0])
+
+
+def test_node_names_that_clash_with_invented_ones_stay():
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"]),
+        helper.make_node("Relu", ["a"], ["y"], name="Relu_0"),
+    ]
+    names = [node.name for node in load_model(node_model(nodes, {"x": [1]}, ["y"])).graph]
+    assert names[1] == "Relu_0"
+    assert names[0] != "Relu_0"
+
+
+def test_loading_is_lazy_about_huge_declared_dimensions():
+    model = text_model("g (float[1000000, 1000000] x) => (float[1000000, 1000000] y) { y = Relu(x) }")
+    assert prepare(model).inputs == ("x",)
+
+
+def test_loaded_models_keep_external_weights_mapped(tmp_path):
+    model = load_model(external_model(tmp_path))
+    assert isinstance(model.graph.initializers["w"].const_value, ir.ExternalTensor)
+    assert Path(model.graph.initializers["w"].const_value.base_dir) == tmp_path
