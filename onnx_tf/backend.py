@@ -18,6 +18,7 @@ from onnx_tf.feeding import Outputs
 from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Layout, Options
 from onnx_tf.passes import simplify
+from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.plan import BoundGraph, bind, unsupported_nodes
 from onnx_tf.registry import Registry, registry
 
@@ -71,6 +72,7 @@ def prepare(
 
 def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> BoundGraph:
     model = simplify(model, has_handler=_has_handler(handlers))
+    pack_weights(model)
     return bind(model.graph, handlers, options)
 
 

@@ -14,7 +14,7 @@ import tensorflow as tf
 from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ConversionError, OnnxTfError, UnsupportedError, UnsupportedNode
 from onnx_tf.options import Options
-from onnx_tf.registry import CHANNELS_LAST_DOMAIN, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
+from onnx_tf.registry import INTERNAL_DOMAINS, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
 
 __all__ = ["BoundGraph", "BoundNode", "bind", "unsupported_nodes"]
 
@@ -208,7 +208,7 @@ def scope_name(name: str) -> str:
 
 
 def _schema(node: ir.Node) -> onnx.defs.OpSchema | None:
-    domain = "" if node.domain == CHANNELS_LAST_DOMAIN else node.domain
+    domain = "" if node.domain in INTERNAL_DOMAINS else node.domain
     try:
         return onnx.defs.get_schema(node.op_type, node.version or 1, domain)
     except onnx.defs.SchemaError:

@@ -24,6 +24,8 @@ import onnx_ir as ir
 
 __all__ = [
     "CHANNELS_LAST_DOMAIN",
+    "INTERNAL_DOMAINS",
+    "PACKED_DOMAIN",
     "Handler",
     "NodeContext",
     "Registry",
@@ -33,7 +35,23 @@ __all__ = [
 ]
 
 CHANNELS_LAST_DOMAIN = "onnx_tf.channels_last"
-"""Domain of operators with their ai.onnx schema whose data is N, spatial..., C (see layout/)."""
+"""Domain of operators with their ai.onnx schema whose data is N, spatial..., C (see layout/).
+
+Only data tensors are permuted: the images that an operator reads and writes, also the Indices of
+MaxPool and MaxUnpool, whose numbers still count in ONNX order. Attributes and all other inputs
+(filters, scales, sizes, roi, axes, pads, grid, offset, mask) keep their ONNX meaning, axis
+numbers and order.
+"""
+
+PACKED_DOMAIN = "onnx_tf.channels_last_packed"
+"""As :data:`CHANNELS_LAST_DOMAIN`, and filters are spatial..., C/group, M as TensorFlow takes them.
+
+``passes/pack_weights.py`` moves convolutions with constant filters here, after the layout is
+chosen; no other pass makes or needs these nodes.
+"""
+
+INTERNAL_DOMAINS = (CHANNELS_LAST_DOMAIN, PACKED_DOMAIN)
+"""Domains whose operators have the schema of the ai.onnx operator of the same name."""
 
 LEGACY_ATTRIBUTES = frozenset({"consumed_inputs"})
 """Attributes of opset 1 that were storage hints and never had a meaning for the result."""

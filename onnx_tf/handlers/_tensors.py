@@ -133,3 +133,14 @@ def product(dims: Sequence[Dim]) -> Dim:
 def elements_of(vector: tf.Tensor) -> list[Dim]:
     """Return the elements of a shape tensor of known length: ints where known, else scalar tensors."""
     return [vector[i] if dim is None else dim for i, dim in enumerate(known_dims(vector))]
+
+
+def widened(function: Callable[..., Any], *tensors: Any) -> Any:
+    """Apply a function with 16-bit floats computed as float32, and cast the result back.
+
+    TensorFlow's kernels for float16 and bfloat16 round after each step of a sum or formula.
+    """
+    dtype = tensors[0].dtype
+    if dtype in (tf.float16, tf.bfloat16):
+        return computed_in(tf.float32, function, *tensors)
+    return function(*tensors)

@@ -1,1 +1,162 @@
 """Activations."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of, static_value, widened
+from onnx_tf.registry import onnx_op, register_table
+
+register_table(
+    {"Relu": tf.nn.relu, "Softplus": tf.nn.softplus, "Softsign": tf.nn.softsign},
+)
+
+
+@onnx_op("HardSwish", since=14)
+def hard_swish(x):
+    return widened(lambda x: x * tf.clip_by_value(x * (1 / 6) + 0.5, 0, 1), x)
+
+
+@onnx_op("Mish", since=18)
+def mish(x):
+    return widened(lambda x: x * tf.tanh(tf.nn.softplus(x)), x)
+
+
+@onnx_op("LeakyRelu")
+def leaky_relu(x, *, alpha):
+    return tf.nn.leaky_relu(x, alpha)
+
+
+@onnx_op("Elu")
+def elu(x, *, alpha):
+    return tf.nn.elu(x) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+
+
+@onnx_op("Selu")
+def selu(x, *, alpha, gamma):
+    return gamma * tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+
+
+@onnx_op("Celu", since=12)
+def celu(x, *, alpha):
+    return tf.where(x > 0, x, alpha * _expm1_below_zero(x / alpha))
+
+
+def _expm1_below_zero(x):
+    # The branch that tf.where drops must stay finite, or its gradient is NaN.
+    return tf.math.expm1(tf.minimum(x, 0))
+
+
+@onnx_op("ThresholdedRelu", since=10)
+def thresholded_relu(x, *, alpha):
+    return tf.where(x > alpha, x, tf.zeros([], x.dtype))
+
+
+@onnx_op("HardSigmoid")
+def hard_sigmoid(x, *, alpha, beta):
+    return tf.clip_by_value(alpha * x + beta, 0, 1)
+
+
+@onnx_op("Gelu", since=20)
+def gelu(x, *, approximate):
+    if approximate not in ("none", "tanh"):
+        raise ValueError(f"approximate {approximate!r} is not known: use none or tanh")
+    return widened(lambda x: tf.nn.gelu(x, approximate=approximate == "tanh"), x)
+
+
+@onnx_op("Swish", since=24)
+def swish(x, *, alpha):
+    return widened(lambda x: x * tf.sigmoid(x if alpha == 1 else alpha * x), x)
+
+
+@onnx_op("Shrink", since=9)
+def shrink(x, *, bias, lambd):
+    wide = x if x.dtype.is_floating else tf.cast(x, tf.float64)
+    shrunk = tf.where(wide > lambd, wide - bias, tf.zeros([], wide.dtype))
+    return tf.cast(tf.where(wide < -lambd, wide + bias, shrunk), x.dtype)
+
+
+@onnx_op("PRelu")
+def prelu_1(x, slope):
+    if slope.shape.rank == 1 and slope.shape[0] != 1:
+        slope = tf.reshape(slope, [-1, *[1] * (rank_of(x) - 2)])
+    return prelu_7(x, slope)
+
+
+@onnx_op("PRelu", since=7)
+def prelu_7(x, slope):
+    if x.dtype.is_unsigned:
+        return tf.identity(x)
+    return tf.where(x < 0, x * slope, x)
+
+
+def _hardmax(x, axis):
+    rank = rank_of(x)
+    return tf.one_hot(tf.argmax(x, axis), tf.shape(x)[axis], axis=normalize_axis(axis, rank), dtype=x.dtype)
+
+
+def _softmax(x, axis):
+    return widened(lambda x: tf.nn.softmax(x, axis), x)
+
+
+def _log_softmax(x, axis):
+    return widened(lambda x: tf.nn.log_softmax(x, axis), x)
+
+
+def _register_over_axis(op_type, function):
+    @onnx_op(op_type)
+    def flattened(x, *, axis):
+        """Before opset 13 the operator works on a matrix: the axes from ``axis`` on are one."""
+        rank = rank_of(x)
+        axis = axis if axis == rank else normalize_axis(axis, rank)
+        if axis == rank - 1:
+            return function(x, -1)
+        dims = dims_of(x)
+        columns = 1
+        for dim in dims[axis:]:
+            columns = columns * dim
+        matrix = tf.reshape(x, as_shape([*dims[:axis], columns]))
+        return tf.reshape(function(matrix, -1), as_shape(dims))
+
+    @onnx_op(op_type, since=13)
+    def along_axis(x, *, axis):
+        return function(x, axis)
+
+
+for _op_type, _function in {"Softmax": _softmax, "LogSoftmax": _log_softmax, "Hardmax": _hardmax}.items():
+    _register_over_axis(_op_type, _function)
+
+
+@onnx_op("Dropout")
+def dropout_1(x, *, is_test, ratio, context):
+    return _dropout(x, ratio, context.training and not is_test, None, x.dtype)
+
+
+@onnx_op("Dropout", since=7)
+def dropout_7(x, *, ratio, context):
+    return _dropout(x, ratio, context.training, None, x.dtype)
+
+
+@onnx_op("Dropout", since=10)
+def dropout_10(x, *, ratio, context):
+    return _dropout(x, ratio, context.training, None, tf.bool)
+
+
+@onnx_op("Dropout", since=12)
+def dropout_12(x, ratio=None, training_mode=None, *, seed, context):
+    training = context.training if training_mode is None else training_mode
+    return _dropout(x, 0.5 if ratio is None else ratio, training, seed, tf.bool)
+
+
+def _dropout(x, ratio, training, seed, mask_dtype):
+    known = np.asarray(training) if isinstance(training, bool) else static_value(training)
+    if known is not None and not known.any():
+        return tf.identity(x), tf.ones(tf.shape(x), mask_dtype)
+    ratio = tf.cast(ratio, tf.float32)
+    kept = tf.random.uniform(tf.shape(x), seed=seed) >= ratio
+    if known is None:
+        kept, ratio = kept | ~training, tf.where(training, ratio, 0)
+    # A ratio of 1 keeps nothing: scale by 1 then, not by infinity.
+    scale = tf.cast(tf.math.divide_no_nan(1.0, 1 - ratio), x.dtype)
+    return tf.where(kept, x * scale, tf.zeros([], x.dtype)), tf.cast(kept, mask_dtype)

@@ -58,7 +58,6 @@ register_table(
         "Log": tf.math.log,
         "Neg": tf.negative,
         "Reciprocal": tf.math.reciprocal,
-        "Relu": tf.nn.relu,
         "Sigmoid": tf.sigmoid,
         "Sqrt": tf.sqrt,
         "Tanh": tf.tanh,
@@ -166,8 +165,3 @@ register_table(
     },
     since=18,
 )
-
-
-@onnx_op("LeakyRelu")
-def leaky_relu(x, *, alpha):
-    return tf.where(x < 0, x * tf.cast(alpha, x.dtype), x)

@@ -1,1 +1,203 @@
-"""Pooling."""
+"""Pools over windows."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+
+import tensorflow as tf
+
+from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._tensors import as_shape, dims_of, rank_of, widened
+from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
+
+
+@channels_last_op("MaxPool")
+def max_pool_1(x, *, auto_pad, kernel_shape, pads, strides):
+    return _max_pool(x, windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads))
+
+
+@channels_last_op("MaxPool", since=8, results=(0, 1))
+def max_pool_8(x, *, auto_pad, kernel_shape, pads, storage_order, strides, context):
+    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w)
+
+
+@channels_last_op("MaxPool", since=10, results=(0, 1))
+def max_pool_10(x, *, auto_pad, ceil_mode, dilations, kernel_shape, pads, storage_order, strides, context):
+    w = windows(
+        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
+    )
+    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w)
+
+
+@channels_last_op("AveragePool")
+def average_pool_1(x, *, auto_pad, kernel_shape, pads, strides):
+    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    return _average_pool(x, w, count_include_pad=0)
+
+
+@channels_last_op("AveragePool", since=7)
+def average_pool_7(x, *, auto_pad, count_include_pad, kernel_shape, pads, strides):
+    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    return _average_pool(x, w, count_include_pad)
+
+
+@channels_last_op("AveragePool", since=10)
+def average_pool_10(x, *, auto_pad, ceil_mode, count_include_pad, kernel_shape, pads, strides):
+    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode)
+    return _average_pool(x, w, count_include_pad)
+
+
+@channels_last_op("AveragePool", since=19)
+def average_pool_19(x, *, auto_pad, ceil_mode, count_include_pad, dilations, kernel_shape, pads, strides):
+    w = windows(
+        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
+    )
+    return _average_pool(x, w, count_include_pad)
+
+
+@channels_last_op("LpPool")
+def lp_pool_1(x, *, auto_pad, kernel_shape, p, pads, strides):
+    # Opset 1 lets kernel_shape be absent: one window over everything.
+    kernel_shape = x.shape[1:-1] if kernel_shape is None else kernel_shape
+    return _lp_pool(x, windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads), p)
+
+
+@channels_last_op("LpPool", since=18)
+def lp_pool_18(x, *, auto_pad, ceil_mode, dilations, kernel_shape, p, pads, strides):
+    w = windows(
+        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
+    )
+    return _lp_pool(x, w, p)
+
+
+@channels_last_op("GlobalAveragePool")
+def global_average_pool(x):
+    return widened(lambda x: tf.reduce_mean(x, _spatial(x), keepdims=True), x)
+
+
+@channels_last_op("GlobalMaxPool")
+def global_max_pool(x):
+    return tf.reduce_max(x, _spatial(x), keepdims=True)
+
+
+@channels_last_op("GlobalLpPool")
+def global_lp_pool(x, *, p):
+    return widened(lambda x: _root(tf.reduce_sum(_power(x, p), _spatial(x), keepdims=True), p), x)
+
+
+def _spatial(x):
+    return list(range(1, rank_of(x) - 1))
+
+
+def _max_pool(x, w):
+    if is_same_padding(w) and _has_kernel(x, w):
+        return _by_kernel(x, w, tf.nn.max_pool, "SAME")
+    padded = pad_spatial(x, w.reach, _lowest(x.dtype))
+    if _has_kernel(x, w):
+        return _by_kernel(padded, w, tf.nn.max_pool, "VALID")
+    return functools.reduce(tf.maximum, _elements(padded, w))
+
+
+def _lowest(dtype):
+    return tf.constant(dtype.min if dtype.is_integer else -math.inf, dtype)
+
+
+def _average_pool(x, w, count_include_pad):
+    if not count_include_pad and is_same_padding(w) and _has_kernel(x, w):
+        # TensorFlow's SAME leaves the padding out of the count.
+        return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
+    total = math.prod(w.kernel)
+    mean = widened(lambda x: _pool_mean(x, w), x)
+    if w.reach == w.pads and (count_include_pad or all(pair == (0, 0) for pair in w.pads)):
+        return mean
+    return mean * tf.cast(total / _counts(w, count_include_pad), x.dtype)
+
+
+def _counts(w, count_include_pad):
+    """Return how many elements each window averages, [1, spatial..., 1]."""
+    counts = tf.ones([1] * (len(w.dims) + 2), tf.float64)
+    for i, (n, s, d, (before, after), out) in enumerate(
+        zip(w.dims, w.strides, w.dilations, w.pads, w.outs, strict=True)
+    ):
+        starts = tf.range(out, dtype=tf.int64) * s - before
+        places = starts[:, tf.newaxis] + tf.range(w.kernel[i], dtype=tf.int64) * d
+        low, high = (-before, n + after) if count_include_pad else (0, n)
+        inside = tf.reduce_sum(tf.cast((places >= low) & (places < high), tf.float64), 1)
+        counts *= tf.reshape(inside, [1] * (i + 1) + [-1] + [1] * (len(w.dims) - i))
+    return counts
+
+
+def _lp_pool(x, w, p):
+    return widened(lambda x: _root(_pool_mean(_power(x, p), w) * math.prod(w.kernel), p), x)
+
+
+def _power(x, p):
+    return tf.square(x) if p == 2 else tf.abs(x) if p == 1 else tf.pow(tf.abs(x), tf.cast(p, x.dtype))
+
+
+def _root(x, p):
+    return tf.sqrt(x) if p == 2 else x if p == 1 else tf.pow(x, tf.cast(1 / p, x.dtype))
+
+
+def _pool_mean(x, w):
+    """Return the mean over each window, its padding counted as zeros."""
+    if _has_kernel(x, w):
+        return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
+    return functools.reduce(tf.add, _elements(pad_spatial(x, w.reach), w)) / math.prod(w.kernel)
+
+
+def _has_kernel(x, w):
+    return (
+        len(w.kernel) <= 3
+        and set(w.dilations) == {1}
+        and all(s <= k for s, k in zip(w.strides, w.kernel, strict=True))
+        and (len(w.kernel) < 3 or x.dtype == tf.float32)
+    )
+
+
+def _by_kernel(x, w, kernel, padding):
+    if len(w.kernel) == 1:
+        return tf.squeeze(kernel(tf.expand_dims(x, 1), (1, *w.kernel), (1, *w.strides), padding), 1)
+    return kernel(x, w.kernel, w.strides, padding)
+
+
+def _elements(padded, w):
+    """Return for each element of the window, in order, the data of all windows at that element."""
+    return [
+        padded[
+            (
+                slice(None),
+                *[
+                    slice(t * d, t * d + (out - 1) * s + 1, s)
+                    for t, d, s, out in zip(place, w.dilations, w.strides, w.outs, strict=True)
+                ],
+            )
+        ]
+        for place in itertools.product(*map(range, w.kernel))
+    ]
+
+
+def _max_pool_with_indices(x, w, storage_order):
+    """Return the maxima and where they are in the data in ONNX order, N, C, spatial...."""
+    values = _elements(pad_spatial(x, w.reach, _lowest(x.dtype)), w)
+    places = _elements(pad_spatial(_flat_indices(x, storage_order), w.reach, -1), w)
+    best, where = values[0], tf.broadcast_to(places[0], tf.shape(values[0]))
+    for value, place in zip(values[1:], places[1:], strict=True):
+        better = (value > best) | ((where < 0) & (place >= 0))
+        best, where = tf.where(better, value, best), tf.where(better, place, where)
+    return best, where
+
+
+def _flat_indices(x, storage_order):
+    """Return for each element of channels-last data its flat index in N, C, spatial... order."""
+    batch, *spatial, channels = dims_of(x)
+    inner = as_shape(spatial if storage_order == 0 else spatial[::-1])
+    plane = tf.reshape(tf.range(tf.reduce_prod(inner)), inner)
+    if storage_order:
+        plane = tf.transpose(plane)
+    images = tf.range(batch * channels, dtype=tf.int64) * tf.reduce_prod(inner)
+    images = tf.reshape(images, as_shape([batch, *[1] * len(spatial), channels]))
+    return images + plane[tf.newaxis, ..., tf.newaxis]

@@ -1,0 +1,127 @@
+"""Where the windows of convolutions and pools lie, for static and dynamic dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from onnx_tf.handlers._tensors import Dim, dims_of
+
+Padding = tuple[Dim, Dim]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of an operator over the spatial axes of channels-last data.
+
+    Attributes:
+        dims: the spatial dimensions of the data.
+        kernel: the elements of a window.
+        strides: the steps between windows.
+        dilations: the steps between the elements of a window.
+        pads: the elements added before and after the data that the operator states.
+        reach: ``pads``, and more after the data where the last window reaches beyond them.
+        outs: the number of windows.
+    """
+
+    dims: tuple[Dim, ...]
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    pads: tuple[Padding, ...]
+    reach: tuple[Padding, ...]
+    outs: tuple[Dim, ...]
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """The elements that a window spans, gaps included."""
+        return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
+
+
+def windows(
+    x: tf.Tensor,
+    kernel: Sequence[int],
+    *,
+    strides: Sequence[int] | None,
+    dilations: Sequence[int] | None,
+    auto_pad: str,
+    pads: Sequence[int] | None,
+    ceil_mode: int = 0,
+) -> Windows:
+    """Return the windows over channels-last data from the attributes of the operator."""
+    rank = len(kernel)
+    dims = tuple(dims_of(x)[1:-1])
+    strides = tuple(strides or [1] * rank)
+    dilations = tuple(dilations or [1] * rank)
+    if not len(dims) == len(strides) == len(dilations) == rank:
+        raise ValueError(
+            f"data of rank {len(dims) + 2} needs {len(dims)} entries in kernel_shape, strides and dilations, "
+            f"got {rank}, {len(strides)} and {len(dilations)}"
+        )
+    pads = tuple(pads or [0] * 2 * rank)
+    padding, reach, outs = [], [], []
+    for i, (n, s) in enumerate(zip(dims, strides, strict=True)):
+        extent = (kernel[i] - 1) * dilations[i] + 1
+        if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
+            out = -(-n // s)
+            # Of stride 1 the padding does not depend on the dimension.
+            total = extent - 1 if s == 1 else maximum((out - 1) * s + extent - n, 0)
+            less, more = total // 2, total - total // 2
+            before, after = (less, more) if auto_pad == "SAME_UPPER" else (more, less)
+        elif auto_pad in ("NOTSET", "VALID", ""):
+            before, after = (0, 0) if auto_pad == "VALID" else (pads[i], pads[i + rank])
+            out = (n + before + after - extent) // s + 1
+        else:
+            raise ValueError(f"auto_pad {auto_pad!r} is not known: use NOTSET, SAME_UPPER, SAME_LOWER or VALID")
+        padding.append((before, after))
+        if ceil_mode and auto_pad in ("NOTSET", ""):
+            # A window may not begin in the padding after the data.
+            out = minimum(-(-(n + before + after - extent) // s) + 1, -(-(n + before) // s))
+            after = maximum(after, (out - 1) * s + extent - n - before)
+        reach.append((before, after))
+        outs.append(out)
+    return Windows(dims, tuple(kernel), strides, dilations, tuple(padding), tuple(reach), tuple(outs))
+
+
+def pad_spatial(x: tf.Tensor, padding: Sequence[Padding], value: Any = 0) -> tf.Tensor:
+    """Pad the spatial axes of channels-last data."""
+    if all(isinstance(n, int) and n == 0 for pair in padding for n in pair):
+        return x
+    pairs = [(0, 0), *padding, (0, 0)]
+    if all(isinstance(n, int) for pair in pairs for n in pair):
+        return tf.pad(x, pairs, constant_values=value)
+    stacked = tf.stack([tf.stack([tf.cast(n, tf.int64) for n in pair]) for pair in pairs])
+    return tf.pad(x, stacked, constant_values=value)
+
+
+def is_same_padding(w: Windows) -> bool:
+    """Return whether TensorFlow's SAME gives exactly these windows of dilation 1."""
+    for n, e, s, (before, after) in zip(w.dims, w.extents, w.strides, w.reach, strict=True):
+        if s == 1:
+            total: Dim = e - 1
+        elif isinstance(n, int):
+            total = max((-(-n // s) - 1) * s + e - n, 0)
+        else:
+            return False
+        if not (isinstance(before, int) and isinstance(after, int)):
+            return False
+        if (before, after) != (total // 2, total - total // 2):
+            return False
+    return True
+
+
+def maximum(a: Dim, b: Dim) -> Dim:
+    """Return the larger of two dimensions."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    return tf.maximum(tf.cast(a, tf.int64), tf.cast(b, tf.int64))
+
+
+def minimum(a: Dim, b: Dim) -> Dim:
+    """Return the smaller of two dimensions."""
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    return tf.minimum(tf.cast(a, tf.int64), tf.cast(b, tf.int64))
