@@ -10,6 +10,8 @@ and returns arrays of ONNX's own (``ml_dtypes``) dtypes; a SavedModel's signatur
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
@@ -35,7 +37,7 @@ _CARRIERS: dict[ir.DataType, type[np.generic]] = {
 _BY_NUMPY = {dtype.numpy(): dtype for dtype in _CARRIERS}
 
 
-def is_carried(dtype: ir.DataType | None) -> bool:
+def is_carried(dtype: ir.DataType | None) -> TypeGuard[ir.DataType]:
     """Return whether tensors of an ONNX dtype are carried in another TensorFlow dtype."""
     return dtype in _CARRIERS
 
@@ -64,12 +66,12 @@ def carried(array: np.ndarray) -> np.ndarray:
     if dtype is None:
         return array
     carrier = _CARRIERS[dtype]
-    return array.astype(carrier) if dtype.is_integer() else np.ascontiguousarray(array).view(carrier)
+    return array.astype(carrier) if dtype.is_integer() else np.asarray(array, order="C").view(carrier)
 
 
 def restored(array: np.ndarray, dtype: ir.DataType | None) -> np.ndarray:
     """Return a carried array of an ONNX dtype in the numpy dtype of that name."""
-    if dtype not in _CARRIERS:
+    if not is_carried(dtype):
         return array
     target = dtype.numpy()
-    return array.astype(target) if dtype.is_integer() else np.ascontiguousarray(array).view(target)
+    return array.astype(target) if dtype.is_integer() else np.asarray(array, order="C").view(target)

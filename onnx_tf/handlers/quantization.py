@@ -1,1 +1,136 @@
-"""Quantised operators."""
+"""Linear quantisation and products of quantised matrices."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+import tensorflow as tf
+
+from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._cast import onnx_dtype
+from onnx_tf.handlers._narrow import decode, is_bits
+from onnx_tf.handlers._quantized import (
+    centred,
+    dequantize,
+    exact_product,
+    limit_of,
+    quantize,
+    requantize,
+    spread,
+    static_centred,
+)
+from onnx_tf.handlers._tensors import rank_of
+from onnx_tf.handlers.linear_algebra import mat_mul
+from onnx_tf.registry import onnx_op
+
+UINT8 = ir.DataType.UINT8
+
+
+@onnx_op("QuantizeLinear", since=10)
+def quantize_linear_10(x, scale, zero_point=None, *, context):
+    return _quantize(x, scale, zero_point, context)
+
+
+@onnx_op("QuantizeLinear", since=13)
+def quantize_linear_13(x, scale, zero_point=None, *, axis, context):
+    return _quantize(x, scale, zero_point, context, axis=axis)
+
+
+@onnx_op("QuantizeLinear", since=19)
+def quantize_linear_19(x, scale, zero_point=None, *, axis, saturate, context):
+    return _quantize(x, scale, zero_point, context, axis=axis, saturate=saturate)
+
+
+@onnx_op("QuantizeLinear", since=21)
+def quantize_linear_21(x, scale, zero_point=None, *, axis, block_size, output_dtype, saturate, context):
+    return _quantize(x, scale, zero_point, context, axis, block_size, output_dtype, saturate)
+
+
+@onnx_op("QuantizeLinear", since=23)
+def quantize_linear_23(x, scale, zero_point=None, *, axis, block_size, output_dtype, precision, saturate, context):
+    return _quantize(x, scale, zero_point, context, axis, block_size, output_dtype, saturate, precision)
+
+
+def _quantize(x, scale, zero_point, context, axis=1, block_size=0, output_dtype=0, saturate=1, precision=0):
+    if zero_point is not None:
+        dtype = onnx_dtype(zero_point, context, 2)
+    else:
+        dtype = ir.DataType(output_dtype) if output_dtype else UINT8
+    # ONNX Runtime divides in float32 whatever the dtype of the scale, unless told otherwise.
+    division = to_tf(precision) if precision else tf.float64 if scale.dtype == tf.int32 else tf.float32
+    scale = _decoded(scale, onnx_dtype(scale, context, 1))
+    scale, zero_point = (spread(parameter, x, axis, block_size) for parameter in (scale, zero_point))
+    return quantize(x, scale, zero_point, dtype, saturate=bool(saturate), precision=division)
+
+
+@onnx_op("DequantizeLinear", since=10)
+def dequantize_linear_10(x, scale, zero_point=None, *, context):
+    return _dequantize(x, scale, zero_point, context)
+
+
+@onnx_op("DequantizeLinear", since=13)
+def dequantize_linear_13(x, scale, zero_point=None, *, axis, context):
+    return _dequantize(x, scale, zero_point, context, axis)
+
+
+@onnx_op("DequantizeLinear", since=21)
+def dequantize_linear_21(x, scale, zero_point=None, *, axis, block_size, context):
+    return _dequantize(x, scale, zero_point, context, axis, block_size)
+
+
+@onnx_op("DequantizeLinear", since=23)
+def dequantize_linear_23(x, scale, zero_point=None, *, axis, block_size, output_dtype, context):
+    return _dequantize(x, scale, zero_point, context, axis, block_size, output_dtype)
+
+
+def _dequantize(x, scale, zero_point, context, axis=1, block_size=0, output_dtype=0):
+    scale = _decoded(scale, onnx_dtype(scale, context, 1))
+    out = to_tf(output_dtype) if output_dtype else scale.dtype
+    scale, zero_point = (spread(parameter, x, axis, block_size) for parameter in (scale, zero_point))
+    return tf.cast(dequantize(x, scale, zero_point, onnx_dtype(x, context, 0)), out)
+
+
+def _decoded(scale, dtype):
+    return decode(scale, dtype) if is_bits(dtype) else scale
+
+
+@onnx_op("DynamicQuantizeLinear", since=11)
+def dynamic_quantize_linear(x):
+    low = tf.minimum(tf.reduce_min(x), 0)
+    high = tf.maximum(tf.reduce_max(x), 0)
+    scale = tf.where(high == low, tf.ones_like(high), (high - low) / 255)
+    zero_point = quantize(-low, scale, None, UINT8)
+    return quantize(x, scale, zero_point, UINT8), scale, zero_point
+
+
+@onnx_op("MatMulInteger", since=10)
+def mat_mul_integer(a, b, a_zero_point=None, b_zero_point=None, *, context):
+    dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 1)
+    return tf.cast(integer_product(a, b, _by_row(a_zero_point), b_zero_point, dtypes), tf.int32)
+
+
+@onnx_op("QLinearMatMul", since=10)
+def q_linear_mat_mul(a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point, *, context):
+    dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 3)
+    sums = integer_product(a, b, _by_row(a_zero_point), b_zero_point, dtypes)
+    factor = tf.cast(_by_row(a_scale), tf.float32) * tf.cast(b_scale, tf.float32) / tf.cast(y_scale, tf.float32)
+    return requantize(sums, factor, y_zero_point, onnx_dtype(y_zero_point, context, 7))
+
+
+def integer_product(a, b, a_zero_point, b_zero_point, dtypes):
+    """Return the matrix product of quantised matrices as exact integers, in float32 or int32."""
+    left, right = centred(a, a_zero_point, dtypes[0]), centred(b, b_zero_point, dtypes[1])
+    if any(is_bits(dtype) for dtype in dtypes):
+        return mat_mul(left, right)
+    known = static_centred(b, b_zero_point)
+    if known is not None:
+        known = abs(known[:, None] if known.ndim == 1 else known)
+        known = known.max(axis=tuple(range(known.ndim - 2)))
+    limits = limit_of(dtypes[0], a_zero_point), limit_of(dtypes[1], b_zero_point)
+    return exact_product(mat_mul, left, right, limits=limits, axis=-min(2, rank_of(b)), weights=known)
+
+
+def _by_row(parameter):
+    """Return a scale or zero point of one element per row of the left matrix as a column."""
+    if parameter is None or rank_of(parameter) != 1:
+        return parameter
+    return tf.reshape(parameter, []) if parameter.shape[0] == 1 else parameter[:, None]
