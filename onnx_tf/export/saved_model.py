@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import collections
+import itertools
+import keyword
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,12 +41,11 @@ def export_saved_model(
     _check_target(target, overwrite)
     if freeze:
         _check_size(rep)
-    keywords = {name: f"input_{index}" for index, name in enumerate(rep.inputs) if not _is_plain_keyword(name)}
+    keywords = _keywords(rep.inputs)
     module, function = _serving_module(rep, keywords, freeze)
     with written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
-        if keywords:
-            _rename_inputs(folder, {keyword: name for name, keyword in keywords.items()})
+        _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
 
 
 @contextmanager
@@ -97,13 +99,23 @@ def _check_size(rep: TensorflowRep) -> None:
         )
 
 
-def _is_plain_keyword(name: str) -> bool:
-    # TensorFlow passes signature inputs as Python keywords: identifiers, and not its own names.
-    return name.isidentifier() and name.isascii() and name == scope_name(name) and name not in ("self", "class")
+def _keywords(names: Sequence[str]) -> dict[str, str]:
+    """Return a Python keyword for each input name: TensorFlow passes signature inputs as keywords."""
+    # TensorFlow takes names that differ in case for the same.
+    taken = collections.Counter(name.lower() for name in names)
+    free = (key for key in map("input_{}".format, itertools.count()) if key not in taken)
+    return {name: name if _is_keyword(name) and taken[name.lower()] == 1 else next(free) for name in names}
+
+
+def _is_keyword(name: str) -> bool:
+    return name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name == scope_name(name) != "self"
 
 
 def _serving_module(rep: TensorflowRep, keywords: dict[str, str], freeze: bool) -> tuple[tf.Module, Any]:
-    signature = {keywords.get(name, name): spec for name, spec in _specs(rep).items()}
+    specs = rep.signatures[SIGNATURE].structured_input_signature[0]
+    signature = {
+        key: tf.TensorSpec(spec.shape, spec.dtype, name=key) for key, spec in zip(keywords.values(), specs, strict=True)
+    }
     compute = rep.tf_module.compute
     if freeze:
         frozen = convert_variables_to_constants_v2(rep.signatures[SIGNATURE])
@@ -122,25 +134,17 @@ def _serving_module(rep: TensorflowRep, keywords: dict[str, str], freeze: bool) 
     return module, module.serve.get_concrete_function(**signature)
 
 
-def _specs(rep: TensorflowRep) -> dict[str, tf.TensorSpec]:
-    keywords = {}
-    for index, (name, spec) in enumerate(
-        zip(rep.inputs, rep.signatures[SIGNATURE].structured_input_signature[0], strict=True)
-    ):
-        tensor_name = name if _is_plain_keyword(name) else f"input_{index}"
-        keywords[name] = tf.TensorSpec(spec.shape, spec.dtype, name=tensor_name)
-    return keywords
-
-
 def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
-    """Give the signature's inputs their ONNX names where those are no Python identifiers."""
+    """Give the signature's inputs their ONNX names where those are no Python keywords."""
+    if not names:
+        return
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for meta_graph in model.meta_graphs:
         inputs = meta_graph.signature_def[SIGNATURE].inputs
-        for keyword, name in names.items():
-            inputs[name].CopyFrom(inputs[keyword])
-            del inputs[keyword]
+        for key, name in names.items():
+            inputs[name].CopyFrom(inputs[key])
+            del inputs[key]
         for node in meta_graph.object_graph_def.nodes:
             if node.WhichOneof("kind") == "bare_concrete_function":
                 function = node.bare_concrete_function
