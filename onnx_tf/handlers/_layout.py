@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import rank_of
+from onnx_tf.handlers._tensors import normalize_axis, rank_of
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN, registry
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
@@ -55,6 +55,12 @@ def to_channels_first(tensor: tf.Tensor) -> tf.Tensor:
     """Return a tensor N, spatial..., C as N, C, spatial...."""
     rank = rank_of(tensor)
     return tensor if rank < 3 else tf.transpose(tensor, [0, rank - 1, *range(1, rank - 1)])
+
+
+def channels_last_axis(axis: int, rank: int) -> int:
+    """Return where an axis of N, C, spatial... is in N, spatial..., C."""
+    axis = normalize_axis(axis, rank)
+    return axis if axis == 0 else rank - 1 if axis == 1 else axis - 1
 
 
 def pack_filters(filters: tf.Tensor) -> tf.Tensor:

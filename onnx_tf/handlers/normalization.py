@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import onnx_ir as ir
 import tensorflow as tf
 
-from onnx_tf.handlers._layout import channels_last_op, to_channels_last
-from onnx_tf.handlers._tensors import computed_in, rank_of
+from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._layout import channels_last_axis, channels_last_op, to_channels_last
+from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, rank_of, widened
+from onnx_tf.registry import onnx_op
 
 
 @channels_last_op("BatchNormalization")
@@ -49,16 +52,117 @@ def _normalized(x, scale, b, mean, var, epsilon):
         return tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=b, mean=mean, variance=var, epsilon=epsilon, is_training=False
         )[0]
-    wide = tf.float64 if x.dtype == tf.float64 else tf.float32
+    wide = _wide(x)
     scale, b, mean, var = (tf.cast(t, wide) for t in (scale, b, mean, var))
     factor = scale * tf.math.rsqrt(var + epsilon)
     return tf.cast((tf.cast(x, wide) - mean) * factor + b, x.dtype)
 
 
 def _moments(x, axes):
-    wide = tf.float64 if x.dtype == tf.float64 else tf.float32
-    return tf.nn.moments(tf.cast(x, wide), axes)
+    return tf.nn.moments(tf.cast(x, _wide(x)), axes)
 
 
 def _running(old, current, momentum):
     return computed_in(current.dtype, lambda a, c: a * momentum + c * (1 - momentum), old, current)
+
+
+@channels_last_op("InstanceNormalization")
+def instance_normalization(x, scale, b, *, epsilon):
+    return _group_normalized(x, scale, b, epsilon, None)
+
+
+@channels_last_op("GroupNormalization", since=18)
+def group_normalization_18(x, scale, bias, *, epsilon, num_groups):
+    size = x.shape[-1] // num_groups
+    return _group_normalized(x, tf.repeat(scale, size), tf.repeat(bias, size), epsilon, num_groups)
+
+
+@channels_last_op("GroupNormalization", since=21)
+def group_normalization_21(x, scale, bias, *, epsilon, num_groups, stash_type):
+    return _group_normalized(x, scale, bias, epsilon, num_groups)
+
+
+def _group_normalized(x, scale, bias, epsilon, groups):
+    """Normalize each group of channels of each image; ``None`` groups: each channel is one.
+
+    Sums go over the image first and over the channels of a group last, on small tensors.
+    """
+    wide = _wide(x)
+    data, scale, bias = (tf.cast(t, wide) for t in (x, scale, bias))
+    spatial = list(range(1, rank_of(x) - 1))
+
+    def mean(values):
+        means = tf.reduce_mean(values, spatial, keepdims=True)
+        if groups is None:
+            return means
+        *outer, channels = dims_of(means)
+        grouped = tf.reshape(means, as_shape([*outer, groups, channels // groups]))
+        return tf.repeat(tf.reduce_mean(grouped, -1), channels // groups, axis=-1)
+
+    centred = data - mean(data)
+    factor = tf.math.rsqrt(mean(tf.square(centred)) + epsilon) * scale
+    return tf.cast(centred * factor + bias, x.dtype)
+
+
+@onnx_op("LayerNormalization", since=17)
+def layer_normalization(x, scale, b=None, *, axis, epsilon, stash_type):
+    wide = _wide(x)
+    axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
+    data = tf.cast(x, wide)
+    mean = tf.reduce_mean(data, axes, keepdims=True)
+    centred = data - mean
+    factor = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
+    y = centred * factor * tf.cast(scale, wide)
+    if b is not None:
+        y += tf.cast(b, wide)
+    stash = to_tf(ir.DataType(stash_type))
+    return tf.cast(y, x.dtype), tf.cast(mean, stash), tf.cast(factor, stash)
+
+
+@onnx_op("RMSNormalization", since=23)
+def rms_normalization(x, scale, *, axis, epsilon, stash_type):
+    wide = _wide(x)
+    axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
+    data = tf.cast(x, wide)
+    factor = tf.math.rsqrt(tf.reduce_mean(tf.square(data), axes, keepdims=True) + epsilon)
+    return tf.cast(data * factor * tf.cast(scale, wide), scale.dtype)
+
+
+@channels_last_op("LRN")
+def lrn(x, *, alpha, beta, bias, size):
+    if size % 2 and rank_of(x) == 4 and x.dtype == tf.float32:
+        return tf.nn.local_response_normalization(x, size // 2, bias, alpha / size, beta)
+    return widened(lambda x: x * tf.pow(bias + alpha / size * _sums_of_neighbours(tf.square(x), size), -beta), x)
+
+
+def _sums_of_neighbours(x, size):
+    channels = dims_of(x)[-1]
+    padded = tf.pad(x, [[0, 0]] * (rank_of(x) - 1) + [[(size - 1) // 2, size // 2]])
+    return tf.add_n([padded[..., i : i + channels] for i in range(size)])
+
+
+@channels_last_op("MeanVarianceNormalization", since=9)
+def mean_variance_normalization(x, *, axes):
+    rank = rank_of(x)
+    axes = [channels_last_axis(axis, rank) for axis in axes]
+
+    def normalized(x):
+        centred = x - tf.reduce_mean(x, axes, keepdims=True)
+        return centred / (tf.sqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True)) + 1e-9)
+
+    return widened(normalized, x)
+
+
+@onnx_op("LpNormalization")
+def lp_normalization(x, *, axis, p):
+    def normalized(x):
+        norm = tf.reduce_sum(tf.abs(x), axis, keepdims=True) if p == 1 else tf.norm(x, axis=axis, keepdims=True)
+        return tf.math.divide_no_nan(x, norm)
+
+    if p not in (1, 2):
+        raise ValueError(f"p must be 1 or 2, got {p}")
+    return widened(normalized, x)
+
+
+def _wide(x):
+    return tf.float64 if x.dtype == tf.float64 else tf.float32
