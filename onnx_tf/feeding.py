@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import carried, is_carried, restored, to_tf
 from onnx_tf.errors import InputError
+from onnx_tf.values import OptionalValue, TensorSequence
 
 __all__ = ["Outputs", "bind_inputs", "to_numpy"]
 
@@ -111,7 +112,8 @@ def _is_one_item(value: ir.Value, inputs: Sequence[Any]) -> bool:
     """Whether a list given to a single-input model is [input], not the input as nested lists."""
     if len(inputs) != 1:
         return False
-    if isinstance(value.type, ir.SequenceType):
+    kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
+    if isinstance(kind, ir.SequenceType):
         return isinstance(inputs[0], (list, tuple)) or inputs[0] is None
     if isinstance(inputs[0], (np.ndarray, tf.Tensor, tf.Variable, np.generic)) or inputs[0] is None:
         return True
@@ -223,6 +225,10 @@ def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:
         return [to_numpy(item, dtype) for item in result]
     if isinstance(result, dict):
         return {to_numpy(key): to_numpy(item) for key, item in result.items()}
+    if isinstance(result, OptionalValue):
+        return to_numpy(result.element, dtype) if result.flag else None
+    if isinstance(result, TensorSequence):
+        return to_numpy(result.elements(), dtype)
     if not isinstance(result, (tf.Tensor, tf.Variable)):
         return result
     array = result.numpy()

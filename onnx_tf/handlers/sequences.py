@@ -16,11 +16,6 @@ from onnx_tf.registry import onnx_op
 from onnx_tf.values import OptionalValue, TensorSequence, as_sequence, has_element
 
 
-@onnx_op("Identity")
-def identity(value):
-    return tf.identity(value) if tf.is_tensor(value) else value
-
-
 @onnx_op("SequenceEmpty", since=11)
 def sequence_empty(*, dtype):
     del dtype  # the first element brings its own
@@ -90,9 +85,8 @@ def split_to_sequence(data, split=None, *, axis, keepdims):
     rank = rank_of(data)
 
     def part(index):
-        begin = tf.pad(starts[index][tf.newaxis], [[axis, rank - 1 - axis]])
-        extent = tf.concat([[-1] * axis, [lengths[index]], [-1] * (rank - 1 - axis)], 0)
-        return tf.slice(data, begin, extent)
+        along = tf.range(rank) == axis
+        return tf.slice(data, tf.where(along, starts[index], 0), tf.where(along, lengths[index], -1))
 
     def step(index, items):
         return [tensor_list.push(items, tf.squeeze(part(index), axis) if squeezed else part(index))]
@@ -155,7 +149,7 @@ def _concatenated(sequence, permutation):
 @onnx_op("SequenceMap", since=17)
 def sequence_map(sequence, *others, body):
     inputs = (sequence, *others)
-    if isinstance(sequence, list) and all(isinstance(v, list) or tf.is_tensor(v) for v in inputs):
+    if isinstance(sequence, list) and not any(isinstance(v, TensorSequence) for v in inputs):
         rows = [body(*[v[i] if isinstance(v, list) else v for v in inputs]) for i in range(len(sequence))]
         return tuple([row[i] for row in rows] for i in range(len(body.outputs)))
     inputs = [as_sequence(v) if isinstance(v, list) else v for v in inputs]
@@ -169,7 +163,7 @@ def sequence_map(sequence, *others, body):
 
 
 @onnx_op("Optional", since=15)
-def optional(value=None, *, type):
+def optional(value=None, *, type):  # noqa: A002
     del type  # an element brings its own, and no operator asks for the type of none
     return value
 
