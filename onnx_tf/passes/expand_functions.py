@@ -85,16 +85,13 @@ def _type(value: ir.Value | None) -> bytes:
 
 def _private_function(proto: onnx.FunctionProto, schema: Any, node: ir.Node, serial: int) -> ir.Function:
     proto.domain, proto.name, proto.overload = _DOMAIN, f"{schema.name}_{serial}", ""
-    # A context-dependent body states all outputs, and computes those that its node has.
-    computed = {name for node in proto.node for name in node.output}
-    proto.output[:] = [name for name in proto.output if name in computed]
     defaults = {attribute.name for attribute in proto.attribute_proto}
     for name in list(proto.attribute):
         default = schema.attributes[name].default_value if name in schema.attributes else None
         if default is not None and default.name and name not in defaults:
             proto.attribute.remove(name)
             proto.attribute_proto.append(default)
-    # Bodies leave out optional outputs that the node does not have, but still declare them.
+    # A context-dependent body states all outputs, and computes those that its node has.
     del proto.output[len(node.outputs) :]
     produced = {name for n in proto.node for name in n.output} | set(proto.input)
     for name in proto.output:
