@@ -231,14 +231,14 @@ def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:
         return to_numpy(result.elements(), dtype)
     if not isinstance(result, (tf.Tensor, tf.Variable)):
         return result
-    array = result.numpy()
+    array = np.asarray(result.numpy())
     if result.dtype == tf.string:
         return _decoded(array)
-    return restored(np.asarray(array), dtype) if is_carried(dtype) else array
+    return restored(array, dtype) if is_carried(dtype) else array
 
 
-def _decoded(array: Any) -> np.ndarray:
-    flat = [item.decode("utf-8", errors="surrogateescape") for item in np.asarray(array, object).ravel()]
+def _decoded(array: np.ndarray) -> np.ndarray:
+    flat = [item.decode("utf-8", errors="surrogateescape") for item in array.ravel()]
     decoded = np.empty(len(flat), object)
     decoded[:] = flat
-    return decoded.reshape(np.shape(array))
+    return decoded.reshape(array.shape)
