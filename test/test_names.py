@@ -59,7 +59,7 @@ def test_any_name_goes_through_run_and_export(tmp_path, name):
 
 
 def test_names_that_tensorflow_would_write_alike_stay_apart(tmp_path):
-    names = ["a:0", "a_0", "a/0", "a.0", "a 0", "input_0", "input_1", "A_0", "_a_0", "X", "x", "Y"]
+    names = ["a:0", "a_0", "a/0", "a.0", "a 0", "input_0", "input_1", "A_0", "_a_0", "Xx", "xX", "Yy"]
     nodes = [helper.make_node("Mul", [name, f"w{name}"], [f"{name}"[::-1]]) for name in names]
     weights = {f"w{name}": np.full(20, i, np.float32) for i, name in enumerate(names)}
     model = node_model(nodes, {name: ["N", 20] for name in names}, [name[::-1] for name in names], weights)
