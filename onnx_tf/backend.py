@@ -14,9 +14,9 @@ from onnx.backend.base import Backend
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.errors import OnnxTfError
-from onnx_tf.feeding import Outputs
 from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Layout, Options
+from onnx_tf.outputs import Outputs
 from onnx_tf.passes import simplify
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.plan import BoundGraph, bind, unsupported_nodes

@@ -12,7 +12,8 @@ from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule, input_spec
 from onnx_tf.errors import InputError
-from onnx_tf.feeding import Outputs, bind_inputs, to_numpy
+from onnx_tf.feeding import bind_inputs, to_numpy
+from onnx_tf.outputs import Outputs
 from onnx_tf.plan import BoundGraph
 
 __all__ = ["TensorflowRep"]

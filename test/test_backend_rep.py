@@ -4,19 +4,20 @@ import copy
 import pickle
 
 import numpy as np
-import onnx
 import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
 
 from onnx_tf import ConversionError, InputError, OnnxTfError, prepare
-from onnx_tf.feeding import Outputs
+from onnx_tf.outputs import Outputs
 from test.models import relu_model, text_model
 
 X = np.array([[-1, 0, 2]], np.float32)
 Y = np.array([[0, 0, 2]], np.float32)
 
-TWO = "g (float[N, 3] a, int64[3] b) => (float[N, 3] sum, int64[3] twice) { c = Cast <to = 1> (b) sum = Add(a, c) twice = Add(b, b) }"
+TWO = """g (float[N, 3] a, int64[3] b) => (float[N, 3] sum, int64[3] twice) {
+    c = Cast <to = 1> (b) sum = Add(a, c) twice = Add(b, b)
+}"""
 A, B = np.ones((2, 3), np.float32), np.arange(3)
 
 
@@ -41,7 +42,7 @@ def two():
         [X.tolist()],
         tuple(map(tuple, X.tolist())),
         [[-1, 0, 2]],
-        [[True, False, 2.0]],
+        [[-1, False, 2.0]],
         tf.constant(X),
         [tf.constant(X)],
         tf.Variable(X),
@@ -136,7 +137,8 @@ def test_several_inputs_that_do_not_fit(two, given, says):
 
 
 def test_python_numbers_keep_their_value():
-    model = prepare(text_model("g (uint8[] a, bool[] b, float[] c) => (uint8[] x, bool[] y, float[] z) { x = Identity(a) y = Not(b) z = Neg(c) }"))
+    signature = "(uint8[] a, bool[] b, float[] c) => (uint8[] x, bool[] y, float[] z)"
+    model = prepare(text_model(f"g {signature} {{ x = Identity(a) y = Not(b) z = Neg(c) }}"))
     assert [v.item() for v in model.run([200, True, 2**24])] == [200, False, -(2.0**24)]
     for bad in ([-1, True, 0], [256, True, 0], [1.5, True, 0], [0, 2, 0], [0, True, 2**24 + 1]):
         with pytest.raises(InputError):
@@ -144,9 +146,9 @@ def test_python_numbers_keep_their_value():
 
 
 def test_conflicting_position_and_keyword(one):
-    with pytest.raises(InputError, match="'x'.*twice"):
+    with pytest.raises(InputError, match="'x' is given twice"):
         one.run(X, x=X)
-    with pytest.raises(InputError, match="'x'.*twice"):
+    with pytest.raises(InputError, match="'x' is given twice"):
         one.run({"x": X}, x=X)
 
 
@@ -174,12 +176,19 @@ class TestOutputs:
         assert np.abs(outputs - Y).max() == 0
         assert float((2 * outputs).sum()) == 4
         assert np.asarray(outputs, np.float64).dtype == np.float64
-        np.testing.assert_array_equal(tf.convert_to_tensor(np.asarray(outputs)), Y)
+        for tensor in (tf.convert_to_tensor(outputs), tf.constant(outputs), outputs + tf.zeros(3), tf.nn.relu(outputs)):
+            np.testing.assert_array_equal(tensor, Y)
+        assert bool((outputs == Y).all())
+        assert bool((-outputs < 1).all())
+        np.testing.assert_array_equal(outputs @ Y.T, [[4]])
+        assert float(outputs.sum()) == int(np.sum(outputs)) == 2
 
     def test_several_outputs_are_no_array(self, two):
         outputs = two.run([A, B])
         with pytest.raises(TypeError, match="2 outputs"):
             np.asarray(outputs)
+        with pytest.raises(TypeError, match="2 outputs"):
+            2 * outputs
         with pytest.raises(AttributeError, match=r"no output 'shape'"):
             outputs.shape  # noqa: B018
         with pytest.raises(KeyError, match="no output 'other'"):
@@ -200,45 +209,47 @@ class TestOutputs:
         assert outputs["index"] == 2
 
 
-def check(body, feed, expected, *, through=("run", "export"), tmp_path=None, ir_version=8):
-    rep = prepare(text_model(body, ir_version=ir_version))
-    results = [dict(rep.run(feed).items())]
-    if "export" in through:
-        rep.export_graph(tmp_path / "model")
-        signature = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
-        results.append({k: v.numpy() for k, v in signature(**{k: tf.constant(v) for k, v in feed.items()}).items()})
-    for result in results:
-        assert result.keys() == expected.keys()
-        for name, array in expected.items():
-            np.testing.assert_array_equal(result[name], array)
-
-
 V = np.array([1, -2], np.float32)
 
 
-@pytest.mark.parametrize(
-    ("body", "feed", "expected"),
-    [
-        pytest.param("g (float[2] x) => (float[2] x) {}", {"x": V}, {"x": V}, id="input is output"),
-        pytest.param("g (float[2] x) => (float[2] x, float[2] y) { y = Neg(x) }", {"x": V}, {"x": V, "y": -V}, id="input is also output"),
-        pytest.param("g (float[2] x) => (float[2] y) { y = Identity(x) }", {"x": V}, {"y": V}, id="identity"),
-        pytest.param("g (float[2] x) => (float[2] y, float[2] z) { y = Identity(x) z = Identity(x) }", {"x": V}, {"y": V, "z": V}, id="two identities"),
-        pytest.param("g (float[2] x) => (float[2] y, float[2] h) { h = Neg(x) y = Neg(h) }", {"x": V}, {"y": V, "h": -V}, id="intermediate output"),
-        pytest.param("g (float[2] x) => (float[2] y, float[2] z) { y = Neg(x) z = Neg(x) }", {"x": V}, {"y": -V, "z": -V}, id="equal outputs"),
-        pytest.param("g (float[2] x, float[2] u) => (float[2] y) { y = Neg(x) }", {"x": V, "u": V}, {"y": -V}, id="unused input"),
-        pytest.param("g (float[2] x) => (float[2] w) <float[2] w = {3, 4}> {}", {"x": V}, {"w": [3, 4]}, id="initializer is output"),
-        pytest.param("g (float[2] x) => (float[2] w, float[2] y) <float[2] w = {3, 4}> { y = Add(x, w) }", {"x": V}, {"w": [3, 4], "y": V + [3, 4]}, id="used initializer is output"),
-        pytest.param("g (float[2] x) => (float[2] c) { c = Constant <value = float[2] {5, 6}> () }", {"x": V}, {"c": [5, 6]}, id="constant output"),
-        pytest.param("g () => (float[2] c) { c = Constant <value = float[2] {5, 6}> () }", {}, {"c": [5, 6]}, id="no inputs"),
-        pytest.param("g (float[2] x) => (int64[1] y) { y = Shape(x) }", {"x": V}, {"y": [2]}, id="folded output"),
-        pytest.param("g (float[N] x) => (int64[1] y) { y = Shape(x) }", {"x": V}, {"y": [2]}, id="dynamic shape"),
-        pytest.param("g (float[2] x) => (float[2] y) { dead = Relu(x) y = Neg(x) }", {"x": V}, {"y": -V}, id="dead end"),
-        pytest.param("g (float x) => (float y) { y = Neg(x) }", {"x": np.float32(3)}, {"y": -3}, id="scalar"),
-        pytest.param("g (float[N, 0] x) => (float[N, 0] y) { y = Neg(x) }", {"x": np.zeros((2, 0), np.float32)}, {"y": np.zeros((2, 0))}, id="empty"),
-    ],
-)  # fmt: skip
-def test_shapes_of_graphs(tmp_path, body, feed, expected):
-    check(body, feed, expected, tmp_path=tmp_path)
+F = "float[2]"
+CONSTANT = f"c = Constant <value = {F} {{5, 6}}> ()"
+GRAPHS = {
+    "input is output": (f"({F} x) => ({F} x) {{}}", {"x": V}),
+    "input is also output": (f"({F} x) => ({F} x, {F} y) {{ y = Neg(x) }}", {"x": V, "y": -V}),
+    "identity": (f"({F} x) => ({F} y) {{ y = Identity(x) }}", {"y": V}),
+    "two identities": (f"({F} x) => ({F} y, {F} z) {{ y = Identity(x) z = Identity(x) }}", {"y": V, "z": V}),
+    "hidden output": (f"({F} x) => ({F} y, {F} h) {{ h = Neg(x) y = Neg(h) }}", {"y": V, "h": -V}),
+    "equal outputs": (f"({F} x) => ({F} y, {F} z) {{ y = Neg(x) z = Neg(x) }}", {"y": -V, "z": -V}),
+    "unused input": (f"({F} u, {F} x) => ({F} y) {{ y = Neg(x) }}", {"y": -V}),
+    "initializer is output": (f"({F} x) => ({F} w) <{F} w = {{3, 4}}> {{}}", {"w": [3, 4]}),
+    "used initializer is output": (
+        f"({F} x) => ({F} w, {F} y) <{F} w = {{3, 4}}> {{ y = Add(x, w) }}",
+        {"w": [3, 4], "y": V + [3, 4]},
+    ),
+    "constant output": (f"({F} x) => ({F} c) {{ {CONSTANT} }}", {"c": [5, 6]}),
+    "no inputs": (f"() => ({F} c) {{ {CONSTANT} }}", {"c": [5, 6]}),
+    "folded output": (f"({F} x) => (int64[1] y) {{ y = Shape(x) }}", {"y": [2]}),
+    "dynamic shape": ("(float[N] x) => (int64[1] y) { y = Shape(x) }", {"y": [2]}),
+    "dead end": (f"({F} x) => ({F} y) {{ dead = Relu(x) y = Neg(x) }}", {"y": -V}),
+    "unknown rank": ("(float[] x) => (float y) { y = Neg(x) }", {"y": -3}),
+    "empty": ("(float[N, 0] x) => (float[N, 0] y) { y = Neg(x) }", {"y": np.zeros((2, 0))}),
+}
+FEEDS = {"unknown rank": np.float32(3), "empty": np.zeros((2, 0), np.float32)}
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_shapes_of_graphs(tmp_path, name):
+    body, expected = GRAPHS[name]
+    rep = prepare(text_model(f"g {body}"))
+    feed = dict.fromkeys(rep.inputs, FEEDS.get(name, V))
+    rep.export_graph(tmp_path / "model")
+    signature = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    served = signature(**{name: tf.constant(array) for name, array in feed.items()})
+    for result in (dict(rep.run(feed).items()), {name: tensor.numpy() for name, tensor in served.items()}):
+        assert result.keys() == expected.keys()
+        for output, array in expected.items():
+            np.testing.assert_array_equal(result[output], array)
 
 
 def test_the_same_name_twice_among_the_outputs():
@@ -251,7 +262,7 @@ def test_the_same_name_twice_among_the_outputs():
 @pytest.mark.parametrize("ir_version", [3, 4, 8])
 def test_initializers_that_are_inputs_can_be_overridden_by_name(ir_version):
     body = "g (float[2] x, float[2] w) => (float[2] y) <float[2] w = {3, 4}> { y = Add(x, w) }"
-    model = onnx.parser.parse_model(f'<ir_version: {ir_version}, opset_import: ["" : 17]>' + body.replace("<float", "<float", 1))
+    model = text_model(body, ir_version=ir_version)
     if not any(value.name == "w" for value in model.graph.input):
         model.graph.input.append(helper.make_tensor_value_info("w", TensorProto.FLOAT, [2]))
     rep = prepare(model)
@@ -286,8 +297,11 @@ def test_the_module_is_a_tf_module_that_can_be_called(two):
 
 
 def test_weights_are_variables_that_can_be_trained():
-    body = "g (float[N, 4] x) => (float[N, 4] y) <float[4, 4] w = {1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16}, float eps = {1}> { a = MatMul(x, w) y = Add(a, eps) }"
-    rep = prepare(text_model(body))
+    weight = ", ".join(map(str, range(16)))
+    initializers = f"float[4, 4] w = {{{weight}}}, float eps = {{1}}"
+    rep = prepare(
+        text_model(f"g (float[N, 4] x) => (float[N, 4] y) <{initializers}> {{ a = MatMul(x, w) y = Add(a, eps) }}")
+    )
     assert list(rep.tf_module.weights) == ["w"]
     assert [v.shape for v in rep.tf_module.trainable_variables] == [(4, 4)]
     x = np.ones((1, 4), np.float32)
@@ -304,8 +318,9 @@ def test_weights_are_variables_that_can_be_trained():
 def test_errors_while_tracing_name_the_node():
     model = text_model("g (float[2] x, float[3] z) => (float[2] y) { y = Add(x, z) }")
     model.graph.node[0].name = "adder"
-    with pytest.raises(ConversionError, match=r"node 'adder' \(ai.onnx.Add, opset 17\).*x: float32\[2\], z: float32\[3\]"):
+    with pytest.raises(ConversionError) as caught:
         prepare(model)
+    assert "node 'adder' (ai.onnx.Add, opset 17) with inputs [x: float32[2], z: float32[3]]" in str(caught.value)
 
 
 def test_three_batch_sizes_do_not_retrace(one):

@@ -52,4 +52,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
         # Otherwise the refusal that follows would miss the merged nodes.
         CommonSubexpressionEliminationPass()(model)
     RemoveUnusedNodesPass()(model)
+    for node in model.graph.all_nodes():
+        if node.version is None:  # one that a pass of onnx_ir made
+            node.version = model.opset_imports.get(node.domain)
     return model
