@@ -18,6 +18,7 @@ from onnx_ir.passes.common import (
 
 from onnx_tf.passes.detach_outputs import detach_constant_outputs
 from onnx_tf.passes.expand_functions import expand_schema_functions
+from onnx_tf.passes.extract_gradients import extract_gradients
 from onnx_tf.passes.fold_constants import fold_constants
 from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
@@ -38,6 +39,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
     """
     RemoveInitializersFromInputsPass()(model)
     detach_constant_outputs(model)
+    extract_gradients(model)
     inline_model_functions(model, has_handler)
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     infer_shapes(model)
