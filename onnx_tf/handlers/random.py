@@ -80,6 +80,6 @@ def _computable(tensor):
 def _seed(seed):
     """Return the seed of one draw: of the attribute's bits, or new in every call."""
     if seed is None:
-        return tf.random.uniform([2], minval=None, maxval=None, dtype=tf.int32)
+        return tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
     (bits,) = struct.unpack("<i", struct.pack("<f", seed))
     return tf.constant([bits, 0], tf.int32)

@@ -67,8 +67,13 @@ def stft(signal, frame_step, window=None, frame_length=None, *, onesided):
 
 def _transformed(signal, onesided):
     """Return the transform along the last axis but one, real and imaginary parts on the last."""
-    if signal.shape[-1] == 1 and onesided:
-        return _parts(tf.signal.rfft(signal[..., 0]))
+    if signal.shape[-1] == 1:
+        half = tf.signal.rfft(signal[..., 0])
+        if onesided:
+            return _parts(half)
+        # The rest mirrors it.
+        rest = tf.reverse(half[..., 1 : (dims_of(signal)[-2] + 1) // 2], [-1])
+        return _parts(tf.concat([half, tf.math.conj(rest)], -1))
     spectrum = tf.signal.fft(_complex(signal))
     return _parts(spectrum[..., : dims_of(spectrum)[-1] // 2 + 1] if onesided else spectrum)
 
@@ -131,6 +136,7 @@ def mel_weight_matrix(num_mel_bins, dft_length, sample_rate, lower_edge_hertz, u
     points = tf.math.floor((length + 1) * 700 * tf.math.expm1(mel / 2595 * math.log(10)) / rate)
     left, center, right = points[:-2], points[1:-1], points[2:]
     row = tf.range(tf.math.floor(length / 2) + 1)[:, tf.newaxis]
-    rising = tf.where((row >= left) & (row < center), (row - left) / tf.maximum(center - left, 1), 0)
-    falling = tf.where((row > center) & (row < right), (right - row) / tf.maximum(right - center, 1), 0)
-    return tf.cast(tf.where(row == center, 1, rising + falling), to_tf(output_datatype))
+    zero = tf.zeros([], tf.float64)
+    rising = tf.where((row >= left) & (row < center), (row - left) / tf.maximum(center - left, 1), zero)
+    falling = tf.where((row > center) & (row < right), (right - row) / tf.maximum(right - center, 1), zero)
+    return tf.cast(tf.where(row == center, tf.ones_like(rising), rising + falling), to_tf(output_datatype))

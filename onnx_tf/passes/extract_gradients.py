@@ -31,7 +31,12 @@ def _extract(node: ir.Node) -> bool:
         return False
     inputs = [values[name] for name in names]
     nodes = _nodes_between(graph, inputs, values[y])
-    body = ir.GraphView(inputs, [values[y]], nodes=nodes, name=f"{node.name}_body").clone(allow_outer_scope_values=True)
+    produced = {output for n in nodes for output in n.outputs}
+    constant = dict.fromkeys(v for n in nodes for v in _used_values(n) if v not in produced and v not in inputs)
+    node.resize_inputs(len(inputs) + len(constant))
+    for index, value in enumerate(constant, len(inputs)):
+        node.replace_input_with(index, value)
+    body = ir.GraphView([*inputs, *constant], [values[y]], nodes=nodes, name=f"{node.name}_body").clone()
     for inner in [*body.inputs, *(output for n in body for output in n.outputs)]:
         inner.name = f"{node.name}/{inner.name}"
     node.domain, node.version = DIFFERENTIATED_DOMAIN, 1
@@ -59,8 +64,13 @@ def _nodes_between(graph: ir.Graph, inputs: list[ir.Value], output: ir.Value) ->
 
 
 def _used_values(node: ir.Node) -> list[ir.Value]:
+    """Return the values that a node and its subgraphs take from outside."""
     used = [value for value in node.inputs if value is not None]
+    subgraphs: set[ir.Graph] = set()
     for attribute in node.attributes.values():
         if attribute.type is ir.AttributeType.GRAPH:
-            used += [value for inner in attribute.as_graph().all_nodes() for value in inner.inputs if value is not None]
+            subgraphs |= {attribute.as_graph(), *attribute.as_graph().subgraphs()}
+    for subgraph in subgraphs:
+        inner = [value for n in subgraph for value in n.inputs] + list(subgraph.outputs)
+        used += [value for value in inner if value is not None and value.graph not in subgraphs]
     return used
