@@ -1,5 +1,1 @@
 """Operators of the com.microsoft domain, as ONNX Runtime defines them, by family."""
-
-from onnx_tf.handlers.com_microsoft import quantized, quantized_elementwise
-
-__all__ = ["quantized", "quantized_elementwise"]
