@@ -28,7 +28,7 @@ def optimize_layout(
     *,
     channels_last_inputs: Names = (),
     channels_last_outputs: Names = (),
-    has_handler: Callable[[str, str, int], bool] = lambda *_: True,
+    exists_channels_last: Callable[[str, int], bool] | None = lambda *_: True,
 ) -> LayoutReport:
     """Rewrite a model so that the fewest bytes are transposed, and say what was done.
 
@@ -36,24 +36,27 @@ def optimize_layout(
         model: a model from :func:`onnx_tf.passes.simplify`; it is changed in place.
         channels_last_inputs: names of graph inputs that are to be N, spatial..., C, or ``"all"``.
         channels_last_outputs: likewise of graph outputs.
-        has_handler: whether (domain, operator, opset version) can be computed; operators without
-            a channels-last form stay in the ONNX order.
+        exists_channels_last: whether (operator, opset version) can be computed channels-last; others
+            stay in the ONNX order. ``None`` leaves everything as it is but the signature.
 
     Raises:
         ValueError: some names are no inputs or outputs, or have no channel axis.
     """
     report = LayoutReport()
     version = model.opset_imports.setdefault("", 1)
-    model.opset_imports[CHANNELS_LAST_DOMAIN] = version
     names = _names(model)
+    exists = exists_channels_last
 
     def moves(node: ir.Node) -> bool:
-        return has_handler(CHANNELS_LAST_DOMAIN, node.op_type, node.version or version)
+        return exists is not None and exists(node.op_type, node.version or version)
 
     if channels_last_inputs or channels_last_outputs:
-        are_last = _already_channels_last(model.graph, moves)
+        are_last = _already_channels_last(model.graph)
         report.channels_last_inputs = move_inputs(model.graph, channels_last_inputs, are_last)
         report.channels_last_outputs = move_outputs(model.graph, channels_last_outputs, are_last)
+    if exists is None:
+        return report
+    model.opset_imports[CHANNELS_LAST_DOMAIN] = version
     for graph in _outer_graphs_first(model.graph):
         _optimize_graph(graph, moves, Editor(graph, names, version), report)
     RemoveUnusedNodesPass()(model)
@@ -75,8 +78,8 @@ def _optimize_graph(graph: ir.Graph, moves: Callable[[ir.Node], bool], editor: E
     explanation.add_to(report, rewriter)
 
 
-def _already_channels_last(graph: ir.Graph, moves: Callable[[ir.Node], bool]) -> set[ir.Value]:
-    facts = Facts(graph, moves)
+def _already_channels_last(graph: ir.Graph) -> set[ir.Value]:
+    facts = Facts(graph, lambda _: True)
     ends = (v for v in (*graph.inputs, *graph.outputs) if facts.state(v) is State.LABELLED)
     return {v for v in ends if facts.order(v, Order.LAST) == tuple(range(len(facts.dims(v))))}
 
