@@ -33,6 +33,7 @@ from onnx_tf.handlers import (
     sorting,
     strings,
     training,
+    transposed_convolution,
     vision,
 )
 
@@ -66,5 +67,6 @@ __all__ = [
     "sorting",
     "strings",
     "training",
+    "transposed_convolution",
     "vision",
 ]
