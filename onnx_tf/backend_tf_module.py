@@ -10,6 +10,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import carried, is_carried, to_tf
+from onnx_tf.feeding import is_map, map_spec
 from onnx_tf.plan import BoundGraph, constant, scope_name
 
 __all__ = ["BackendTFModule", "input_spec"]
@@ -50,7 +51,7 @@ class BackendTFModule(tf.Module):
         self.input_names = tuple(str(value.name) for value in graph.inputs)
         self.output_names = tuple(str(value.name) for value in graph.outputs)
         specs = [input_spec(value) for value in graph.inputs]
-        signature = specs if all(isinstance(spec, tf.TensorSpec) for spec in specs) else None
+        signature = specs if all(isinstance(spec, tf.TypeSpec) for spec in specs) else None
         self.compute = tf.function(self._compute, input_signature=signature, autograph=False)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -80,10 +81,12 @@ class BackendTFModule(tf.Module):
 
 
 def input_spec(value: ir.Value) -> Any:
-    """Return the ``tf.TensorSpec`` of a graph input; a symbolic dim is ``None``.
+    """Return the ``tf.TypeSpec`` of a graph input; a symbolic dim is ``None``.
 
     For a sequence or optional input it is ``None``: its structure is known when it is given.
     """
+    if is_map(value):
+        return map_spec(value)
     if value.type is not None and not isinstance(value.type, ir.TensorType):
         return None
     if value.dtype is None:

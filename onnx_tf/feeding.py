@@ -1,8 +1,8 @@
-"""From what users pass to ``run`` to TensorFlow, and back to numpy."""
+"""What goes into ``run`` and what comes out of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,67 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import carried, is_carried, restored, to_tf
 from onnx_tf.errors import InputError
-from onnx_tf.values import OptionalValue, TensorSequence
+from onnx_tf.loading import MAP_TYPE
+from onnx_tf.values import Map, MapSequence
 
-__all__ = ["bind_inputs", "to_numpy"]
+__all__ = ["Outputs", "bind_inputs", "is_map", "map_spec", "to_numpy"]
+
+
+class Outputs(tuple[Any, ...]):
+    """The outputs of a run, by index, by ONNX name and as attributes.
+
+    With a single output it also stands for that array: ``np.asarray(outputs)``,
+    ``outputs.shape`` and the other attributes and operators of ``numpy.ndarray`` work.
+    """
+
+    names: tuple[str, ...]
+
+    def __new__(cls, items: Iterable[tuple[str, Any]]) -> Outputs:
+        """Take (name, value) pairs in graph order."""
+        pairs = list(items)
+        self = super().__new__(cls, [value for _, value in pairs])
+        self.names = tuple(name for name, _ in pairs)
+        return self
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            if key not in self.names:
+                raise KeyError(f"no output {key!r}; the outputs are {list(self.names)}")
+            return super().__getitem__(self.names.index(key))
+        return super().__getitem__(key)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        names = self.__dict__.get("names", ())
+        if name in names:
+            return self[name]
+        if len(self) == 1 and hasattr(self[0], name):
+            return getattr(self[0], name)
+        raise AttributeError(f"no output {name!r}; the outputs are {list(names)}")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if len(self) != 1:
+            raise TypeError(f"{len(self)} outputs are not one array: index by position or name {list(self.names)}")
+        array = np.asarray(super().__getitem__(0), dtype=dtype)
+        return array.copy() if copy else array
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the output names, so that ``dict(outputs)`` works."""
+        return self.names
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Return (name, value) pairs in graph order."""
+        return list(zip(self.names, self, strict=True))
+
+    def _asdict(self) -> dict[str, Any]:
+        return dict(self.items())
+
+    def __repr__(self) -> str:
+        return f"Outputs({', '.join(f'{name}={value!r}' for name, value in self.items())})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Outputs, (self.items(),)
 
 
 def bind_inputs(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any]) -> list[Any]:
@@ -28,15 +86,11 @@ def bind_inputs(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, 
 
 def _by_name(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
     names = [str(value.name) for value in values]
-    feed: dict[str, Any] = {}
+    feed = dict(keywords)
     if isinstance(inputs, Mapping):
-        feed = dict(inputs)
+        feed |= inputs
     elif inputs is not None:
-        feed = _positional([value for value in values if value.name not in keywords] or values, inputs)
-    twice = sorted(feed.keys() & keywords.keys())
-    if twice:
-        raise InputError(f"input {twice[0]!r} is given twice, once by keyword")
-    feed |= keywords
+        feed |= dict(zip(names, _positional(values, inputs), strict=False))
     unknown = [name for name in feed if name not in names]
     if unknown:
         raise InputError(f"the model has no input {unknown[0]!r}; its inputs are {names}")
@@ -46,25 +100,20 @@ def _by_name(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any
     return feed
 
 
-def _positional(values: Sequence[ir.Value], inputs: Any) -> dict[str, Any]:
-    if not isinstance(inputs, (list, tuple)) or (len(values) == 1 and not _is_list_of_inputs(values[0], inputs)):
+def _positional(values: Sequence[ir.Value], inputs: Any) -> Sequence[Any]:
+    if not isinstance(inputs, (list, tuple)) or (len(values) == 1 and not _is_one_item(values[0], inputs)):
         inputs = [inputs]
     if len(inputs) != len(values):
         described = ", ".join(_described(value) for value in values)
-        plural = "input" if len(values) == 1 else "inputs"
-        raise InputError(f"the model takes {len(values)} {plural} ({described}), got {len(inputs)}")
-    return {str(value.name): given for value, given in zip(values, inputs, strict=True)}
+        raise InputError(f"the model takes {len(values)} inputs ({described}), got {len(inputs)}")
+    return inputs
 
 
-def _is_list_of_inputs(value: ir.Value, inputs: Sequence[Any]) -> bool:
+def _is_one_item(value: ir.Value, inputs: Sequence[Any]) -> bool:
     """Whether a list given to a single-input model is [input], not the input as nested lists."""
-    tensors = sum(isinstance(item, (np.ndarray, tf.Tensor, tf.Variable)) for item in inputs)
-    if tensors > 1 and not isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
-        return True
     if len(inputs) != 1:
         return False
-    kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
-    if isinstance(kind, ir.SequenceType):
+    if isinstance(value.type, ir.SequenceType):
         return isinstance(inputs[0], (list, tuple)) or inputs[0] is None
     if isinstance(inputs[0], (np.ndarray, tf.Tensor, tf.Variable, np.generic)) or inputs[0] is None:
         return True
@@ -74,9 +123,37 @@ def _is_list_of_inputs(value: ir.Value, inputs: Sequence[Any]) -> bool:
 
 def convert_input(value: ir.Value, given: Any) -> Any:
     """Return one given input as a tensor (or what stands for a sequence or optional)."""
+    if is_map(value):
+        return _convert_map(value, given)
     if isinstance(value.type, ir.OptionalType):
         return None if given is None else _convert_element(value, value.type.elem_type, given)
     return _convert_element(value, value.type, given)
+
+
+def is_map(value: ir.Value) -> bool:
+    """Return whether a graph input is a map."""
+    return MAP_TYPE in value.meta and value.meta[MAP_TYPE].HasField("map_type")
+
+
+def map_spec(value: ir.Value) -> tf.TypeSpec:
+    """Return the spec of a graph input that is a map."""
+    kind = value.meta[MAP_TYPE].map_type
+    keys, values = to_tf(kind.key_type), to_tf(kind.value_type.tensor_type.elem_type)
+    return Map.Spec(keys=tf.TensorSpec([None], keys), values=tf.TensorSpec([None], values))
+
+
+def _convert_map(value: ir.Value, given: Any) -> Map:
+    if isinstance(given, Map):
+        return given
+    if not isinstance(given, Mapping):
+        raise InputError(f"input {value.name!r} is a map: pass a dict, got {type(given).__name__}")
+    spec = map_spec(value)
+    try:
+        keys = tf.constant(list(given.keys()), spec.keys.dtype, [len(given)])
+        return Map(keys, tf.constant(list(given.values()), spec.values.dtype, [len(given)]))
+    except (TypeError, ValueError) as error:
+        expected = f"{spec.keys.dtype.name} keys and {spec.values.dtype.name} values"
+        raise InputError(f"input {value.name!r} is a map with {expected}: {str(error).splitlines()[0]}") from error
 
 
 def _convert_element(value: ir.Value, kind: Any, given: Any) -> Any:
@@ -132,13 +209,10 @@ def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
 def _lossless(value: ir.Value, array: np.ndarray) -> np.ndarray:
     """Give Python numbers the input's dtype, unless that changes integers or drops fractions."""
     assert value.dtype is not None
-    unfit = InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given values")
-    if array.dtype.kind in "OSU" or (array.dtype.kind == "c" and not value.dtype.name.startswith("COMPLEX")):
-        raise unfit
     converted = array.astype(_numpy_dtype(value))
     integral = np.issubdtype(array.dtype, np.integer) or array.dtype == bool or not value.dtype.is_floating_point()
-    if integral and not np.array_equal(converted.astype(array.dtype), array):
-        raise unfit
+    if array.dtype == object or (integral and not np.array_equal(converted.astype(array.dtype), array)):
+        raise InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given numbers")
     return converted
 
 
@@ -169,7 +243,7 @@ def _described(value: ir.Value) -> str:
 
 
 def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:
-    """Return a result of the module as numpy: arrays, lists for sequences, ``None`` for no value.
+    """Return a result of the module as numpy: arrays, lists for sequences, dicts for maps, ``None`` for no value.
 
     Args:
         result: the result.
@@ -179,20 +253,21 @@ def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:
         return [to_numpy(item, dtype) for item in result]
     if isinstance(result, dict):
         return {to_numpy(key): to_numpy(item) for key, item in result.items()}
-    if isinstance(result, OptionalValue):
-        return to_numpy(result.element, dtype) if result.flag else None
-    if isinstance(result, TensorSequence):
-        return to_numpy(result.elements(), dtype)
+    if isinstance(result, MapSequence):
+        keys = to_numpy(result.keys).tolist()
+        return [dict(zip(keys, row, strict=True)) for row in to_numpy(result.values).tolist()]
+    if isinstance(result, Map):
+        return dict(zip(to_numpy(result.keys).tolist(), to_numpy(result.values).tolist(), strict=True))
     if not isinstance(result, (tf.Tensor, tf.Variable)):
         return result
-    array = np.asarray(result.numpy())
+    array = result.numpy()
     if result.dtype == tf.string:
         return _decoded(array)
-    return restored(array, dtype) if is_carried(dtype) else array
+    return restored(np.asarray(array), dtype) if is_carried(dtype) else array
 
 
-def _decoded(array: np.ndarray) -> np.ndarray:
-    flat = [item.decode("utf-8", errors="surrogateescape") for item in array.ravel()]
+def _decoded(array: Any) -> np.ndarray:
+    flat = [item.decode("utf-8", errors="surrogateescape") for item in np.asarray(array, object).ravel()]
     decoded = np.empty(len(flat), object)
     decoded[:] = flat
-    return decoded.reshape(array.shape)
+    return decoded.reshape(np.shape(array))

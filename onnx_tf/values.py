@@ -9,6 +9,8 @@ sequence            a Python list, as long as its length is known while tracing,
                     which can be the state of a loop and be indexed, extended and cut at run time
 optional            the element itself or ``None``, as long as tracing tells which, and otherwise
                     an :class:`OptionalValue`: a flag and the element (or a stand-in)
+map                 a :class:`Map`: a tensor of keys and one of values
+sequence of maps    a :class:`MapSequence`: the keys that all maps share, and a row of values each
 ==================  =============================================================================
 
 What control flow carries must have one structure on every path. A :class:`Kind` is such a
@@ -30,6 +32,8 @@ __all__ = [
     "AbsentKind",
     "Kind",
     "ListKind",
+    "Map",
+    "MapSequence",
     "OptionalKind",
     "OptionalValue",
     "SequenceKind",
@@ -78,10 +82,6 @@ class TensorSequence(tf.experimental.ExtensionType):
         """Return the number of elements, int64."""
         return tf.size(self.order, out_type=tf.int64)
 
-    def elements(self) -> list[tf.Tensor]:
-        """Return the elements; outside of graphs only."""
-        return [self.at(position) for position in range(int(self.length()))]
-
     def at(self, position: tf.Tensor) -> tf.Tensor:
         """Return the element at a position from 0 on."""
         return tensor_list.get(self.items, self.order[tf.cast(position, tf.int32)], self.dtype, self.shape)
@@ -124,6 +124,30 @@ class OptionalValue(tf.experimental.ExtensionType):
 
     flag: tf.Tensor
     element: Union[tf.Tensor, TensorSequence]  # noqa: UP007  (TensorFlow takes no other form)
+
+
+class Map(tf.experimental.ExtensionType):
+    """A map from int64 or string keys to numbers or strings, in any order.
+
+    Attributes:
+        keys: the keys, 1-D.
+        values: their values, 1-D.
+    """
+
+    keys: tf.Tensor
+    values: tf.Tensor
+
+
+class MapSequence(tf.experimental.ExtensionType):
+    """A sequence of maps with the same keys, which is what ZipMap makes.
+
+    Attributes:
+        keys: the keys, 1-D.
+        values: the values of each map, [maps, keys].
+    """
+
+    keys: tf.Tensor
+    values: tf.Tensor
 
 
 def as_sequence(value: list[tf.Tensor] | TensorSequence) -> TensorSequence:

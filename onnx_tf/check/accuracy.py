@@ -16,6 +16,7 @@ import tensorflow as tf
 from onnx_tf.dtypes import to_tf
 from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.feeding import bind_inputs, to_numpy
+from onnx_tf.signature import flat_tensors, regrouped
 
 __all__ = ["Accuracy", "OutputDifference", "compare_saved_model", "random_inputs"]
 
@@ -76,7 +77,8 @@ def compare_saved_model(
     tensors = bind_inputs(values, feed, {})
     expected = _onnxruntime_outputs(model, {n: to_numpy(t) for n, t in zip(rep.inputs, tensors, strict=True)})
     signature = tf.saved_model.load(os.fspath(path)).signatures["serving_default"]
-    results = signature(**dict(zip(rep.inputs, tensors, strict=True)))
+    flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True))))
+    results = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
     return Accuracy(tuple(_difference(name, expected[name], to_numpy(results[name])) for name in rep.outputs))
 
 

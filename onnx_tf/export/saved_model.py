@@ -19,11 +19,12 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from onnx_tf.errors import ExportError
 from onnx_tf.plan import scope_name
+from onnx_tf.signature import flat_tensors, regrouped
 
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["export_saved_model", "written_whole"]
+__all__ = ["export_saved_model", "input_specs", "written_whole"]
 
 SIGNATURE = "serving_default"
 MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
@@ -41,8 +42,9 @@ def export_saved_model(
     _check_target(target, overwrite)
     if freeze:
         _check_size(rep)
-    keywords = _keywords(rep.inputs)
-    module, function = _serving_module(rep, keywords, freeze)
+    inputs = flat_tensors(input_specs(rep))
+    keywords = _keywords(list(inputs))
+    module, function = _serving_module(rep, inputs, keywords, freeze)
     with written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
@@ -101,37 +103,38 @@ def _check_size(rep: TensorflowRep) -> None:
 
 def _keywords(names: Sequence[str]) -> dict[str, str]:
     """Return a Python keyword for each input name: TensorFlow passes signature inputs as keywords."""
-    unique = _unambiguous(names)
-    free = (key for key in map("input_{}".format, itertools.count()) if key not in names)
-    return {name: name if _is_keyword(name) and name in unique else next(free) for name in names}
-
-
-def _unambiguous(names: Sequence[str]) -> set[str]:
-    # To TensorFlow names that differ in case or in characters that Python does not take are the same.
-    written = {name: "".join(c if c.isalnum() else "_" for c in name).lower() for name in names}
-    counts = collections.Counter(written.values())
-    return {name for name in names if counts[written[name]] == 1}
+    # TensorFlow takes names that differ in case for the same.
+    taken = collections.Counter(name.lower() for name in names)
+    free = (key for key in map("input_{}".format, itertools.count()) if key not in taken)
+    return {name: name if _is_keyword(name) and taken[name.lower()] == 1 else next(free) for name in names}
 
 
 def _is_keyword(name: str) -> bool:
     return name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name == scope_name(name) != "self"
 
 
-def _serving_module(rep: TensorflowRep, keywords: dict[str, str], freeze: bool) -> tuple[tf.Module, Any]:
-    specs = rep.signatures[SIGNATURE].structured_input_signature[0]
-    signature = {
-        key: tf.TensorSpec(spec.shape, spec.dtype, name=key) for key, spec in zip(keywords.values(), specs, strict=True)
-    }
+def input_specs(rep: TensorflowRep) -> dict[str, Any]:
+    """Return the spec of each input by ONNX name."""
+    return dict(zip(rep.inputs, rep.signatures[SIGNATURE].structured_input_signature[0], strict=True))
+
+
+def _serving_module(
+    rep: TensorflowRep, inputs: dict[str, tf.TensorSpec], keywords: dict[str, str], freeze: bool
+) -> tuple[tf.Module, Any]:
+    whole = input_specs(rep)
+    signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
     compute = rep.tf_module.compute
     if freeze:
         frozen = convert_variables_to_constants_v2(rep.signatures[SIGNATURE])
         outputs = rep.signatures[SIGNATURE].structured_outputs
 
-        def compute(*tensors: tf.Tensor) -> Any:
-            return tf.nest.pack_sequence_as(outputs, list(frozen(*tensors)))
+        def compute(*values: Any) -> Any:
+            flat = frozen(*tf.nest.flatten(values, expand_composites=True))
+            return tf.nest.pack_sequence_as(outputs, list(flat), expand_composites=True)
 
-    def serve(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(compute(*[inputs[name] for name in signature]))
+    def serve(**given: tf.Tensor) -> dict[str, tf.Tensor]:
+        tensors = {name: given[keywords[name]] for name in inputs}
+        return flat_tensors(compute(*regrouped(whole, tensors).values()))
 
     module = tf.Module()
     if not freeze:
@@ -141,14 +144,9 @@ def _serving_module(rep: TensorflowRep, keywords: dict[str, str], freeze: bool) 
 
 
 def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
-    """Give the signature's inputs their ONNX names where those are no Python keywords.
-
-    TensorFlow calls a loaded signature by them as well, unless it takes two of them for the same:
-    then Python code uses the keys, as in ``input_0``. TensorFlow Serving has no such trouble.
-    """
+    """Give the signature's inputs their ONNX names where those are no Python keywords."""
     if not names:
         return
-    called = _unambiguous(list(names.values()))
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for meta_graph in model.meta_graphs:
@@ -159,7 +157,5 @@ def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
         for node in meta_graph.object_graph_def.nodes:
             if node.WhichOneof("kind") == "bare_concrete_function":
                 function = node.bare_concrete_function
-                function.argument_keywords[:] = [
-                    names[a] if names.get(a) in called else a for a in function.argument_keywords
-                ]
+                function.argument_keywords[:] = [names.get(a, a) for a in function.argument_keywords]
     file.write_bytes(model.SerializeToString())

@@ -21,7 +21,6 @@ from onnx_tf.handlers import (
     padding,
     pooling,
     quantization,
-    quantized_convolution,
     random,
     recurrent,
     reduction,
@@ -33,7 +32,6 @@ from onnx_tf.handlers import (
     sorting,
     strings,
     training,
-    transposed_convolution,
     vision,
 )
 
@@ -55,7 +53,6 @@ __all__ = [
     "padding",
     "pooling",
     "quantization",
-    "quantized_convolution",
     "random",
     "recurrent",
     "reduction",
@@ -67,6 +64,5 @@ __all__ = [
     "sorting",
     "strings",
     "training",
-    "transposed_convolution",
     "vision",
 ]

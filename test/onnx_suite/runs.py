@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from onnx_tf import prepare
 from onnx_tf.feeding import bind_inputs, to_numpy
+from onnx_tf.signature import flat_tensors, regrouped
 
 
 def through_run(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
@@ -25,7 +26,8 @@ def through_export(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
         rep.export_graph(folder)
         signature = tf.saved_model.load(folder).signatures["serving_default"]
         tensors = bind_inputs(rep.tf_module.graph.inputs, inputs, {})
-        results = signature(**dict(zip(rep.inputs, tensors, strict=True)))
+        flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True))))
+    results = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
     return [to_numpy(results[value.name], value.dtype) for value in rep.tf_module.graph.outputs]
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from onnx_tf import prepare
-from test.reference import ort_outputs
-from test.zoo.compare import MODELS, differences, manifest
+from onnx_tf.feeding import to_numpy
+from onnx_tf.signature import regrouped
+from test.zoo.compare import MODELS, differences, manifest, reference
 from test.zoo.materialize import make_inputs, materialize
 
 
@@ -51,20 +53,22 @@ def main() -> int:
 def _check(entry: Mapping[str, Any], arguments: argparse.Namespace) -> str:
     model = materialize(arguments.folder / f"{entry['name']}.onnx")
     feed = make_inputs(entry["inputs"])
-    expected = ort_outputs(model, feed)
+    expected = reference(model, feed)
     rep = prepare(model, layout=arguments.layout)
     found = [("run", d) for d in differences(entry, expected, dict(rep.run(feed).items()))]
     if arguments.export:
         with tempfile.TemporaryDirectory() as folder:
             rep.export_graph(f"{folder}/model")
-            actual = run_in_fresh_process(Path(folder), feed)
+            flat = run_in_fresh_process(Path(folder), feed)
+        values = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
+        actual = {name: to_numpy(value) for name, value in values.items()}
         found += [("export", d) for d in differences(entry, expected, actual)]
     worst = max(found, key=lambda pair: np.nan_to_num(pair[1].error / pair[1].tolerance, nan=np.inf))
     text = f"{worst[0]} {worst[1].output}: {worst[1].error:.2e} of {worst[1].tolerance:.0e}"
     return f"ok {text}" if all(d.fits for _, d in found) else f"FAIL {text}"
 
 
-def run_in_fresh_process(folder: Path, feed: Mapping[str, Any]) -> dict[str, Any]:
+def run_in_fresh_process(folder: Path, feed: Mapping[str, Any]) -> dict[str, tf.Tensor]:
     """Call ``folder/model`` by its signature in a process that cannot import onnx_tf."""
     np.savez(folder / "feed.npz", **{f"_{i}": value for i, value in enumerate(feed.values())})
     (folder / "names.txt").write_text("\n".join(feed))
@@ -72,7 +76,7 @@ def run_in_fresh_process(folder: Path, feed: Mapping[str, Any]) -> dict[str, Any
     subprocess.run([sys.executable, "-I", str(script), str(folder)], check=True, capture_output=True)
     names = (folder / "outputs.txt").read_text().split("\n")
     with np.load(folder / "outputs.npz", allow_pickle=True) as arrays:
-        return {name: arrays[f"_{i}"] for i, name in enumerate(names)}
+        return {name: tf.convert_to_tensor(arrays[f"_{i}"]) for i, name in enumerate(names)}
 
 
 if __name__ == "__main__":

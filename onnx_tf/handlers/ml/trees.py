@@ -1,0 +1,380 @@
+"""Tree ensembles: decision trees, random forests, gradient boosting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from onnx_tf.handlers.ml._forest import MODES, Forest, forest
+from onnx_tf.handlers.ml._scores import (
+    POST_TRANSFORMS,
+    as_rows,
+    default_binary_labels,
+    labels_of,
+    transformed,
+    with_second_class,
+)
+from onnx_tf.registry import onnx_op
+
+DOMAIN = "ai.onnx.ml"
+AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
+"""The aggregate functions in the order in which ai.onnx.ml 5 numbers them."""
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """What the leaves vote, by node and target.
+
+    Attributes:
+        weights: the vote of each node for each target, [nodes, targets].
+        votes: whether there is one.
+    """
+
+    weights: np.ndarray
+    votes: np.ndarray
+
+
+@onnx_op("TreeEnsembleClassifier", domain=DOMAIN)
+def tree_ensemble_classifier_1(
+    x,
+    *,
+    base_values,
+    class_ids,
+    class_nodeids,
+    class_treeids,
+    class_weights,
+    classlabels_int64s,
+    classlabels_strings,
+    nodes_falsenodeids,
+    nodes_featureids,
+    nodes_hitrates,
+    nodes_missing_value_tracks_true,
+    nodes_modes,
+    nodes_nodeids,
+    nodes_treeids,
+    nodes_truenodeids,
+    nodes_values,
+    post_transform,
+):
+    labels = labels_of(classlabels_strings, classlabels_int64s)
+    tree_nodes = list(zip(nodes_treeids, nodes_nodeids, strict=True))
+    trees = _forest_of_ids(
+        tree_nodes,
+        nodes_featureids,
+        np.array(nodes_values),
+        nodes_modes,
+        nodes_truenodeids,
+        nodes_falsenodeids,
+        nodes_missing_value_tracks_true,
+    )
+    votes = zip(class_treeids, class_nodeids, class_ids, class_weights, strict=True)
+    leaves = _leaves(tree_nodes, votes, labels.shape[0], np.add)
+    return _classify(x, trees, leaves, labels, base_values, post_transform)
+
+
+@onnx_op("TreeEnsembleClassifier", since=3, domain=DOMAIN)
+def tree_ensemble_classifier_3(
+    x,
+    *,
+    base_values,
+    base_values_as_tensor,
+    class_weights,
+    class_weights_as_tensor,
+    nodes_hitrates_as_tensor,
+    nodes_values,
+    nodes_values_as_tensor,
+    class_ids,
+    class_nodeids,
+    class_treeids,
+    classlabels_int64s,
+    classlabels_strings,
+    nodes_falsenodeids,
+    nodes_featureids,
+    nodes_hitrates,
+    nodes_missing_value_tracks_true,
+    nodes_modes,
+    nodes_nodeids,
+    nodes_treeids,
+    nodes_truenodeids,
+    post_transform,
+):
+    return tree_ensemble_classifier_1(
+        x,
+        base_values=_either(base_values, base_values_as_tensor),
+        class_weights=_either(class_weights, class_weights_as_tensor),
+        nodes_values=_either(nodes_values, nodes_values_as_tensor),
+        class_ids=class_ids,
+        class_nodeids=class_nodeids,
+        class_treeids=class_treeids,
+        classlabels_int64s=classlabels_int64s,
+        classlabels_strings=classlabels_strings,
+        nodes_falsenodeids=nodes_falsenodeids,
+        nodes_featureids=nodes_featureids,
+        nodes_hitrates=nodes_hitrates,
+        nodes_missing_value_tracks_true=nodes_missing_value_tracks_true,
+        nodes_modes=nodes_modes,
+        nodes_nodeids=nodes_nodeids,
+        nodes_treeids=nodes_treeids,
+        nodes_truenodeids=nodes_truenodeids,
+        post_transform=post_transform,
+    )
+
+
+@onnx_op("TreeEnsembleRegressor", domain=DOMAIN)
+def tree_ensemble_regressor_1(
+    x,
+    *,
+    aggregate_function,
+    base_values,
+    n_targets,
+    nodes_falsenodeids,
+    nodes_featureids,
+    nodes_hitrates,
+    nodes_missing_value_tracks_true,
+    nodes_modes,
+    nodes_nodeids,
+    nodes_treeids,
+    nodes_truenodeids,
+    nodes_values,
+    post_transform,
+    target_ids,
+    target_nodeids,
+    target_treeids,
+    target_weights,
+):
+    tree_nodes = list(zip(nodes_treeids, nodes_nodeids, strict=True))
+    trees = _forest_of_ids(
+        tree_nodes,
+        nodes_featureids,
+        np.array(nodes_values),
+        nodes_modes,
+        nodes_truenodeids,
+        nodes_falsenodeids,
+        nodes_missing_value_tracks_true,
+    )
+    votes = zip(target_treeids, target_nodeids, target_ids, target_weights, strict=True)
+    leaves = _leaves(tree_nodes, votes, n_targets, _COMBINE[aggregate_function])
+    return tf.cast(_regress(x, trees, leaves, aggregate_function, base_values, post_transform), tf.float32)
+
+
+@onnx_op("TreeEnsembleRegressor", since=3, domain=DOMAIN)
+def tree_ensemble_regressor_3(
+    x,
+    *,
+    base_values,
+    base_values_as_tensor,
+    nodes_hitrates_as_tensor,
+    nodes_values,
+    nodes_values_as_tensor,
+    target_weights,
+    target_weights_as_tensor,
+    aggregate_function,
+    n_targets,
+    nodes_falsenodeids,
+    nodes_featureids,
+    nodes_hitrates,
+    nodes_missing_value_tracks_true,
+    nodes_modes,
+    nodes_nodeids,
+    nodes_treeids,
+    nodes_truenodeids,
+    post_transform,
+    target_ids,
+    target_nodeids,
+    target_treeids,
+):
+    return tree_ensemble_regressor_1(
+        x,
+        base_values=_either(base_values, base_values_as_tensor),
+        nodes_values=_either(nodes_values, nodes_values_as_tensor),
+        target_weights=_either(target_weights, target_weights_as_tensor),
+        aggregate_function=aggregate_function,
+        n_targets=n_targets,
+        nodes_falsenodeids=nodes_falsenodeids,
+        nodes_featureids=nodes_featureids,
+        nodes_hitrates=nodes_hitrates,
+        nodes_missing_value_tracks_true=nodes_missing_value_tracks_true,
+        nodes_modes=nodes_modes,
+        nodes_nodeids=nodes_nodeids,
+        nodes_treeids=nodes_treeids,
+        nodes_truenodeids=nodes_truenodeids,
+        post_transform=post_transform,
+        target_ids=target_ids,
+        target_nodeids=target_nodeids,
+        target_treeids=target_treeids,
+    )
+
+
+@onnx_op("TreeEnsemble", since=5, domain=DOMAIN)
+def tree_ensemble(
+    x,
+    *,
+    aggregate_function,
+    leaf_targetids,
+    leaf_weights,
+    membership_values,
+    n_targets,
+    nodes_falseleafs,
+    nodes_falsenodeids,
+    nodes_featureids,
+    nodes_hitrates,
+    nodes_missing_value_tracks_true,
+    nodes_modes,
+    nodes_splits,
+    nodes_trueleafs,
+    nodes_truenodeids,
+    post_transform,
+    tree_roots,
+):
+    # The leaves stand behind the nodes: leaf i is node i + inner.
+    inner, outer = len(nodes_modes), len(leaf_targetids)
+    modes = [MODES[mode] for mode in nodes_modes] + ["LEAF"] * outer
+    trees = forest(
+        roots=tree_roots,
+        features=[*nodes_featureids, *[0] * outer],
+        thresholds=np.concatenate([nodes_splits, np.zeros(outer, nodes_splits.dtype)]),
+        modes=modes,
+        true_nodes=_with_leaves(nodes_truenodeids, nodes_trueleafs, inner, outer),
+        false_nodes=_with_leaves(nodes_falsenodeids, nodes_falseleafs, inner, outer),
+        missing_is_true=nodes_missing_value_tracks_true,
+        members=_members(modes, membership_values),
+    )
+    weights = np.zeros((inner + outer, n_targets), leaf_weights.dtype)
+    weights[inner + np.arange(outer), leaf_targetids] = leaf_weights
+    votes = np.zeros(weights.shape, bool)
+    votes[inner + np.arange(outer), leaf_targetids] = True
+    aggregate, transform = AGGREGATES[aggregate_function], POST_TRANSFORMS[post_transform]
+    return tf.cast(_regress(x, trees, Leaves(weights, votes), aggregate, None, transform), x.dtype)
+
+
+_COMBINE = {"SUM": np.add, "AVERAGE": np.add, "MIN": np.minimum, "MAX": np.maximum}
+
+
+def _either(listed, as_tensor):
+    return as_tensor.reshape(-1) if as_tensor is not None and as_tensor.size else listed
+
+
+def _forest_of_ids(tree_nodes, features, thresholds, modes, true_ids, false_ids, missing_is_true):
+    position = {key: i for i, key in enumerate(tree_nodes)}
+    if len(position) < len(tree_nodes):
+        raise ValueError("a node id appears twice in one tree")
+    trees = [tree for tree, _ in tree_nodes]
+    roots = [i for i, tree in enumerate(trees) if i == 0 or trees[i - 1] != tree]
+    return forest(
+        roots=roots,
+        features=features,
+        thresholds=thresholds,
+        modes=modes,
+        true_nodes=[position.get(key, -1) for key in zip(trees, true_ids, strict=True)],
+        false_nodes=[position.get(key, -1) for key in zip(trees, false_ids, strict=True)],
+        missing_is_true=missing_is_true,
+        members={},
+    )
+
+
+def _leaves(tree_nodes, votes, targets, combine):
+    position = {key: i for i, key in enumerate(tree_nodes)}
+    weights = np.zeros((len(tree_nodes), targets), np.float64)
+    voted = np.zeros(weights.shape, bool)
+    for tree, node, target, weight in votes:
+        at = position[tree, node], target
+        weights[at] = combine(weights[at], weight) if voted[at] else weight
+        voted[at] = True
+    return Leaves(weights, voted)
+
+
+def _with_leaves(nodes, is_leaf, inner, outer):
+    nodes = np.array(nodes) + np.where(np.array(is_leaf) == 1, inner, 0)
+    return [*nodes, *[0] * outer]
+
+
+def _members(modes, values):
+    nodes = [i for i, mode in enumerate(modes) if mode == "BRANCH_MEMBER"]
+    if not nodes:
+        return {}
+    if values is None:
+        raise ValueError("nodes with mode BRANCH_MEMBER need membership_values")
+    sets = np.split(values, np.flatnonzero(np.isnan(values)))
+    return {node: members[~np.isnan(members)] for node, members in zip(nodes, sets, strict=False)}
+
+
+def _features(x):
+    """Return features in the dtype in which ONNX Runtime compares and adds: double or float."""
+    return as_rows(x, x.dtype if x.dtype == tf.float64 else tf.float32)
+
+
+def _sum_in_order(votes):
+    # A running sum adds the trees in their order, as ONNX Runtime does: equal totals of two
+    # classes then stay equal. reduce_sum adds in another order.
+    return tf.cumsum(votes, axis=1)[:, -1] if votes.shape[1] else tf.reduce_sum(votes, axis=1)
+
+
+def _regress(x, trees: Forest, leaves: Leaves, aggregate, base_values, post_transform):
+    x = _features(x)
+    at = trees.leaves(x)
+    votes = tf.gather(tf.constant(leaves.weights, x.dtype), at)
+    if aggregate in ("SUM", "AVERAGE"):
+        scores = _sum_in_order(votes)
+        if aggregate == "AVERAGE":
+            scores /= tf.constant(len(trees.roots), x.dtype)
+    elif aggregate in ("MIN", "MAX"):
+        voted = tf.gather(tf.constant(leaves.votes), at)
+        reduce, worst = (tf.reduce_min, np.inf) if aggregate == "MIN" else (tf.reduce_max, -np.inf)
+        scores = reduce(tf.where(voted, votes, tf.constant(worst, x.dtype)), axis=1)
+        scores = tf.where(tf.reduce_any(voted, axis=1), scores, tf.zeros_like(scores))
+    else:
+        raise ValueError(f"aggregate_function is one of {', '.join(AGGREGATES)}, got {aggregate!r}")
+    if base_values is not None and len(base_values):
+        scores += tf.constant(base_values, x.dtype)
+    one = leaves.weights.shape[1] == 1
+    return transformed(scores, "NONE" if one and post_transform != "PROBIT" else post_transform)
+
+
+def _classify(x, trees: Forest, leaves: Leaves, labels, base_values, post_transform):
+    x = _features(x)
+    at = trees.leaves(x)
+    scores = _sum_in_order(tf.gather(tf.constant(leaves.weights, x.dtype), at))
+    voted = tf.reduce_any(tf.gather(tf.constant(leaves.votes), at), axis=1)
+    base = () if base_values is None else tuple(base_values)
+    if labels.shape[0] == 2:
+        label, scores = _two_classes(scores, voted, base, leaves, labels, post_transform)
+    elif labels.shape[0] == 1:
+        scores = scores if not base else scores + tf.constant(base[:1], x.dtype)
+        label = tf.where(scores[:, 0] > 0, *reversed(tf.unstack(default_binary_labels(labels))))
+        scores = transformed(scores, "PROBIT" if post_transform == "PROBIT" else "NONE")
+    else:
+        scores = scores if not base else scores + tf.constant(base, x.dtype)
+        # A class for which no leaf voted does not win with its zero.
+        best = scores if base else tf.where(voted, scores, x.dtype.min)
+        label, scores = tf.gather(labels, tf.argmax(best, axis=1)), transformed(scores, post_transform)
+    return label, tf.cast(scores, tf.float32)
+
+
+def _two_classes(scores, voted, base, leaves, labels, post_transform):
+    """Return label and scores of two classes as ONNX Runtime does.
+
+    Boosted trees vote for one class only: their score is the log-odds, or where no weight is
+    negative the probability, of the second label.
+    """
+    first, second = scores[:, :1], scores[:, 1:]
+    has_first, has_second = voted[:, :1], voted[:, 1:]
+    one_class_votes = int(leaves.votes.any(axis=0).sum()) == 1
+    if len(base) == 2:
+        margin = first + base[1]
+        first = tf.where(has_second, -margin, first + base[0])
+        second = margin
+    elif len(base) == 1:
+        first += base[0]
+    positive = tf.where(has_second, second, tf.where(has_first, first, tf.zeros_like(first)))
+    is_probability = one_class_votes and bool((leaves.weights >= 0).all())
+    wins = positive[:, 0] > (0.5 if is_probability else 0)
+    names = labels if one_class_votes or labels.dtype == tf.string else default_binary_labels(labels)
+    label = tf.where(wins, names[1], names[0])
+    both = tf.where(voted, tf.concat([first, second], 1), tf.zeros_like(scores))
+    both = transformed(both, post_transform)
+    if len(base) == 2:
+        return label, both
+    single = with_second_class(first, post_transform, complement=is_probability)
+    return label, tf.where(has_second, both, single)
