@@ -14,13 +14,14 @@ from onnx.backend.base import Backend
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.errors import OnnxTfError
-from onnx_tf.feeding import Outputs
+from onnx_tf.layout import LayoutReport, optimize_layout
 from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Layout, Options
+from onnx_tf.outputs import Outputs
 from onnx_tf.passes import simplify
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.plan import BoundGraph, bind, unsupported_nodes
-from onnx_tf.registry import Registry, registry
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN, Registry, registry
 
 __all__ = ["TensorflowBackend", "is_compatible", "prepare", "run_model", "run_node", "supports_device"]
 
@@ -64,16 +65,32 @@ def prepare(
 
     def bind_with_overrides(names: frozenset[str]) -> BoundGraph:
         assert pristine is not None
-        return _bind_model(_without_defaults(pristine.clone(), names), handlers, options)
+        return _bind_model(_without_defaults(pristine.clone(), names), handlers, options)[0]
 
     with tf.device(_tf_device(device)):
-        return TensorflowRep(_bind_model(source, handlers, options), overridable, bind_with_overrides)
+        graph, report = _bind_model(source, handlers, options)
+        return TensorflowRep(graph, overridable, bind_with_overrides, report)
 
 
-def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> BoundGraph:
+def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> tuple[BoundGraph, LayoutReport]:
     model = simplify(model, has_handler=_has_handler(handlers))
+    report = optimize_layout(
+        model,
+        channels_last_inputs=options.channels_last_inputs,
+        channels_last_outputs=options.channels_last_outputs,
+        exists_channels_last=_exists_channels_last(handlers) if options.layout == "auto" else None,
+    )
     pack_weights(model)
-    return bind(model.graph, handlers, options)
+    return bind(model.graph, handlers, options), report
+
+
+def _exists_channels_last(handlers: Registry) -> Callable[[str, int], bool]:
+    def exists(op_type: str, version: int) -> bool:
+        first, last = (handlers.find(domain, op_type, version) for domain in ("", CHANNELS_LAST_DOMAIN))
+        # A newer handler for ai.onnx alone is a user's own: it is the one to be called.
+        return first is not None and last is not None and first.since == last.since
+
+    return exists
 
 
 def _has_handler(handlers: Registry) -> Callable[[str, str, int], bool]:

@@ -12,7 +12,9 @@ from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule, input_spec
 from onnx_tf.errors import InputError
-from onnx_tf.feeding import Outputs, bind_inputs, to_numpy
+from onnx_tf.feeding import bind_inputs, to_numpy
+from onnx_tf.layout import LayoutReport
+from onnx_tf.outputs import Outputs
 from onnx_tf.plan import BoundGraph
 
 __all__ = ["TensorflowRep"]
@@ -25,6 +27,7 @@ class TensorflowRep(BackendRep):
         tf_module: the ``tf.Module`` with the weights; call or train it like any other.
         overridable: names of initializers that are graph inputs too: ``run`` takes other values
             for them, by name.
+        layout_report: which memory order each value has, and which Transposes are left and why.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class TensorflowRep(BackendRep):
         graph: BoundGraph,
         overridable: frozenset[str] = frozenset(),
         override: Callable[[frozenset[str]], BoundGraph] | None = None,
+        layout_report: LayoutReport | None = None,
     ) -> None:
         """Trace a bound graph.
 
@@ -39,10 +43,12 @@ class TensorflowRep(BackendRep):
             graph: the graph.
             overridable: names of initializers that the model lists as inputs too.
             override: binds the model with some of those as inputs.
+            layout_report: what the layout pass did.
         """
         self.tf_module = BackendTFModule(graph)
         self.overridable = overridable
         self._override = override
+        self.layout_report = layout_report or LayoutReport()
         if self._is_static:
             self._function  # noqa: B018  (tracing now reports every error in prepare)
 

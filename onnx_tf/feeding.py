@@ -1,8 +1,8 @@
-"""What goes into ``run`` and what comes out of it."""
+"""From what users pass to ``run`` to TensorFlow, and back to numpy."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,66 +12,9 @@ import tensorflow as tf
 from onnx_tf.dtypes import carried, is_carried, restored, to_tf
 from onnx_tf.errors import InputError
 from onnx_tf.loading import MAP_TYPE
-from onnx_tf.values import Map, MapSequence
+from onnx_tf.values import Map, MapSequence, OptionalValue, TensorSequence
 
-__all__ = ["Outputs", "bind_inputs", "is_map", "map_spec", "to_numpy"]
-
-
-class Outputs(tuple[Any, ...]):
-    """The outputs of a run, by index, by ONNX name and as attributes.
-
-    With a single output it also stands for that array: ``np.asarray(outputs)``,
-    ``outputs.shape`` and the other attributes and operators of ``numpy.ndarray`` work.
-    """
-
-    names: tuple[str, ...]
-
-    def __new__(cls, items: Iterable[tuple[str, Any]]) -> Outputs:
-        """Take (name, value) pairs in graph order."""
-        pairs = list(items)
-        self = super().__new__(cls, [value for _, value in pairs])
-        self.names = tuple(name for name, _ in pairs)
-        return self
-
-    def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, str):
-            if key not in self.names:
-                raise KeyError(f"no output {key!r}; the outputs are {list(self.names)}")
-            return super().__getitem__(self.names.index(key))
-        return super().__getitem__(key)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        names = self.__dict__.get("names", ())
-        if name in names:
-            return self[name]
-        if len(self) == 1 and hasattr(self[0], name):
-            return getattr(self[0], name)
-        raise AttributeError(f"no output {name!r}; the outputs are {list(names)}")
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        if len(self) != 1:
-            raise TypeError(f"{len(self)} outputs are not one array: index by position or name {list(self.names)}")
-        array = np.asarray(super().__getitem__(0), dtype=dtype)
-        return array.copy() if copy else array
-
-    def keys(self) -> tuple[str, ...]:
-        """Return the output names, so that ``dict(outputs)`` works."""
-        return self.names
-
-    def items(self) -> list[tuple[str, Any]]:
-        """Return (name, value) pairs in graph order."""
-        return list(zip(self.names, self, strict=True))
-
-    def _asdict(self) -> dict[str, Any]:
-        return dict(self.items())
-
-    def __repr__(self) -> str:
-        return f"Outputs({', '.join(f'{name}={value!r}' for name, value in self.items())})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Outputs, (self.items(),)
+__all__ = ["bind_inputs", "is_map", "map_spec", "to_numpy"]
 
 
 def bind_inputs(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any]) -> list[Any]:
@@ -86,11 +29,15 @@ def bind_inputs(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, 
 
 def _by_name(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
     names = [str(value.name) for value in values]
-    feed = dict(keywords)
+    feed: dict[str, Any] = {}
     if isinstance(inputs, Mapping):
-        feed |= inputs
+        feed = dict(inputs)
     elif inputs is not None:
-        feed |= dict(zip(names, _positional(values, inputs), strict=False))
+        feed = _positional([value for value in values if value.name not in keywords] or values, inputs)
+    twice = sorted(feed.keys() & keywords.keys())
+    if twice:
+        raise InputError(f"input {twice[0]!r} is given twice, once by keyword")
+    feed |= keywords
     unknown = [name for name in feed if name not in names]
     if unknown:
         raise InputError(f"the model has no input {unknown[0]!r}; its inputs are {names}")
@@ -100,20 +47,25 @@ def _by_name(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any
     return feed
 
 
-def _positional(values: Sequence[ir.Value], inputs: Any) -> Sequence[Any]:
-    if not isinstance(inputs, (list, tuple)) or (len(values) == 1 and not _is_one_item(values[0], inputs)):
+def _positional(values: Sequence[ir.Value], inputs: Any) -> dict[str, Any]:
+    if not isinstance(inputs, (list, tuple)) or (len(values) == 1 and not _is_list_of_inputs(values[0], inputs)):
         inputs = [inputs]
     if len(inputs) != len(values):
         described = ", ".join(_described(value) for value in values)
-        raise InputError(f"the model takes {len(values)} inputs ({described}), got {len(inputs)}")
-    return inputs
+        plural = "input" if len(values) == 1 else "inputs"
+        raise InputError(f"the model takes {len(values)} {plural} ({described}), got {len(inputs)}")
+    return {str(value.name): given for value, given in zip(values, inputs, strict=True)}
 
 
-def _is_one_item(value: ir.Value, inputs: Sequence[Any]) -> bool:
+def _is_list_of_inputs(value: ir.Value, inputs: Sequence[Any]) -> bool:
     """Whether a list given to a single-input model is [input], not the input as nested lists."""
+    tensors = sum(isinstance(item, (np.ndarray, tf.Tensor, tf.Variable)) for item in inputs)
+    if tensors > 1 and not isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
+        return True
     if len(inputs) != 1:
         return False
-    if isinstance(value.type, ir.SequenceType):
+    kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
+    if isinstance(kind, ir.SequenceType):
         return isinstance(inputs[0], (list, tuple)) or inputs[0] is None
     if isinstance(inputs[0], (np.ndarray, tf.Tensor, tf.Variable, np.generic)) or inputs[0] is None:
         return True
@@ -209,10 +161,13 @@ def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
 def _lossless(value: ir.Value, array: np.ndarray) -> np.ndarray:
     """Give Python numbers the input's dtype, unless that changes integers or drops fractions."""
     assert value.dtype is not None
+    unfit = InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given values")
+    if array.dtype.kind in "OSU" or (array.dtype.kind == "c" and not value.dtype.name.startswith("COMPLEX")):
+        raise unfit
     converted = array.astype(_numpy_dtype(value))
     integral = np.issubdtype(array.dtype, np.integer) or array.dtype == bool or not value.dtype.is_floating_point()
-    if array.dtype == object or (integral and not np.array_equal(converted.astype(array.dtype), array)):
-        raise InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given numbers")
+    if integral and not np.array_equal(converted.astype(array.dtype), array):
+        raise unfit
     return converted
 
 
@@ -253,6 +208,10 @@ def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:
         return [to_numpy(item, dtype) for item in result]
     if isinstance(result, dict):
         return {to_numpy(key): to_numpy(item) for key, item in result.items()}
+    if isinstance(result, OptionalValue):
+        return to_numpy(result.element, dtype) if result.flag else None
+    if isinstance(result, TensorSequence):
+        return to_numpy(result.elements(), dtype)
     if isinstance(result, MapSequence):
         keys = to_numpy(result.keys).tolist()
         return [dict(zip(keys, row, strict=True)) for row in to_numpy(result.values).tolist()]
@@ -260,14 +219,14 @@ def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:
         return dict(zip(to_numpy(result.keys).tolist(), to_numpy(result.values).tolist(), strict=True))
     if not isinstance(result, (tf.Tensor, tf.Variable)):
         return result
-    array = result.numpy()
+    array = np.asarray(result.numpy())
     if result.dtype == tf.string:
         return _decoded(array)
-    return restored(np.asarray(array), dtype) if is_carried(dtype) else array
+    return restored(array, dtype) if is_carried(dtype) else array
 
 
-def _decoded(array: Any) -> np.ndarray:
-    flat = [item.decode("utf-8", errors="surrogateescape") for item in np.asarray(array, object).ravel()]
+def _decoded(array: np.ndarray) -> np.ndarray:
+    flat = [item.decode("utf-8", errors="surrogateescape") for item in array.ravel()]
     decoded = np.empty(len(flat), object)
     decoded[:] = flat
-    return decoded.reshape(np.shape(array))
+    return decoded.reshape(array.shape)

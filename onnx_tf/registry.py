@@ -24,6 +24,7 @@ import onnx_ir as ir
 
 __all__ = [
     "CHANNELS_LAST_DOMAIN",
+    "DIFFERENTIATED_DOMAIN",
     "INTERNAL_DOMAINS",
     "PACKED_DOMAIN",
     "Handler",
@@ -52,6 +53,11 @@ chosen; no other pass makes or needs these nodes.
 
 INTERNAL_DOMAINS = (CHANNELS_LAST_DOMAIN, PACKED_DOMAIN)
 """Domains whose operators have the schema of the ai.onnx operator of the same name."""
+
+DIFFERENTIATED_DOMAIN = "onnx_tf.differentiated"
+"""Domain of Gradient nodes with the attributes ``body``, the function, and ``count``: how many of
+its inputs it is differentiated by. ONNX states these by names of values in the same graph, which
+passes change."""
 
 LEGACY_ATTRIBUTES = frozenset({"consumed_inputs"})
 """Attributes of opset 1 that were storage hints and never had a meaning for the result."""

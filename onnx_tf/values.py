@@ -82,6 +82,10 @@ class TensorSequence(tf.experimental.ExtensionType):
         """Return the number of elements, int64."""
         return tf.size(self.order, out_type=tf.int64)
 
+    def elements(self) -> list[tf.Tensor]:
+        """Return the elements; outside of graphs only."""
+        return [self.at(position) for position in range(int(self.length()))]
+
     def at(self, position: tf.Tensor) -> tf.Tensor:
         """Return the element at a position from 0 on."""
         return tensor_list.get(self.items, self.order[tf.cast(position, tf.int32)], self.dtype, self.shape)

@@ -38,6 +38,14 @@ def serve(rep, folder, feed):
     return {name: tensor.numpy() for name, tensor in results.items()}
 
 
+def serve_by_signature_def(folder, feed):
+    """Call the signature as TensorFlow Serving does: Python's keywords cannot tell some names apart."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signature = tf.compat.v1.saved_model.load(session, ["serve"], str(folder)).signature_def["serving_default"]
+        tensors = {signature.inputs[name].name: array for name, array in feed.items()}
+        return session.run({name: info.name for name, info in signature.outputs.items()}, tensors)
+
+
 X = np.array([[-1.0, 2.0] * 10], np.float32)
 
 
@@ -59,7 +67,7 @@ def test_any_name_goes_through_run_and_export(tmp_path, name):
 
 
 def test_names_that_tensorflow_would_write_alike_stay_apart(tmp_path):
-    names = ["a:0", "a_0", "a/0", "a.0", "a 0", "input_0", "input_1", "A_0", "_a_0", "X", "x", "Y"]
+    names = ["a:0", "a_0", "a/0", "a.0", "a 0", "input_0", "input_1", "A_0", "_a_0", "Xyz", "xyZ", "Yy"]
     nodes = [helper.make_node("Mul", [name, f"w{name}"], [f"{name}"[::-1]]) for name in names]
     weights = {f"w{name}": np.full(20, i, np.float32) for i, name in enumerate(names)}
     model = node_model(nodes, {name: ["N", 20] for name in names}, [name[::-1] for name in names], weights)
@@ -67,7 +75,8 @@ def test_names_that_tensorflow_would_write_alike_stay_apart(tmp_path):
     assert list(rep.inputs) == names
     feed = {name: X + i for i, name in enumerate(names)}
     expected = {name[::-1]: (X + i) * i for i, name in enumerate(names)}
-    results = serve(rep, tmp_path / "model", feed)
+    rep.export_graph(tmp_path / "model")
+    results = serve_by_signature_def(tmp_path / "model", feed)
     for name, array in expected.items():
         np.testing.assert_array_equal(rep.run(feed)[name], array)
         np.testing.assert_array_equal(results[name], array)

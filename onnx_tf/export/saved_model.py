@@ -103,10 +103,16 @@ def _check_size(rep: TensorflowRep) -> None:
 
 def _keywords(names: Sequence[str]) -> dict[str, str]:
     """Return a Python keyword for each input name: TensorFlow passes signature inputs as keywords."""
-    # TensorFlow takes names that differ in case for the same.
-    taken = collections.Counter(name.lower() for name in names)
-    free = (key for key in map("input_{}".format, itertools.count()) if key not in taken)
-    return {name: name if _is_keyword(name) and taken[name.lower()] == 1 else next(free) for name in names}
+    unique = _unambiguous(names)
+    free = (key for key in map("input_{}".format, itertools.count()) if key not in names)
+    return {name: name if _is_keyword(name) and name in unique else next(free) for name in names}
+
+
+def _unambiguous(names: Sequence[str]) -> set[str]:
+    # To TensorFlow names that differ in case or in characters that Python does not take are the same.
+    written = {name: "".join(c if c.isalnum() else "_" for c in name).lower() for name in names}
+    counts = collections.Counter(written.values())
+    return {name for name in names if counts[written[name]] == 1}
 
 
 def _is_keyword(name: str) -> bool:
@@ -144,9 +150,14 @@ def _serving_module(
 
 
 def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
-    """Give the signature's inputs their ONNX names where those are no Python keywords."""
+    """Give the signature's inputs their ONNX names where those are no Python keywords.
+
+    TensorFlow calls a loaded signature by them as well, unless it takes two of them for the same:
+    then Python code uses the keys, as in ``input_0``. TensorFlow Serving has no such trouble.
+    """
     if not names:
         return
+    called = _unambiguous(list(names.values()))
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for meta_graph in model.meta_graphs:
@@ -157,5 +168,7 @@ def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
         for node in meta_graph.object_graph_def.nodes:
             if node.WhichOneof("kind") == "bare_concrete_function":
                 function = node.bare_concrete_function
-                function.argument_keywords[:] = [names.get(a, a) for a in function.argument_keywords]
+                function.argument_keywords[:] = [
+                    names[a] if names.get(a) in called else a for a in function.argument_keywords
+                ]
     file.write_bytes(model.SerializeToString())

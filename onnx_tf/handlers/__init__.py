@@ -21,6 +21,7 @@ from onnx_tf.handlers import (
     padding,
     pooling,
     quantization,
+    quantized_convolution,
     random,
     recurrent,
     reduction,
@@ -32,6 +33,7 @@ from onnx_tf.handlers import (
     sorting,
     strings,
     training,
+    transposed_convolution,
     vision,
 )
 
@@ -53,6 +55,7 @@ __all__ = [
     "padding",
     "pooling",
     "quantization",
+    "quantized_convolution",
     "random",
     "recurrent",
     "reduction",
@@ -64,5 +67,6 @@ __all__ = [
     "sorting",
     "strings",
     "training",
+    "transposed_convolution",
     "vision",
 ]

@@ -116,6 +116,7 @@ def exact_product(
     axis: int = -2,
     terms: int = 1,
     weights: np.ndarray | None = None,
+    divisible: bool = True,
 ) -> tf.Tensor:
     """Return a sum of products of small integers exactly: as float32 or, if too large, as int32.
 
@@ -127,12 +128,13 @@ def exact_product(
         axis: see ``b``.
         terms: how many products are summed for each element of that axis.
         weights: b's sums of magnitudes by element of that axis and by result, if known.
+        divisible: whether the sum of products of pieces is the sum of all products.
     """
     depth = b.shape[axis]
     if weights is None and depth is not None:
         weights = np.full([depth, 1], limits[1] * terms, np.int64)
     size = 0 if weights is None else _largest_exact_piece(weights, limits[0])
-    if size == 0:
+    if size == 0 or (size < depth and not divisible):
         return tf.cast(product(tf.cast(a, tf.float64), tf.cast(b, tf.float64)), tf.int32)
     if size >= depth:
         return product(a, b)

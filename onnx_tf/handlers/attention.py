@@ -1,1 +1,208 @@
 """Attention and rotary embedding."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from onnx_tf import tensor_list
+from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._control import counted_loop
+from onnx_tf.handlers._tensors import as_shape, dims_of, rank_of
+from onnx_tf.handlers._versions import earlier
+from onnx_tf.registry import onnx_op
+
+MAX_UNROLLED_STEPS = 4
+
+
+@onnx_op("Attention", since=25)
+def attention(
+    q, k, v, attn_mask=None, past_key=None, past_value=None, nonpad_kv_seqlen=None, *,
+    is_causal, kv_num_heads, left_window_size, q_num_heads, qk_matmul_output_mode, right_window_size, scale, softcap,
+    softmax_precision,
+):  # fmt: skip
+    packed = rank_of(q) == 3
+    dtype = q.dtype
+    if packed:
+        q, k, v = _heads(q, q_num_heads), _heads(k, kv_num_heads), _heads(v, kv_num_heads)
+    if past_key is not None:
+        k, v = tf.concat([past_key, k], 2), tf.concat([past_value, v], 2)
+    raw = _scores(_computable(q), _computable(k), scale)
+    capped = softcap * tf.tanh(raw / softcap) if softcap else raw
+    if past_key is None and nonpad_kv_seqlen is not None:
+        offset = tf.reshape(tf.cast(nonpad_kv_seqlen, tf.int64), [-1, 1, 1, 1]) - dims_of(q)[2]
+    else:
+        offset = 0 if past_key is None else dims_of(past_key)[2]
+    window = (left_window_size, 0 if is_causal else right_window_size)
+    allowed = _allowed(dims_of(q)[2], dims_of(k)[2], offset, window, nonpad_kv_seqlen)
+    biased = _masked(capped, attn_mask, allowed)
+    probabilities = _softmax(biased, softmax_precision, guarded=biased is not capped)
+    y = _weighted(tf.cast(probabilities, raw.dtype), _computable(v))
+    if packed:
+        y = _packed(y)
+    shown = (raw, capped, biased, probabilities)[qk_matmul_output_mode]
+    return tf.cast(y, dtype), k, v, tf.cast(shown, dtype)
+
+
+onnx_op("Attention", since=23)(earlier(attention, {"left_window_size": -1, "right_window_size": -1}))
+
+
+@onnx_op("FlexAttention", domain="ai.onnx.preview")
+def flex_attention(q, k, v, *, prob_mod, scale, score_mod, softmax_precision):
+    default = tf.float64 if q.dtype == tf.float64 else tf.float32
+    precision = default if softmax_precision is None else to_tf(softmax_precision)
+    scores = tf.cast(_scores(_computable(q), _computable(k), scale), precision)
+    if score_mod is not None:
+        (scores,) = score_mod(scores)
+    probabilities = tf.nn.softmax(scores)
+    if prob_mod is not None:
+        (probabilities,) = prob_mod(probabilities)
+    v_computed = _computable(v)
+    return tf.cast(_weighted(tf.cast(probabilities, v_computed.dtype), v_computed), q.dtype)
+
+
+@onnx_op("RotaryEmbedding", since=23)
+def rotary_embedding(x, cos_cache, sin_cache, position_ids=None, *, interleaved, num_heads, rotary_embedding_dim):
+    shape = dims_of(x)
+    packed = len(shape) == 3
+    if packed:
+        x = tf.reshape(x, as_shape([*shape[:2], num_heads, shape[2] // num_heads]))
+    if position_ids is not None:
+        cos_cache, sin_cache = tf.gather(cos_cache, position_ids), tf.gather(sin_cache, position_ids)
+    # Heads lie after the length in packed tensors, before it in others.
+    cos, sin = (tf.expand_dims(cache, 2 if packed else 1) for cache in (cos_cache, sin_cache))
+    size = rotary_embedding_dim or dims_of(x)[3]
+    rotated, kept = x[..., :size], x[..., size:]
+    if interleaved:
+        a, b = rotated[..., 0::2], rotated[..., 1::2]
+        turned = tf.reshape(tf.stack([cos * a - sin * b, sin * a + cos * b], -1), as_shape(dims_of(rotated)))
+    else:
+        a, b = tf.split(rotated, 2, axis=-1)
+        turned = tf.concat([cos * a - sin * b, sin * a + cos * b], -1)
+    y = tf.concat([turned, kept], -1) if rotary_embedding_dim else turned
+    return tf.reshape(y, as_shape(shape)) if packed else y
+
+
+@onnx_op("LinearAttention", since=27)
+def linear_attention(
+    query, key, value, past_state=None, decay=None, beta=None, *,
+    chunk_size, kv_num_heads, q_num_heads, scale, update_rule,
+):  # fmt: skip
+    del chunk_size  # a hint of how to divide the work
+    q, k, v = (_steps(x, h) for x, h in ((query, q_num_heads), (key, kv_num_heads), (value, kv_num_heads)))
+    steps, batch, _, key_size = dims_of(q)
+    value_size = dims_of(v)[3]
+    groups = q_num_heads // kv_num_heads
+    scale = scale or 1 / math.sqrt(key_size)
+    q = tf.reshape(q * tf.cast(scale, q.dtype), as_shape([steps, batch, kv_num_heads, groups, key_size]))
+    rows = {"q": q, "k": k, "v": v}
+    if update_rule in ("gated", "gated_delta"):
+        rows["decay"] = tf.exp(_steps(decay, kv_num_heads))
+    if update_rule in ("delta", "gated_delta"):
+        rows["beta"] = _steps(beta, dims_of(beta)[2])
+    lists = {name: tensor_list.unstack(x) for name, x in rows.items()}
+
+    def step(index, state):
+        now = {name: tensor_list.get(lists[name], index, x.dtype, x.shape[1:]) for name, x in rows.items()}
+        update = now["v"]
+        if "decay" in now:
+            state = state * now["decay"][..., tf.newaxis]
+        if "beta" in now:
+            update = now["beta"] * (update - tf.linalg.matvec(state, now["k"], transpose_a=True))
+        state = state + now["k"][..., :, tf.newaxis] * update[..., tf.newaxis, :]
+        return [state, tf.matmul(now["q"], state)]
+
+    if past_state is None:
+        state = tf.zeros(as_shape([batch, kv_num_heads, key_size, value_size]), q.dtype)
+    else:
+        state = _computable(past_state)
+    unroll = isinstance(steps, int) and steps <= MAX_UNROLLED_STEPS
+    (state,), (sums,) = counted_loop(steps, step, [state], [q.dtype], unroll=unroll)
+    output = tf.reshape(tf.transpose(sums, [1, 0, 2, 3, 4]), as_shape([batch, steps, q_num_heads * value_size]))
+    return tf.cast(output, query.dtype), tf.cast(state, (query if past_state is None else past_state).dtype)
+
+
+def _steps(x, heads):
+    """Return [batch, length, heads * size] as [length, batch, heads, size]."""
+    batch, length, width = dims_of(x)
+    return tf.transpose(tf.reshape(_computable(x), as_shape([batch, length, heads, width // heads])), [1, 0, 2, 3])
+
+
+def _computable(tensor):
+    """Cast 16-bit floats to 32: sums of many products need them."""
+    return tf.cast(tensor, tf.float32) if tensor.dtype in (tf.float16, tf.bfloat16) else tensor
+
+
+def _heads(x, heads):
+    """Return [batch, length, heads * size] as [batch, heads, length, size]."""
+    batch, length, width = dims_of(x)
+    return tf.transpose(tf.reshape(x, as_shape([batch, length, heads, width // heads])), [0, 2, 1, 3])
+
+
+def _packed(x):
+    """Return [batch, heads, length, size] as [batch, length, heads * size]."""
+    batch, heads, length, size = dims_of(x)
+    return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), as_shape([batch, length, heads * size]))
+
+
+def _grouped(x, heads):
+    """Return [batch, heads * groups, length, size] as [batch, heads, groups * length, size]."""
+    batch, all_heads, length, size = dims_of(x)
+    return x if all_heads == heads else tf.reshape(x, as_shape([batch, heads, all_heads // heads * length, size]))
+
+
+def _scores(q, k, scale):
+    """Return the scaled products of queries and keys; groups of query heads share a key head."""
+    batch, heads, length, size = dims_of(q)
+    if scale is None:
+        scale = 1 / math.sqrt(size) if isinstance(size, int) else tf.math.rsqrt(tf.cast(size, q.dtype))
+    products = tf.matmul(_grouped(q * tf.cast(scale, q.dtype), dims_of(k)[1]), k, transpose_b=True)
+    return tf.reshape(products, as_shape([batch, heads, length, dims_of(k)[2]]))
+
+
+def _weighted(probabilities, v):
+    batch, heads, length, _ = dims_of(probabilities)
+    sums = tf.matmul(_grouped(probabilities, dims_of(v)[1]), v)
+    return tf.reshape(sums, as_shape([batch, heads, length, dims_of(v)[3]]))
+
+
+def _allowed(queries, keys, offset, window, valid):
+    """Return which keys each query may see by position, [batch or 1, 1, queries, keys]; ``None`` for all."""
+    left, right = window
+    conditions = []
+    key = tf.range(tf.cast(keys, tf.int64))[tf.newaxis, :]
+    position = tf.range(tf.cast(queries, tf.int64))[:, tf.newaxis] + offset
+    if right >= 0:
+        conditions.append(key <= position + right)
+    if left >= 0:
+        conditions.append(key >= position - left)
+    if valid is not None:
+        conditions.append(key < tf.reshape(tf.cast(valid, tf.int64), [-1, 1, 1, 1]))
+    allowed = None
+    for condition in conditions:
+        allowed = condition if allowed is None else tf.logical_and(allowed, condition)
+    return allowed
+
+
+def _masked(scores, mask, allowed):
+    if mask is not None:
+        missing = tf.shape(scores)[-1] - tf.shape(mask)[-1]
+        if mask.shape[-1] is None or mask.shape[-1] != scores.shape[-1]:
+            fill = False if mask.dtype == tf.bool else -math.inf
+            mask = tf.pad(mask, [[0, 0]] * (rank_of(mask) - 1) + [[0, missing]], constant_values=fill)
+        if mask.dtype == tf.bool:
+            allowed = mask if allowed is None else tf.logical_and(allowed, mask)
+        else:
+            scores = scores + tf.cast(mask, scores.dtype)
+    return scores if allowed is None else tf.where(allowed, scores, tf.constant(-math.inf, scores.dtype))
+
+
+def _softmax(scores, precision, *, guarded):
+    """Return the softmax; rows without any allowed key are 0."""
+    scores = scores if precision is None else tf.cast(scores, to_tf(precision))
+    if not guarded:
+        return tf.nn.softmax(scores)
+    empty = tf.reduce_max(scores, axis=-1, keepdims=True) == -math.inf
+    probabilities = tf.nn.softmax(tf.where(empty, tf.zeros_like(scores), scores))
+    return tf.where(empty, tf.zeros_like(scores), probabilities)

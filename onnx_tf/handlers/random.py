@@ -1,1 +1,85 @@
-"""Random numbers."""
+"""Random numbers, drawn from TensorFlow Probability's distributions.
+
+With a ``seed`` attribute every call gives the same numbers; without, every call gives others.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import tensorflow as tf
+
+from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.registry import onnx_op
+
+
+@onnx_op("RandomNormal")
+def random_normal(*, dtype, mean, scale, seed, shape):
+    return _normal(to_tf(dtype), mean, scale, seed, list(shape))
+
+
+@onnx_op("RandomNormalLike")
+def random_normal_like(like, *, dtype, mean, scale, seed):
+    return _normal(like.dtype if dtype is None else to_tf(dtype), mean, scale, seed, as_shape(dims_of(like)))
+
+
+@onnx_op("RandomUniform")
+def random_uniform(*, dtype, high, low, seed, shape):
+    return _uniform(to_tf(dtype), low, high, seed, list(shape))
+
+
+@onnx_op("RandomUniformLike")
+def random_uniform_like(like, *, dtype, high, low, seed):
+    return _uniform(like.dtype if dtype is None else to_tf(dtype), low, high, seed, as_shape(dims_of(like)))
+
+
+@onnx_op("Bernoulli", since=15)
+def bernoulli(probability, *, dtype, seed):
+    import tensorflow_probability as tfp
+
+    result = probability.dtype if dtype is None else to_tf(dtype)
+    drawn = tfp.distributions.Bernoulli(probs=_computable(probability), dtype=tf.int32).sample(seed=_seed(seed))
+    return tf.cast(drawn, result)
+
+
+@onnx_op("Multinomial", since=7)
+def multinomial(logits, *, dtype, sample_size, seed):
+    import tensorflow_probability as tfp
+
+    drawn = tfp.distributions.Categorical(logits=_computable(logits)).sample(sample_size, seed=_seed(seed))
+    return tf.cast(tf.transpose(drawn), to_tf(dtype))
+
+
+def _normal(dtype, mean, scale, seed, shape):
+    import tensorflow_probability as tfp
+
+    computed = _float(dtype)
+    distribution = tfp.distributions.Normal(tf.cast(mean, computed), tf.cast(scale, computed))
+    return tf.cast(distribution.sample(shape, seed=_seed(seed)), dtype)
+
+
+def _uniform(dtype, low, high, seed, shape):
+    import tensorflow_probability as tfp
+
+    computed = _float(dtype)
+    distribution = tfp.distributions.Uniform(tf.cast(low, computed), tf.cast(high, computed))
+    return tf.cast(distribution.sample(shape, seed=_seed(seed)), dtype)
+
+
+def _float(dtype):
+    if not dtype.is_floating:
+        raise ValueError(f"random numbers are floats, the model asks for {dtype.name}: set the dtype attribute")
+    return tf.float64 if dtype == tf.float64 else tf.float32
+
+
+def _computable(tensor):
+    return tf.cast(tensor, _float(tensor.dtype))
+
+
+def _seed(seed):
+    """Return the seed of one draw: of the attribute's bits, or new in every call."""
+    if seed is None:
+        return tf.random.uniform([2], tf.int32.min, tf.int32.max, tf.int32)
+    (bits,) = struct.unpack("<i", struct.pack("<f", seed))
+    return tf.constant([bits, 0], tf.int32)

@@ -7,8 +7,7 @@ run in one loop: a state then is [2, batch, hidden], with one direction [batch, 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -16,6 +15,7 @@ import tensorflow as tf
 from onnx_tf import tensor_list
 from onnx_tf.handlers._control import counted_loop
 from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._versions import earlier
 from onnx_tf.registry import onnx_op
 
 Function = Callable[[tf.Tensor], tf.Tensor]
@@ -121,27 +121,12 @@ def lstm(
     )  # fmt: skip
 
 
-def _earlier(function: Callable[..., Any], fixed: Mapping[str, Any], ignored: Sequence[str] = ()) -> Callable[..., Any]:
-    """Return the handler of an earlier version: it lacks attributes, and has some without effect."""
-
-    def handler(*inputs: tf.Tensor | None, **attributes: Any) -> Any:
-        return function(*inputs, **{k: v for k, v in attributes.items() if k not in ignored}, **fixed)
-
-    parameters = inspect.signature(function).parameters.values()
-    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in fixed]
-    handler.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [inspect.Parameter("inputs", inspect.Parameter.VAR_POSITIONAL)]
-        + [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in [*keywords, *ignored]]
-    )
-    return handler
-
-
 for _name, _function in {"RNN": rnn, "GRU": gru, "LSTM": lstm}.items():
-    onnx_op(_name, since=7)(_earlier(_function, {"layout": 0}))
-onnx_op("RNN")(_earlier(rnn, {"layout": 0}, ["output_sequence"]))
-onnx_op("LSTM")(_earlier(lstm, {"layout": 0}, ["output_sequence"]))
-onnx_op("GRU", since=3)(_earlier(gru, {"layout": 0}, ["output_sequence"]))
-onnx_op("GRU")(_earlier(gru, {"layout": 0, "linear_before_reset": 0}, ["output_sequence"]))
+    onnx_op(_name, since=7)(earlier(_function, {"layout": 0}))
+onnx_op("RNN")(earlier(rnn, {"layout": 0}, ["output_sequence"]))
+onnx_op("LSTM")(earlier(lstm, {"layout": 0}, ["output_sequence"]))
+onnx_op("GRU", since=3)(earlier(gru, {"layout": 0}, ["output_sequence"]))
+onnx_op("GRU")(earlier(gru, {"layout": 0, "linear_before_reset": 0}, ["output_sequence"]))
 
 
 def _over_time(

@@ -1,1 +1,142 @@
 """Fourier transforms and windows."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.registry import onnx_op
+
+
+@onnx_op("DFT", since=17)
+def dft_17(x, dft_length=None, *, axis, inverse, onesided):
+    return _dft(x, dft_length, normalize_axis(axis, rank_of(x)), inverse, onesided)
+
+
+@onnx_op("DFT", since=20)
+def dft_20(x, dft_length=None, axis=None, *, inverse, onesided):
+    known = [-2] if axis is None else static_ints(axis)
+    if known is not None:
+        return _dft(x, dft_length, normalize_axis(known[0], rank_of(x)), inverse, onesided)
+    # The transform is along the last axis but one; where the axis is known at run time only, it is
+    # swapped with that one.
+    rank = rank_of(x)
+    index = tf.cast(tf.reshape(axis, []), tf.int32)
+    index = tf.where(index < 0, index + rank, index)
+    order = tf.range(rank)
+    swap = tf.where(order == index, rank - 2, tf.where(order == rank - 2, index, order))
+    moved = tf.ensure_shape(tf.transpose(x, swap), [*[None] * (rank - 1), x.shape[-1]])
+    return tf.transpose(_dft(moved, dft_length, rank - 2, inverse, onesided), swap)
+
+
+def _dft(x, length, axis, inverse, onesided):
+    rank = rank_of(x)
+    order = [i for i in range(rank - 1) if i != axis] + [axis, rank - 1]
+    signal = tf.transpose(_computable(x), order)
+    size = dims_of(signal)[-2]
+    if length is None:
+        length = 2 * (size - 1) if inverse and onesided else size
+    else:
+        known = static_ints(length)
+        length = tf.cast(tf.reshape(length, []), tf.int32) if known is None else known[0]
+    if inverse and onesided:
+        result = tf.signal.irfft(_complex(signal), _ints([length]))[..., tf.newaxis]
+    else:
+        signal = _fitted(signal, length)
+        result = _parts(tf.signal.ifft(_complex(signal))) if inverse else _transformed(signal, onesided)
+    return tf.cast(tf.transpose(result, [order.index(i) for i in range(rank)]), x.dtype)
+
+
+@onnx_op("STFT", since=17)
+def stft(signal, frame_step, window=None, frame_length=None, *, onesided):
+    length = dims_of(signal)[1] if window is None else dims_of(window)[0]
+    if frame_length is not None:
+        known = static_ints(frame_length)
+        length = tf.reshape(frame_length, []) if known is None else known[0]
+    step = static_ints(frame_step)
+    step = tf.cast(tf.reshape(frame_step, []), tf.int32) if step is None else step[0]
+    x = _computable(signal)
+    frames = tf.signal.frame(x, length if isinstance(length, int) else tf.cast(length, tf.int32), step, axis=1)
+    if window is not None:
+        frames = frames * tf.cast(window, x.dtype)[:, tf.newaxis]
+    return tf.cast(_transformed(frames, onesided), signal.dtype)
+
+
+def _transformed(signal, onesided):
+    """Return the transform along the last axis but one, real and imaginary parts on the last."""
+    if signal.shape[-1] == 1:
+        half = tf.signal.rfft(signal[..., 0])
+        if onesided:
+            return _parts(half)
+        # The rest mirrors it.
+        rest = tf.reverse(half[..., 1 : (dims_of(signal)[-2] + 1) // 2], [-1])
+        return _parts(tf.concat([half, tf.math.conj(rest)], -1))
+    spectrum = tf.signal.fft(_complex(signal))
+    return _parts(spectrum[..., : dims_of(spectrum)[-1] // 2 + 1] if onesided else spectrum)
+
+
+def _fitted(signal, length):
+    """Cut or fill with zeros the last axis but one."""
+    size = dims_of(signal)[-2]
+    if isinstance(size, int) and isinstance(length, int) and size == length:
+        return signal
+    signal = signal[..., :length, :]
+    missing = tf.cast(length, tf.int32) - tf.shape(signal)[-2]
+    padded = tf.pad(signal, [*[[0, 0]] * (rank_of(signal) - 2), [0, missing], [0, 0]])
+    size = length if isinstance(length, int) else None
+    return tf.ensure_shape(padded, [*signal.shape[:-2], size, signal.shape[-1]])
+
+
+def _computable(x):
+    return tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+
+
+def _complex(x):
+    imaginary = tf.zeros_like(x[..., 0]) if x.shape[-1] == 1 else x[..., 1]
+    return tf.complex(x[..., 0], imaginary)
+
+
+def _parts(x):
+    return tf.stack([tf.math.real(x), tf.math.imag(x)], -1)
+
+
+def _ints(numbers):
+    return tf.stack([tf.cast(n, tf.int32) for n in numbers])
+
+
+def _window(*weights):
+    """Return the handler of a window that is a sum of cosines of growing frequency."""
+
+    def handler(size, *, output_datatype, periodic):
+        size = tf.reshape(size, [])
+        period = tf.cast(size if periodic else size - 1, tf.float64)
+        turn = 2 * math.pi * tf.cast(tf.range(size), tf.float64) / period
+        terms = [tf.cast(weight, tf.float64) * tf.cos(k * turn) for k, weight in enumerate(weights)]
+        return tf.cast(tf.add_n(terms), to_tf(output_datatype))
+
+    return handler
+
+
+onnx_op("HannWindow", since=17)(_window(0.5, -0.5))
+onnx_op("HammingWindow", since=17)(_window(25 / 46, -21 / 46))
+onnx_op("BlackmanWindow", since=17)(_window(0.42, -0.5, 0.08))
+
+
+@onnx_op("MelWeightMatrix", since=17)
+def mel_weight_matrix(num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz, *, output_datatype):
+    bins, length, rate, lower, upper = (
+        tf.cast(tf.reshape(t, []), tf.float64)
+        for t in (num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz)
+    )
+    low, high = (2595 * tf.math.log1p(hertz / 700) / math.log(10) for hertz in (lower, upper))
+    mel = tf.range(bins + 2) * (high - low) / (bins + 2) + low
+    points = tf.math.floor((length + 1) * 700 * tf.math.expm1(mel / 2595 * math.log(10)) / rate)
+    left, center, right = points[:-2], points[1:-1], points[2:]
+    row = tf.range(tf.math.floor(length / 2) + 1)[:, tf.newaxis]
+    zero = tf.zeros([], tf.float64)
+    rising = tf.where((row >= left) & (row < center), (row - left) / tf.maximum(center - left, 1), zero)
+    falling = tf.where((row > center) & (row < right), (right - row) / tf.maximum(right - center, 1), zero)
+    return tf.cast(tf.where(row == center, tf.ones_like(rising), rising + falling), to_tf(output_datatype))

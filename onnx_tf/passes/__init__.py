@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 from onnx_ir.passes.common import (
-    CommonSubexpressionEliminationPass,
     DeduplicateInitializersPass,
     LiftConstantsToInitializersPass,
     RemoveInitializersFromInputsPass,
@@ -18,9 +17,11 @@ from onnx_ir.passes.common import (
 
 from onnx_tf.passes.detach_outputs import detach_constant_outputs
 from onnx_tf.passes.expand_functions import expand_schema_functions
+from onnx_tf.passes.extract_gradients import extract_gradients
 from onnx_tf.passes.fold_constants import fold_constants
 from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
+from onnx_tf.passes.merge_duplicates import merge_duplicates
 from onnx_tf.passes.remove_identities import remove_identities
 
 __all__ = ["simplify"]
@@ -38,6 +39,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
     """
     RemoveInitializersFromInputsPass()(model)
     detach_constant_outputs(model)
+    extract_gradients(model)
     inline_model_functions(model, has_handler)
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     infer_shapes(model)
@@ -48,8 +50,6 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
         infer_shapes(model)
     remove_identities(model)
     DeduplicateInitializersPass()(model)
-    if all(has_handler(node.domain, node.op_type, node.version or 1) for node in model.graph.all_nodes()):
-        # Otherwise the refusal that follows would miss the merged nodes.
-        CommonSubexpressionEliminationPass()(model)
+    merge_duplicates(model, has_handler)
     RemoveUnusedNodesPass()(model)
     return model

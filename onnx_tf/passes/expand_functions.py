@@ -18,7 +18,9 @@ _DOMAIN = "onnx_tf.function_body"
 def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, int], bool]) -> bool:
     """Expand operators without a handler, also those that the bodies use; return whether any was.
 
-    Context-dependent bodies are built for the node's attributes and input types.
+    Context-dependent bodies are built for the node's attributes and input types. A node stays as it
+    is if its body needs operators that have neither a handler nor a body: it is what is unsupported,
+    not something that the user never wrote. New nodes and values are named after the expanded node.
     """
     expanded = False
     serial = itertools.count()
@@ -28,7 +30,7 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
             if node.domain == _DOMAIN or has_handler(node.domain, node.op_type, node.version or 1):
                 continue
             function = _function_body(node, next(serial))
-            if function is not None:
+            if function is not None and _is_supported(function, has_handler):
                 functions[function.identifier()] = function
                 node.domain, node.op_type, node.overload = _DOMAIN, function.name, ""
         if not functions:
@@ -46,9 +48,8 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
 
 def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
     version = node.version or 1
-    try:
-        schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
-    except onnx.defs.SchemaError:
+    schema = _schema(node)
+    if schema is None:
         return None
     # A body is written against ai.onnx; for another domain the newest opset that it knows serves.
     if schema.has_context_dependent_function:
@@ -67,7 +68,7 @@ def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
         data = schema.get_function_with_opset_version(body)
     else:
         return None
-    return _private_function(onnx.FunctionProto.FromString(data), schema, serial)
+    return _private_function(onnx.FunctionProto.FromString(data), schema, node, serial)
 
 
 def _newest(opsets: list[int], at_most: int | None) -> int | None:
@@ -82,20 +83,48 @@ def _type(value: ir.Value | None) -> bytes:
     return proto.SerializeToString()
 
 
-def _private_function(proto: onnx.FunctionProto, schema: onnx.defs.OpSchema, serial: int) -> ir.Function:
+def _private_function(proto: onnx.FunctionProto, schema: Any, node: ir.Node, serial: int) -> ir.Function:
     proto.domain, proto.name, proto.overload = _DOMAIN, f"{schema.name}_{serial}", ""
-    # A context-dependent body states all outputs, and computes those that its node has.
-    computed = {name for node in proto.node for name in node.output}
-    proto.output[:] = [name for name in proto.output if name in computed]
     defaults = {attribute.name for attribute in proto.attribute_proto}
     for name in list(proto.attribute):
         default = schema.attributes[name].default_value if name in schema.attributes else None
         if default is not None and default.name and name not in defaults:
             proto.attribute.remove(name)
             proto.attribute_proto.append(default)
+    # A context-dependent body states all outputs, and computes those that its node has.
+    del proto.output[len(node.outputs) :]
+    produced = {name for n in proto.node for name in n.output} | set(proto.input)
+    for name in proto.output:
+        if name not in produced:
+            proto.node.append(onnx.helper.make_node("Constant", [], [name], value_float=0.0))
     function = ir.serde.deserialize_function(proto)
     versions = {normalize_domain(o.domain): o.version for o in proto.opset_import}
-    for node in function.all_nodes():
-        node.domain = normalize_domain(node.domain)
-        node.version = versions.get(node.domain)
+    for index, inner in enumerate(function.all_nodes()):
+        inner.domain = normalize_domain(inner.domain)
+        inner.version = versions.get(inner.domain)
+        inner.name = f"{node.name}/{inner.op_type}_{index}"
+        for output in inner.outputs:
+            output.name = f"{node.name}/{output.name}" if output.name else output.name
+    for graph in function.subgraphs():
+        for value in graph.inputs:
+            value.name = f"{node.name}/{value.name}"
     return function
+
+
+def _is_supported(function: ir.Function, has_handler: Callable[[str, str, int], bool]) -> bool:
+    return all(
+        node.op_type == "Constant" or has_handler(node.domain, node.op_type, node.version or 1) or _has_body(node)
+        for node in function.all_nodes()
+    )
+
+
+def _has_body(node: ir.Node) -> bool:
+    schema = _schema(node)
+    return schema is not None and (schema.has_function or schema.has_context_dependent_function)
+
+
+def _schema(node: ir.Node) -> Any:
+    try:
+        return onnx.defs.get_schema(node.op_type, node.version or 1, node.domain)
+    except onnx.defs.SchemaError:
+        return None

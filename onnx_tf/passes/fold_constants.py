@@ -34,7 +34,7 @@ def _fold_graph(graph: ir.Graph) -> bool:
             continue
         for output, array in zip(node.outputs, values, strict=True):
             _replace_by_initializer(graph, output, array)
-        graph.remove(node, safe=False)
+        graph.remove(node, safe=True)
         folded = True
     return folded
 

@@ -10,7 +10,7 @@ from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN
 
-_FILTERS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1}
+_FILTERS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "QLinearConv": 3}
 """Operators whose handlers in PACKED_DOMAIN take this input as spatial..., C/group, M."""
 
 

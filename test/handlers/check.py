@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from onnx_tf import prepare
 from test.onnx_suite.runs import through_export
+from test.reference import ort_outputs
 
 DEFAULT_OPSET = min(26, onnx.defs.onnx_opset_version())
 """The newest opset that ONNX Runtime 1.31 takes."""
@@ -136,10 +136,7 @@ def run_reference(model: onnx.ModelProto, feed: Mapping[str, Any], reference: Re
     if reference == "onnx":
         return list(ReferenceEvaluator(model).run(None, dict(feed)))
     if reference == "ort":
-        options = ort.SessionOptions()
-        options.log_severity_level = 4
-        session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        return list(session.run(None, dict(feed)))
+        return list(ort_outputs(model, feed).values())
     return list(reference)
 
 

@@ -18,7 +18,8 @@ import tensorflow as tf
 from onnx_tf import prepare
 from onnx_tf.feeding import to_numpy
 from onnx_tf.signature import regrouped
-from test.zoo.compare import MODELS, differences, manifest, reference
+from test.reference import ort_outputs
+from test.zoo.compare import MODELS, differences, manifest
 from test.zoo.materialize import make_inputs, materialize
 
 
@@ -53,7 +54,7 @@ def main() -> int:
 def _check(entry: Mapping[str, Any], arguments: argparse.Namespace) -> str:
     model = materialize(arguments.folder / f"{entry['name']}.onnx")
     feed = make_inputs(entry["inputs"])
-    expected = reference(model, feed)
+    expected = ort_outputs(model, feed)
     rep = prepare(model, layout=arguments.layout)
     found = [("run", d) for d in differences(entry, expected, dict(rep.run(feed).items()))]
     if arguments.export:

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime as ort
 
 MODELS = Path(__file__).parent / "models"
 
@@ -32,15 +30,6 @@ class Difference:
 def manifest(folder: Path = MODELS) -> dict[str, dict[str, Any]]:
     """Return the manifest entries of a zoo folder by model name."""
     return {entry["name"]: entry for entry in json.loads((folder / "manifest.json").read_text())}
-
-
-def reference(model: onnx.ModelProto, feed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ONNX Runtime's outputs by name."""
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(feed)), strict=True))
 
 
 def differences(entry: Mapping[str, Any], expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[Difference]:

@@ -1,0 +1,115 @@
+"""Transposed convolution: the gradient of a convolution by its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
+from onnx_tf.handlers._windows import maximum, pad_spatial
+from onnx_tf.handlers.convolution import kernel_of
+
+
+@channels_last_op("ConvTranspose", filters=(1,))
+def conv_transpose(
+    x, w, b=None, *, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
+):
+    rank = len(w.shape) - 2
+    if rank > 3:
+        raise ValueError(f"transposed convolution over {rank} axes is not supported: TensorFlow has up to 3")
+    strides = tuple(strides or [1] * rank)
+    dilations = dilations or [1] * rank
+    extents = [(k - 1) * d + 1 for k, d in zip(kernel_of(w, kernel_shape), dilations, strict=True)]
+    dims = dims_of(x)[1:-1]
+    places = [
+        _place(n, e, s, extra, auto_pad, pads and (pads[i], pads[i + rank]), output_shape and output_shape[i - rank])
+        for i, (n, e, s, extra) in enumerate(zip(dims, extents, strides, output_padding or [0] * rank, strict=True))
+    ]
+    filters = _with_gaps(w, dilations)
+    if all(place.is_same for place in places):
+        y = _transposed(x, filters, [place.size for place in places], strides, group, "SAME")
+    else:
+        fulls = [(n - 1) * s + e for n, e, s in zip(dims, extents, strides, strict=True)]
+        y = _cut(_transposed(x, filters, fulls, strides, group, "VALID"), places, fulls)
+    return y if b is None else tf.nn.bias_add(y, b)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the result starts in the unpadded one, its size, and whether TensorFlow's SAME gives it."""
+
+    start: Dim
+    size: Dim
+    is_same: bool
+
+
+def _place(n, extent, stride, extra, auto_pad, pads, wanted):
+    if wanted is not None:
+        surplus = maximum((n - 1) * stride + extent + extra - wanted, 0)
+        size, multiple = wanted, isinstance(n, int) and wanted == n * stride
+    elif auto_pad.startswith("SAME"):
+        surplus = max(extent - stride + extra, 0)
+        size, multiple = n * stride, True
+    else:
+        start, after = pads if pads and auto_pad != "VALID" else (0, 0)
+        # The size is this much more than n strides, whether n is known or not.
+        excess = extent - stride + extra - start - after
+        return _Place(start, n * stride + excess, excess == 0 and start == max(extent - stride, 0) // 2)
+    start = surplus // 2 if auto_pad == "SAME_UPPER" else surplus - surplus // 2
+    return _Place(start, size, multiple and isinstance(start, int) and start == max(extent - stride, 0) // 2)
+
+
+def _with_gaps(filters, dilations):
+    """Return filters with zeros between their elements: TensorFlow's CPU kernel knows no dilation."""
+    for axis, dilation in enumerate(dilations):
+        if dilation == 1:
+            continue
+        dims = dims_of(filters)
+        spread = tf.reshape(filters, as_shape([*dims[: axis + 1], 1, *dims[axis + 1 :]]))
+        padding = [[0, 0]] * (len(dims) + 1)
+        padding[axis + 1] = [0, dilation - 1]
+        dims[axis] *= dilation
+        spread = tf.reshape(tf.pad(spread, padding), as_shape(dims))
+        filters = spread[(slice(None),) * axis + (slice(None, 1 - dilation),)]
+    return filters
+
+
+def _transposed(x, filters, sizes, strides, groups, padding):
+    if len(sizes) == 1:
+        y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding)
+        return tf.squeeze(y, 1)
+    batch = dims_of(x)[0]
+    if len(sizes) == 2 and groups > 1 and filters.shape[-2] == 1 and len(set(strides)) == 1:
+        *kernel, _, channels = dims_of(filters)
+        own = tf.reshape(filters, as_shape([*kernel, groups, channels // groups]))
+        shape = tf.cast(as_shape([batch, *sizes, groups]), tf.int32)
+        y = widened(
+            lambda x, own: tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+                input_sizes=shape, filter=own, out_backprop=x, strides=[1, *strides, 1], padding=padding
+            ),
+            x,
+            own,
+        )
+    else:
+        kernel = tf.nn.conv2d_transpose if len(sizes) == 2 else tf.nn.conv3d_transpose
+        shape = tf.cast(as_shape([batch, *sizes, filters.shape[-2]]), tf.int32)
+        parts = [
+            kernel(part, own, shape, strides, padding)
+            for part, own in zip(_split(x, groups), _split(filters, groups), strict=True)
+        ]
+        y = tf.concat(parts, -1) if groups > 1 else parts[0]
+    known = [size if isinstance(size, int) else None for size in sizes]
+    return tf.ensure_shape(y, [x.shape[0], *known, y.shape[-1]])
+
+
+def _split(tensor, groups):
+    return tf.split(tensor, groups, -1) if groups > 1 else [tensor]
+
+
+def _cut(y, places, fulls):
+    """Return the result's region; what lies beyond the unpadded result is zero."""
+    missing = [(0, maximum(p.start + p.size - full, 0)) for p, full in zip(places, fulls, strict=True)]
+    region = [slice(p.start, p.start + p.size) for p in places]
+    return pad_spatial(y, missing)[(slice(None), *region)]

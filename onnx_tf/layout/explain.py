@@ -1,0 +1,103 @@
+"""Explain a choice: for each movement of data, the nearest node that cannot do without it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import onnx_ir as ir
+
+from onnx_tf.layout.constraints import Constraints, Memory, Placement
+from onnx_tf.layout.facts import Order, State
+from onnx_tf.layout.network import FIRST, LAST
+from onnx_tf.layout.report import LayoutReport, RemainingTranspose, ValueLayout
+from onnx_tf.layout.rewrite import Rewriter
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+
+__all__ = ["Explanation"]
+
+NAMES = {Order.FIRST: "channels-first", Order.LAST: "channels-last"}
+
+
+class Explanation:
+    """What is to be told of a graph; made before the rewrite, while nodes still are what they were."""
+
+    def __init__(self, constraints: Constraints, labels: Sequence[int]) -> None:
+        self._constraints = constraints
+        self._labels = labels
+        self._names = {v: str(v.name) for v in constraints.own_values()}
+        self._sources = {n: self._names.get(n.inputs[0], "") for n in constraints.facts.graph if n.inputs}  # type: ignore[arg-type]
+        self._memories_of: dict[int, list[Memory]] = {}
+        for memory in _distinct(constraints):
+            for variable in {memory.producer, *memory.consumers} - {None}:
+                self._memories_of.setdefault(variable, []).append(memory)  # type: ignore[arg-type]
+
+    def add_to(self, report: LayoutReport, rewriter: Rewriter) -> None:
+        """Add what is known after the rewrite to a report."""
+        facts = self._constraints.facts
+        copies = {copy.result: copy for copy in rewriter.copies}
+        copied: dict[int, int] = {}
+        for node in facts.graph:
+            if node.domain == CHANNELS_LAST_DOMAIN:
+                report.channels_last_nodes.append(str(node.name))
+            source = node.inputs[0] if node.op_type == "Transpose" and node.domain == "" else None
+            if source is None or source.const_value is not None:
+                continue
+            copy = copies.get(node.outputs[0])
+            if copy is not None:
+                memory = self._constraints.memories[copy.value]
+                nbytes = facts.shapes.nbytes(copy.value)
+                copied[id(memory)] = nbytes
+                forced_by, reason = self._cause(memory, copy.order)
+                name = copy.name
+            else:
+                nbytes = facts.shapes.nbytes(node.outputs[0])
+                forced_by, reason, name = str(node.name), "the model's own Transpose moves data", self._sources[node]
+            perm = tuple(node.attributes.get_ints("perm", ()))
+            report.transposes.append(RemainingTranspose(str(node.name), name, perm, nbytes, forced_by, reason))
+            report.bytes_moved += nbytes
+        report.values.extend(self._layouts(copied))
+
+    def _layouts(self, copied: dict[int, int]) -> list[ValueLayout]:
+        facts, found = self._constraints.facts, []
+        for value, name in self._names.items():
+            if facts.state(value) is State.LABELLED:
+                memory = self._constraints.memories[value]
+                own = facts.onnx_order(value) if memory.producer is None else Order(self._labels[memory.producer])
+                roles = "".join(role.value for role in facts.roles(value) if role is not None)
+                copied_bytes = copied.get(id(memory), 0) if memory.root is value else 0
+                found.append(ValueLayout(name, roles, NAMES[own], facts.order(value, own), copied_bytes))
+        return found
+
+    def _cause(self, memory: Memory, order: Order) -> tuple[str, str]:
+        wanting = [v for v in memory.consumers if self._labels[v] == order]
+        pinned = {Order.FIRST: FIRST, Order.LAST: LAST}[order]
+        if pinned in wanting:
+            return self._describe(memory.consumers[pinned][0])
+        seen, queue = set(wanting), deque(wanting)
+        while queue:
+            variable = queue.popleft()
+            for near in self._memories_of.get(variable, ()):
+                if near is memory:
+                    continue
+                if pinned in near.consumers:
+                    return self._describe(near.consumers[pinned][0])
+                if near.producer == pinned:
+                    return self._describe(near.root.producer(), near.root)
+                for other in {near.producer, *near.consumers} - seen - {None}:
+                    if self._labels[other] == order:  # type: ignore[index]
+                        seen.add(other)
+                        queue.append(other)  # type: ignore[arg-type]
+        return "", "the computations behind it move fewer bytes so"
+
+    def _describe(self, node: ir.Node | None, value: ir.Value | None = None) -> tuple[str, str]:
+        if node is None:
+            what = "a graph output" if value is None else f"graph input {self._names.get(value, value.name)}"
+            return what, "the signature keeps the ONNX order"
+        if self._constraints.placements[node] is Placement.FIXED:
+            return str(node.name), self._constraints.reasons[node] or f"{node.op_type} computes in the ONNX order"
+        return str(node.name), f"{node.op_type} is computed channels-last"
+
+
+def _distinct(constraints: Constraints) -> list[Memory]:
+    return list({id(memory): memory for memory in constraints.memories.values()}.values())

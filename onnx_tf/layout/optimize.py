@@ -1,0 +1,103 @@
+"""``optimize_layout``: the pass from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
+
+from onnx_tf.layout.constraints import BYTE, Constraints
+from onnx_tf.layout.editing import Editor
+from onnx_tf.layout.explain import Explanation
+from onnx_tf.layout.facts import Facts, Order, State
+from onnx_tf.layout.network import solve
+from onnx_tf.layout.report import LayoutReport
+from onnx_tf.layout.rewrite import Rewriter
+from onnx_tf.layout.signature import move_inputs, move_outputs
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+
+__all__ = ["optimize_layout"]
+
+Names = Sequence[str] | Literal["all"]
+
+
+def optimize_layout(
+    model: ir.Model,
+    *,
+    channels_last_inputs: Names = (),
+    channels_last_outputs: Names = (),
+    exists_channels_last: Callable[[str, int], bool] | None = lambda *_: True,
+) -> LayoutReport:
+    """Rewrite a model so that the fewest bytes are transposed, and say what was done.
+
+    Args:
+        model: a model from :func:`onnx_tf.passes.simplify`; it is changed in place.
+        channels_last_inputs: names of graph inputs that are to be N, spatial..., C, or ``"all"``.
+        channels_last_outputs: likewise of graph outputs.
+        exists_channels_last: whether (operator, opset version) can be computed channels-last; others
+            stay in the ONNX order. ``None`` leaves everything as it is but the signature.
+
+    Raises:
+        ValueError: some names are no inputs or outputs, or have no channel axis.
+    """
+    report = LayoutReport()
+    version = model.opset_imports.setdefault("", 1)
+    names = _names(model)
+    exists = exists_channels_last
+
+    def moves(node: ir.Node) -> bool:
+        return exists is not None and exists(node.op_type, node.version or version)
+
+    if channels_last_inputs or channels_last_outputs:
+        are_last = _already_channels_last(model.graph)
+        report.channels_last_inputs = move_inputs(model.graph, channels_last_inputs, are_last)
+        report.channels_last_outputs = move_outputs(model.graph, channels_last_outputs, are_last)
+    if exists is None:
+        return report
+    model.opset_imports[CHANNELS_LAST_DOMAIN] = version
+    for graph in _outer_graphs_first(model.graph):
+        _optimize_graph(graph, moves, Editor(graph, names, version), report)
+    RemoveUnusedNodesPass()(model)
+    return report
+
+
+def _optimize_graph(graph: ir.Graph, moves: Callable[[ir.Node], bool], editor: Editor, report: LayoutReport) -> None:
+    facts = Facts(graph, moves)
+    constraints = Constraints(facts)
+    labels, value = solve(constraints.problem)
+    originals = list(graph)
+    report.transposes_before += sum(
+        2 if facts.rules[node].moves else node.op_type == "Transpose" for node in originals if node in facts.rules
+    )
+    rewriter = Rewriter(constraints, labels, editor)
+    explanation = Explanation(constraints, labels)
+    rewriter.apply()
+    report.cut_bytes += value // BYTE
+    explanation.add_to(report, rewriter)
+
+
+def _already_channels_last(graph: ir.Graph) -> set[ir.Value]:
+    facts = Facts(graph, lambda _: True)
+    ends = (v for v in (*graph.inputs, *graph.outputs) if facts.state(v) is State.LABELLED)
+    return {v for v in ends if facts.order(v, Order.LAST) == tuple(range(len(facts.dims(v))))}
+
+
+def _outer_graphs_first(graph: ir.Graph) -> Iterable[ir.Graph]:
+    yield graph
+    for node in list(graph):
+        for attribute in node.attributes.values():
+            if attribute.type is ir.AttributeType.GRAPH:
+                yield from _outer_graphs_first(attribute.as_graph())
+
+
+def _names(model: ir.Model) -> set[str]:
+    names: set[str] = set()
+    for graph in model.graphs():
+        names.update(graph.initializers)
+        names.update(str(value.name) for value in graph.inputs)
+        for node in graph:
+            names.add(str(node.name))
+            names.update(str(output.name) for output in node.outputs)
+    return names

@@ -1,0 +1,103 @@
+"""The report of the layout pass: what lies where, what is still moved, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+__all__ = ["LayoutReport", "RemainingTranspose", "ValueLayout"]
+
+
+@dataclass(frozen=True)
+class RemainingTranspose:
+    """A Transpose of run-time data that the rewritten graph still has.
+
+    Attributes:
+        node: its name.
+        value: the ONNX name of the value that it moves.
+        perm: its permutation.
+        nbytes: the bytes that it moves (unknown dimensions are guessed, the batch as 1).
+        forced_by: the node, graph input or graph output that needs the order that it gives.
+        reason: why.
+    """
+
+    node: str
+    value: str
+    perm: tuple[int, ...]
+    nbytes: int
+    forced_by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ValueLayout:
+    """How a value with a channel axis lies in memory.
+
+    Attributes:
+        name: its ONNX name.
+        roles: the role of each axis in ONNX order, as in ``NCSS``.
+        order: ``"channels-first"`` or ``"channels-last"``.
+        axes: the ONNX axes as they follow in memory.
+        copied_bytes: the size of its copy in the other order, 0 if there is none.
+    """
+
+    name: str
+    roles: str
+    order: str
+    axes: tuple[int, ...]
+    copied_bytes: int
+
+
+@dataclass
+class LayoutReport:
+    """What the layout pass did.
+
+    Attributes:
+        values: the order of every value that has a choice, in graph order.
+        transposes: the Transposes that are left.
+        transposes_before: the Transposes of the model, and two for each operator that is computed
+            channels-last but was written channels-first.
+        channels_last_nodes: the names of the nodes that now compute channels-last.
+        bytes_moved: what the Transposes that are left move.
+        cut_bytes: the value of the minimum cut in bytes: no choice of orders moves less.
+        channels_last_inputs: graph inputs whose signature is N, spatial..., C now.
+        channels_last_outputs: graph outputs whose signature is N, spatial..., C now.
+    """
+
+    values: list[ValueLayout] = field(default_factory=list)
+    transposes: list[RemainingTranspose] = field(default_factory=list)
+    transposes_before: int = 0
+    channels_last_nodes: list[str] = field(default_factory=list)
+    bytes_moved: int = 0
+    cut_bytes: int = 0
+    channels_last_inputs: tuple[str, ...] = ()
+    channels_last_outputs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield (
+            f"{len(self.transposes)} Transposes left of {self.transposes_before}, "
+            f"{_size(self.bytes_moved)} moved; {len(self.channels_last_nodes)} nodes compute channels-last"
+        )
+        for kind, names in (("inputs", self.channels_last_inputs), ("outputs", self.channels_last_outputs)):
+            if names:
+                yield f"channels-last {kind}: {', '.join(names)}"
+        if self.transposes:
+            rows = [("value", "perm", "bytes", "needed by", "because")]
+            rows += [
+                (t.value, " ".join(map(str, t.perm)), _size(t.nbytes), t.forced_by, t.reason) for t in self.transposes
+            ]
+            widths = [max(len(row[i]) for row in rows) for i in range(4)]
+            for row in rows:
+                yield "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]).rstrip()
+
+
+def _size(nbytes: int) -> str:
+    size = float(nbytes)
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"

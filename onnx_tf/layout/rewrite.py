@@ -1,0 +1,400 @@
+"""Mechanics: carry a choice of memory orders out on the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from onnx_tf.layout.constraints import Constraints, Placement
+from onnx_tf.layout.editing import Editor
+from onnx_tf.layout.facts import Order, State, permutation, same_up_to_units, sort_by_role
+from onnx_tf.layout.frames import Frame
+from onnx_tf.layout.shapes import Dim
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+
+__all__ = ["Copy", "Rewriter"]
+
+Axes = tuple[int, ...]
+"""An order: the axes of a value, numbered as in ONNX, from the outermost in memory to the innermost."""
+
+SUFFIX = {Order.FIRST: "channels_first", Order.LAST: "channels_last"}
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A value that lies in memory a second time, in the other order."""
+
+    value: ir.Value
+    name: str
+    result: ir.Value
+    order: Order
+
+
+class Rewriter:
+    """Rewrites one graph in place.
+
+    The values of the old graph go on to serve for the order in which they are now produced;
+    ``_have`` knows, by value and order, what holds it.
+    """
+
+    def __init__(self, constraints: Constraints, labels: Sequence[int], editor: Editor) -> None:
+        self._constraints = constraints
+        self._facts = constraints.facts
+        self._labels = labels
+        self._editor = editor
+        self._graph = constraints.facts.graph
+        self._have: dict[tuple[ir.Value, Axes], ir.Value] = {}
+        self._written: dict[ir.Value, Axes] = {}
+        self._constants: dict[tuple[ir.Value, Axes, Axes], ir.Value] = {}
+        self._aligned: dict[tuple[ir.Value, Axes], ir.Value] = {}
+        self._names = {v: str(v.name) for v in constraints.own_values()}
+        self.copies: list[Copy] = []
+        self.peeked: set[ir.Node] = set()
+
+    def apply(self) -> None:
+        """Rewrite all nodes, then the outputs, and remove what has been replaced."""
+        nodes = list(self._graph)
+        rewrite = {
+            Placement.COMPUTE: self._compute,
+            Placement.MOVE: self._move,
+            Placement.PEEK: self._peek,
+            Placement.FIXED: self._fix,
+        }
+        for node in nodes:
+            placement = self._constraints.placements[node]
+            if placement is not Placement.VIEW:
+                rewrite[placement](node)
+        self._rewrite_outputs()
+        self._graph.remove([n for n in nodes if self._constraints.placements[n] is Placement.VIEW], safe=True)
+
+    def _rewrite_outputs(self) -> None:
+        taken: set[ir.Value] = set(self._graph.inputs)
+        for index, value in enumerate(list(self._graph.outputs)):
+            if value in self._names:
+                found = self._in_onnx_order(value)
+                name = self._names[value]
+                if found.name != name:
+                    if found in taken or found.producer() is None or found in self._names:
+                        found = self._identity_of(found)
+                    found.name = name
+                self._graph.outputs[index] = found
+                taken.add(found)
+
+    def _identity_of(self, value: ir.Value) -> ir.Value:
+        return self._editor.emit("Identity", [value], dims=list(self._facts.shapes.dims(value) or ()) or None)
+
+    # What each kind of node becomes
+
+    def _fix(self, node: ir.Node) -> None:
+        for index, value in enumerate(node.inputs):
+            if value is not None and value.const_value is None:
+                node.replace_input_with(index, self._in_onnx_order(value))
+        for inner, index, value in list(self._constraints.captured(node)):
+            inner.replace_input_with(index, self._in_onnx_order(value))
+        for graph, index, value in list(self._constraints.passed_through(node)):
+            graph.outputs[index] = self._in_onnx_order(value)
+
+    def _compute(self, node: ir.Node) -> None:
+        rule, frame = self._facts.rules[node], self._facts.frames[node]
+        roles = self._facts.frame_roles(node)
+        assert roles is not None
+        label = Order(self._labels[self._constraints.variables[node]])
+        order = sort_by_role(roles, label)
+        for index, value in enumerate(node.inputs):
+            if value is None:
+                continue
+            if index in frame.inputs:
+                node.replace_input_with(index, self._operand(value, frame, index, order, label))
+            elif value.const_value is None:
+                node.replace_input_with(index, self._in_onnx_order(value))
+        if order != tuple(range(frame.rank)):
+            rule.remap(_NodeMove(node, order, self._editor))
+        if rule.moves and label is Order.LAST:
+            node.domain = CHANNELS_LAST_DOMAIN
+        for index in frame.outputs:
+            self._produce(node.outputs[index], self._order(node.outputs[index], label))
+
+    def _operand(self, value: ir.Value, frame: Frame, index: int, order: Axes, label: Order) -> ir.Value:
+        axes = frame.inputs[index]
+        if value.const_value is not None:
+            alone = all(len(a) < frame.rank for i, a in frame.inputs.items() if i != index)
+            return self._constant_operand(value, axes, order, frame.aligned, keep_rank=alone)
+        operand = self._get(value, self._order(value, label))
+        if not frame.aligned or not axes:
+            return operand
+        # Put unit axes into an operand of lower rank where the new order needs them.
+        present = [axis in axes for axis in order]
+        gaps = tuple(i for i, there in enumerate(present[present.index(True) :]) if not there)
+        if not gaps:
+            return operand
+        if (operand, gaps) not in self._aligned:
+            name = f"{operand.name}_aligned"
+            self._aligned[operand, gaps] = self._editor.with_axes("Unsqueeze", operand, gaps, None, name)
+        return self._aligned[operand, gaps]
+
+    def _constant_operand(self, value: ir.Value, axes: Axes, order: Axes, aligned: bool, keep_rank: bool) -> ir.Value:
+        tensor = value.const_value
+        assert tensor is not None
+        held = [a for a in order if a in axes]
+        dims = [int(tensor.shape[axes.index(a)]) for a in held]
+        perm = [axes.index(a) for a in held]
+        if aligned:
+            sizes = dict(zip(held, dims, strict=True))
+            shape = [sizes.get(a, 1) for a in order]
+            # Leading unit axes say nothing to a broadcasting operator, unless they give the result its rank.
+            while not keep_rank and shape and shape[0] == 1:
+                shape.pop(0)
+        else:
+            shape = dims
+        if (tensor.size == 1 and aligned) or (perm == sorted(perm) and shape == list(tensor.shape)):
+            return value
+        key = (value, tuple(perm), tuple(shape))
+        if key not in self._constants:
+            name = self._editor.fresh_name(f"{value.name}_channels_last")
+            moved = ir.LazyTensor(
+                lambda: ir.tensor(np.ascontiguousarray(tensor.numpy().transpose(perm)).reshape(shape), name=name),
+                dtype=tensor.dtype,
+                shape=ir.Shape(shape),
+                name=name,
+            )
+            self._constants[key] = self._editor.lazy_constant(moved, name)
+        return self._constants[key]
+
+    def _move(self, node: ir.Node) -> None:
+        source, result = node.inputs[0], node.outputs[0]
+        assert source is not None
+        perm = permutation(node, len(self._facts.dims(result)))
+        variable = self._constraints.variables.get(node)
+        label = Order(self._labels[variable]) if variable is not None else Order.FIRST
+        both = self._has_choice(source) and self._has_choice(result)
+        given = self._order(source, self._own_label(source) if both else label)
+        wanted = self._order(result, label)
+        node.replace_input_with(0, self._get(source, given))
+        node.attributes["perm"] = ir.AttrInt64s("perm", [given.index(perm[a]) for a in wanted])
+        self._produce(result, wanted)
+
+    def _peek(self, node: ir.Node) -> None:
+        source = node.inputs[0]
+        if source is None or not self._has_choice(source):
+            self._fix(node)
+            return
+        order = self._order(source, self._own_label(source))
+        operand = self._get(source, order)
+        if node.op_type == "Size" or order == self._identity(source):
+            node.replace_input_with(0, operand)
+            return
+        start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
+        picked = np.argsort(order).astype(np.int64)[start:end]
+        shape = self._editor.emit("Shape", [operand], before=node, dims=[len(order)])
+        shape.type = ir.TensorType(ir.DataType.INT64)
+        node.op_type = "Gather"
+        for name in ("start", "end"):
+            node.attributes.pop(name, None)
+        node.attributes["axis"] = ir.AttrInt64("axis", 0)
+        node.resize_inputs(2)
+        node.replace_input_with(0, shape)
+        node.replace_input_with(1, self._editor.constant(picked, "onnx_order"))
+
+    # Values in the order asked for
+
+    def _has_choice(self, value: ir.Value) -> bool:
+        return self._facts.state(value) is State.LABELLED
+
+    def _is_view(self, value: ir.Value) -> bool:
+        return self._constraints.placements.get(value.producer()) is Placement.VIEW  # type: ignore[arg-type]
+
+    def _identity(self, value: ir.Value) -> Axes:
+        return tuple(range(self._facts.shapes.rank(value) or 0))
+
+    def _order(self, value: ir.Value, label: Order) -> Axes:
+        return self._facts.order(value, label) if self._has_choice(value) else self._identity(value)
+
+    def _own_label(self, value: ir.Value) -> Order:
+        """Return the order in which the memory of a value is written."""
+        producer = self._constraints.memories[value].producer
+        return self._facts.onnx_order(value) if producer is None else Order(self._labels[producer])
+
+    def _produce(self, value: ir.Value, order: Axes) -> None:
+        """State that a value is now produced in an order."""
+        self._written[value] = order
+        if order != self._identity(value):
+            label = Order.FIRST if order == self._facts.order(value, Order.FIRST) else Order.LAST
+            value.name = self._editor.fresh_name(f"{value.name}_{SUFFIX[label]}")
+            if value.shape is not None:
+                value.shape = ir.Shape([value.shape[a] for a in order])
+
+    def _in_onnx_order(self, value: ir.Value) -> ir.Value:
+        return self._get(value, self._identity(value))
+
+    def _get(self, value: ir.Value, order: Axes) -> ir.Value:
+        """Return a value in one of its orders, or in the ONNX order."""
+        written = self._written.get(value, self._identity(value))
+        if order == written and not self._is_view(value):
+            return value
+        if (value, order) not in self._have:
+            name = self._names.get(value, str(value.name))
+            if order == self._identity(value):
+                self._editor.release_name(name)
+            else:
+                label = Order.FIRST if order == self._facts.order(value, Order.FIRST) else Order.LAST
+                name = f"{name}_{SUFFIX[label]}"
+            made = self._view(value, order, name) if self._is_view(value) else self._copy(value, order, name)
+            self._have[value, order] = made
+        return self._have[value, order]
+
+    def _copy(self, value: ir.Value, order: Axes, name: str) -> ir.Value:
+        written = self._written.get(value, self._identity(value))
+        dims = self._facts.dims(value)
+        perm = [written.index(a) for a in order]
+        result = self._editor.permute(value, [dims[a] for a in written], perm, name)
+        label = Order.FIRST if same_up_to_units(dims, order, self._facts.order(value, Order.FIRST)) else Order.LAST
+        self.copies.append(Copy(value, self._names.get(value, str(value.name)), result, label))
+        return result
+
+    def _view(self, value: ir.Value, order: Axes, name: str) -> ir.Value:
+        node = value.producer()
+        assert node is not None
+        source = node.inputs[0]
+        assert source is not None
+        given = self._source_order(source, value, order)
+        present = self._get(source, given)
+        if node.op_type == "Transpose":
+            perm = permutation(node, len(order))
+            wanted = tuple(perm[a] for a in order)
+            return self._unit_move(present, self._facts.dims(source), given, wanted, name, node)
+        return self._reshaped(node, present, given, order, name)
+
+    def _source_order(self, source: ir.Value, value: ir.Value, order: Axes) -> Axes:
+        """Return the order of a view's source of which the view in the order asked for is the same memory."""
+        if not self._has_choice(source):
+            return self._identity(source)
+        own = self._own_label(source)
+        if not self._has_choice(value):
+            return self._order(source, own)
+        dims = self._facts.dims(value)
+        fitting = (la for la in (own, *Order) if same_up_to_units(dims, self._order(value, la), order))
+        return self._order(source, next(fitting))
+
+    def _unit_move(
+        self, present: ir.Value, dims: Sequence[Dim], given: Axes, wanted: Axes, name: str, node: ir.Node
+    ) -> ir.Value:
+        if given == wanted:
+            return present
+        perm = [given.index(a) for a in wanted]
+        return self._editor.permute(present, [dims[a] for a in given], perm, name, before=node)
+
+    def _reshaped(self, node: ir.Node, present: ir.Value, given: Axes, order: Axes, name: str) -> ir.Value:
+        source, result = node.inputs[0], node.outputs[0]
+        assert source is not None
+        after = self._facts.dims(result)
+        if node.op_type in ("Squeeze", "Unsqueeze"):
+            return self._unit_axes(node, present, given, order, name)
+        if given == self._identity(source) and order == self._identity(result):
+            clone = ir.Node(
+                "", node.op_type, [present, *node.inputs[1:]], node.attributes.values(), version=node.version
+            )
+            clone.name = self._editor.fresh_name(str(node.name))
+            clone.outputs[0].name = self._editor.fresh_name(name)
+            clone.outputs[0].type, clone.outputs[0].shape = result.type, result.shape
+            for index, value in enumerate(node.inputs[1:], 1):
+                if value is not None and value.const_value is None:
+                    clone.replace_input_with(index, self._in_onnx_order(value))
+            node.prepend(clone)
+            return clone.outputs[0]
+        kept = {g.after[0]: g.before[0] for g in self._facts.groups[node] if len(g.after) == len(g.before) == 1}
+        dims = [after[b] for b in order]
+        target = [
+            d if isinstance(d, int) else 0 if b in kept and given.index(kept[b]) == i else -1
+            for i, (b, d) in enumerate(zip(order, dims, strict=True))
+        ]
+        if target.count(-1) <= 1:
+            return self._editor.reshape(present, target, dims, name, before=node)
+        shape = self._runtime_shape(node, present, given, order, target)
+        return self._editor.emit("Reshape", [present, shape], before=node, dims=dims, name=name)
+
+    def _runtime_shape(
+        self, node: ir.Node, present: ir.Value, given: Axes, order: Axes, target: Sequence[int]
+    ) -> ir.Value:
+        """Return a shape of which more than one dimension is known at run time only."""
+        editor, sizes = self._editor, None
+        pieces = []
+        group_of = {b: g for g in self._facts.groups[node] for b in g.after}
+        for place, (axis, size) in enumerate(zip(order, target, strict=True)):
+            group = group_of[axis]
+            if size > 0:
+                pieces.append(editor.constant(np.array([size], np.int64), "dim"))
+            elif size == 0 or len(group.after) == 1:
+                if sizes is None:
+                    sizes = editor.emit("Shape", [present], before=node, dims=[len(given)])
+                    sizes.type = ir.TensorType(ir.DataType.INT64)
+                where = [place] if size == 0 else [given.index(a) for a in group.before]
+                found = editor.emit(
+                    "Gather",
+                    [sizes, editor.constant(np.array(where, np.int64), "axes")],
+                    before=node,
+                    dims=[len(where)],
+                )
+                if len(where) != 1:
+                    found = self._product(found, node)
+                pieces.append(found)
+            else:
+                pieces.append(self._stated_size(node, axis, present, given))
+        attributes: dict[str, object] = {"axis": 0}
+        return editor.emit("Concat", pieces, before=node, attributes=attributes, dims=[len(pieces)])
+
+    def _product(self, vector: ir.Value, node: ir.Node) -> ir.Value:
+        attributes: dict[str, object] = {"keepdims": 1}
+        return self._editor.emit("ReduceProd", [vector], before=node, attributes=attributes, dims=[1])
+
+    def _stated_size(self, node: ir.Node, axis: int, present: ir.Value, given: Axes) -> ir.Value:
+        """Return a dimension as the node's own shape input states it, where 0 keeps the one at that place."""
+        editor, stated = self._editor, node.inputs[1]
+        assert stated is not None
+        stated = stated if stated.const_value is not None else self._in_onnx_order(stated)
+        where = editor.constant(np.array([axis], np.int64), "axis")
+        size = editor.emit("Gather", [stated, where], before=node, dims=[1])
+        if axis >= len(given) or node.attributes.get_int("allowzero", 0):
+            return size
+        sizes = editor.emit("Shape", [present], before=node, dims=[len(given)])
+        sizes.type = ir.TensorType(ir.DataType.INT64)
+        place = editor.constant(np.array([given.index(axis)], np.int64), "axis")
+        kept = editor.emit("Gather", [sizes, place], before=node, dims=[1])
+        zero = editor.emit("Equal", [size, editor.constant(np.array([0], np.int64), "zero")], before=node, dims=[1])
+        zero.type = ir.TensorType(ir.DataType.BOOL)
+        chosen = editor.emit("Where", [zero, kept, size], before=node, dims=[1])
+        chosen.type = size.type
+        return chosen
+
+    def _unit_axes(self, node: ir.Node, present: ir.Value, given: Axes, order: Axes, name: str) -> ir.Value:
+        groups = self._facts.groups[node]
+        kept = {g.before[0]: g.after[0] for g in groups if g.before and g.after}
+        follows = tuple(kept[a] for a in given if a in kept)
+        after = self._facts.dims(node.outputs[0])
+        if node.op_type == "Squeeze":
+            dropped = [i for i, a in enumerate(given) if a not in kept]
+            squeezed = self._editor.with_axes("Squeeze", present, dropped, [after[b] for b in follows], name, node)
+            return self._unit_move(squeezed, after, follows, order, f"{name}_moved", node)
+        added = [g.after[0] for g in groups if not g.before]
+        exact = tuple(b for b in order if b not in added) == follows
+        wanted = order if exact else (*added, *follows)
+        places = [i for i, b in enumerate(wanted) if b in added]
+        unsqueezed = self._editor.with_axes("Unsqueeze", present, places, [after[b] for b in wanted], name, node)
+        return self._unit_move(unsqueezed, after, wanted, order, f"{name}_moved", node)
+
+
+@dataclass(frozen=True)
+class _NodeMove:
+    """A node whose computation moves to another order; see :class:`onnx_tf.layout.remaps.Move`."""
+
+    node: ir.Node
+    order: Sequence[int]
+    editor: Editor
+
+    def constant(self, array: np.ndarray, hint: str) -> ir.Value:
+        return self.editor.constant(array, hint)
+
+    def emit(self, op_type: str, inputs: Sequence[ir.Value], **attributes: object) -> ir.Value:
+        return self.editor.emit(op_type, inputs, before=self.node, attributes=attributes)

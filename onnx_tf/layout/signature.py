@@ -1,0 +1,79 @@
+"""Change the signature of a graph: inputs and outputs that are N, spatial..., C when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from typing import Literal
+
+import onnx_ir as ir
+
+__all__ = ["move_inputs", "move_outputs"]
+
+
+def move_inputs(
+    graph: ir.Graph, names: Sequence[str] | Literal["all"], are_last: Container[ir.Value] = ()
+) -> tuple[str, ...]:
+    """Make inputs channels-last, those left out that are, and return their names.
+
+    Each gets a Transpose behind it. The pass then finds that it is the same memory under another name.
+    """
+    chosen = _chosen([v for v in graph.inputs if v.name not in graph.initializers], names, "input")
+    chosen = [v for v in chosen if v not in are_last]
+    for value in chosen:
+        rank = len(value.shape or ())
+        inner = ir.Value(name=f"{value.name}_channels_first", type=value.type, shape=value.shape)
+        value.replace_all_uses_with(inner, replace_graph_outputs=True)
+        value.shape = ir.Shape([value.shape[a] for a in _to_last(rank)])  # type: ignore[index]
+        node = _transpose(value, inner, [0, rank - 1, *range(1, rank - 1)], graph)
+        first = next(iter(graph), None)
+        if first is None:
+            graph.append(node)
+        else:
+            first.prepend(node)
+    return tuple(str(value.name) for value in chosen)
+
+
+def move_outputs(
+    graph: ir.Graph, names: Sequence[str] | Literal["all"], are_last: Container[ir.Value] = ()
+) -> tuple[str, ...]:
+    """Make outputs channels-last, those left out that are, with a Transpose before each; return their names."""
+    chosen = [v for v in _chosen(graph.outputs, names, "output") if v not in are_last]
+    moved = []
+    for value in chosen:
+        rank = len(value.shape or ())
+        moved.append(str(value.name))
+        name = str(value.name)
+        value.name = f"{name}_channels_first"
+        shape = ir.Shape([value.shape[a] for a in _to_last(rank)])  # type: ignore[index]
+        outer = ir.Value(name=name, type=value.type, shape=shape)
+        graph.append(_transpose(value, outer, _to_last(rank), graph))
+        for index, output in enumerate(graph.outputs):
+            if output is value:
+                graph.outputs[index] = outer
+    return tuple(moved)
+
+
+def _to_last(rank: int) -> list[int]:
+    return [0, *range(2, rank), 1]
+
+
+def _transpose(source: ir.Value, result: ir.Value, perm: Sequence[int], graph: ir.Graph) -> ir.Node:
+    attributes = [ir.AttrInt64s("perm", list(perm))]
+    version = graph.opset_imports.get("", 1)
+    return ir.Node(
+        "", "Transpose", [source], attributes, outputs=[result], name=f"{result.name}/Transpose", version=version
+    )
+
+
+def _chosen(values: Iterable[ir.Value], names: Sequence[str] | Literal["all"], what: str) -> list[ir.Value]:
+    distinct = list(dict.fromkeys(values))
+    if names == "all":
+        return [v for v in distinct if v.shape is not None and v.shape.rank() >= 3]
+    by_name = {str(v.name): v for v in distinct}
+    if unknown := [n for n in names if n not in by_name]:
+        known = ", ".join(by_name) or "none"
+        raise ValueError(f"channels_last_{what}s: no {what} is called {', '.join(unknown)}; the model has: {known}")
+    flat = [n for n in names if (s := by_name[n].shape) is None or s.rank() < 3]
+    if flat:
+        raise ValueError(f"channels_last_{what}s: {', '.join(flat)} has no known rank of 3 or more")
+    return [by_name[n] for n in dict.fromkeys(names)]

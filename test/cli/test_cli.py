@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from onnx import helper
+
+from onnx_tf.cli import main
+from onnx_tf.cli.commands import UsageError, _inputs
+from onnx_tf.cli.console import size
+from test.models import node_model, relu_model, text_model
+
+X = np.array([[-1, 0, 2], [3, -4, 5]], np.float32)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(relu_model().SerializeToString())
+    np.save("x.npy", X)
+    return tmp_path
+
+
+def command(*arguments: str, **settings) -> subprocess.CompletedProcess:
+    """Run onnx-tf as a user does, without what the test process set."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("TF_")}
+    return subprocess.run(
+        [sys.executable, "-m", "onnx_tf", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment | {"PYTHONPATH": os.getcwd() if "cwd" not in settings else ROOT},
+        timeout=300,
+        **settings,
+    )
+
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["convert", "--help"], ["run", "-h"], ["--version"], ["convert"]])
+def test_help_and_usage_import_neither_tensorflow_nor_onnx(arguments):
+    code = f"""
+import sys, onnx_tf.cli
+try:
+    onnx_tf.cli.main({arguments!r})
+except SystemExit as end:
+    code = end.code
+assert not {{"tensorflow", "onnx", "numpy", "rich"}} & set(sys.modules)
+sys.exit(code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == (2 if arguments == ["convert"] else 0), done.stderr
+
+
+def test_nothing_but_the_result_is_printed(folder):
+    done = command("convert", "model.onnx", "-o", "out", "--check", cwd=folder)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    first, second = done.stdout.splitlines()
+    assert first.startswith("out: SavedModel, ")
+    assert "y: 0.0e+00 from ONNX Runtime" in second
+    assert second.endswith("ok")
+
+
+def test_an_error_is_one_line(folder):
+    (folder / "cut.onnx").write_bytes(relu_model().SerializeToString()[:-5])
+    done = command("convert", "cut.onnx", "-o", "out", cwd=folder)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("onnx-tf: cut.onnx: not an ONNX model, or cut short")
+    assert done.stderr.count("\n") == 1
+    assert sorted(os.listdir(folder)) == ["cut.onnx", "model.onnx", "x.npy"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_interrupt_is_clean(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "onnx_tf", "convert", "model.onnx", "-o", "out"],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": ROOT},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1.5)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (output, errors) == ("", "onnx-tf: interrupted\n")
+    assert sorted(os.listdir(folder)) == ["model.onnx", "x.npy"]
+
+
+class TestConvert:
+    @pytest.mark.parametrize(
+        "arguments",
+        [["model.onnx", "-o", "out"], ["-i", "model.onnx", "-o", "out"], ["--infile", "model.onnx", "--outdir", "out"]],
+    )
+    def test_ways_to_say_it(self, capsys, arguments):
+        assert main(["convert", *arguments]) == 0
+        assert capsys.readouterr().out.startswith("out: SavedModel")
+        y = tf.saved_model.load("out").signatures["serving_default"](tf.constant(X))["y"]
+        np.testing.assert_array_equal(y, np.maximum(X, 0))
+
+    def test_json(self, capsys):
+        assert main(["convert", "model.onnx", "-o", "out", "--json", "--check"]) == 0
+        summary = json.loads(capsys.readouterr().out)
+        assert summary["path"] == "out"
+        assert summary["bytes"] > 1000
+        assert summary["inputs"] == ["x"]
+        assert summary["check"] == {"fits": True, "outputs": [{"name": "y", "error": 0.0, "tolerance": 1e-3}]}
+
+    def test_check_with_inputs_of_ones_own(self, capsys):
+        assert main(["convert", "model.onnx", "-o", "out", "--check", "--input", "x.npy"]) == 0
+        assert "ok" in capsys.readouterr().out
+
+    def test_a_difference_is_an_error(self, capsys, monkeypatch):
+        from onnx_tf.check import accuracy
+
+        monkeypatch.setattr(accuracy, "_onnxruntime_outputs", lambda *_: {"y": np.ones((1, 3), np.float32)})
+        assert main(["convert", "model.onnx", "-o", "out", "--check"]) == 1
+        assert "DIFFERS" in capsys.readouterr().out
+
+    def test_options_reach_the_conversion(self):
+        assert main(["convert", "model.onnx", "-o", "out", "--freeze", "--layout", "keep"]) == 0
+        assert main(["convert", "model.onnx", "-o", "out", "--no-overwrite"]) == 1
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["model.onnx"],
+            ["-o", "out"],
+            ["a", "-i", "b", "-o", "out"],
+            ["a", "-o", "out", "--layout", "other"],
+            ["--what"],
+        ],
+    )
+    def test_wrong_usage(self, arguments, capsys):
+        with pytest.raises(SystemExit) as end:
+            main(["convert", *arguments])
+        assert end.value.code == 2
+        assert "onnx-tf" in capsys.readouterr().err
+
+    def test_unsupported_nodes_in_json(self, folder, capsys):
+        nodes = [helper.make_node("Thing", ["x"], [f"y{i}"], name=f"n{i}", domain="acme") for i in range(5)]
+        model = node_model(nodes, {"x": [1]}, [f"y{i}" for i in range(5)])
+        model.opset_import.add(domain="acme", version=1)
+        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        assert main(["convert", "model.onnx", "-o", "out", "--json"]) == 1
+        printed = capsys.readouterr()
+        report = json.loads(printed.out)
+        assert report["error"] == "UnsupportedError"
+        assert [node["name"] for node in report["nodes"]] == [f"n{i}" for i in range(5)]
+        for i in range(5):
+            assert f"'n{i}'" in printed.err
+
+    def test_a_taken_path(self, capsys):
+        assert main(["convert", "model.onnx", "-o", "x.npy"]) == 1
+        assert "is a file" in capsys.readouterr().err
+
+
+class TestRun:
+    def test_prints(self, capsys):
+        assert main(["run", "model.onnx", "--input", "x.npy"]) == 0
+        assert capsys.readouterr().out == "y: float32[2, 3]\n[[0. 0. 2.]\n [3. 0. 5.]]\n"
+
+    def test_by_name_and_json(self, capsys):
+        assert main(["run", "model.onnx", "--input", "x=x.npy", "--json"]) == 0
+        y = json.loads(capsys.readouterr().out)["outputs"]["y"]
+        assert y == {"dtype": "float32", "shape": [2, 3], "values": [[0, 0, 2], [3, 0, 5]]}
+
+    @pytest.mark.parametrize("name", ["y.npy", "y.npz"])
+    def test_saves(self, capsys, name):
+        assert main(["run", "model.onnx", "--input", "x.npy", "--output", name]) == 0
+        assert capsys.readouterr().out == "y: float32[2, 3]\n"
+        loaded = np.load(name)
+        np.testing.assert_array_equal(loaded if name == "y.npy" else loaded["y"], np.maximum(X, 0))
+
+    def test_wrong_usage(self, capsys):
+        for arguments in (
+            ["--output", "y.txt"],
+            ["--input", "z=x.npy"],
+            ["--input", "model.onnx"],
+            ["--input", "x.npy"] * 2,
+        ):
+            assert main(["run", "model.onnx", *arguments]) == 2
+            assert capsys.readouterr().err.count("\n") == 1
+
+    def test_what_does_not_fit(self, capsys):
+        np.save("x.npy", X.astype(np.float64))
+        for arguments in (["--input", "x.npy"], [], ["--input", "none.npy"]):
+            assert main(["run", "model.onnx", *arguments]) == 1
+            printed = capsys.readouterr()
+            assert printed.err.startswith("onnx-tf: ")
+            assert printed.err.count("\n") == 1
+
+    def test_an_error_of_tensorflow_while_running(self, folder, capsys):
+        model = text_model("g (float[A] x, float[B] z) => (float[C] y) { y = Add(x, z) }")
+        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        np.save("x.npy", np.ones(2, np.float32))
+        np.save("z.npy", np.ones(3, np.float32))
+        assert main(["run", "model.onnx", "--input", "x.npy", "--input", "z.npy"]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_inputs_by_position_and_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for index in range(3):
+        np.save(f"{index}.npy", np.full(1, index))
+    np.savez("both.npz", a=np.zeros(1), b=np.ones(1))
+    np.savez("single.npz", whatever=np.full(1, 7))
+    assert {k: v[0] for k, v in _inputs(["a", "b=c", "d"], ["b=c=2.npy", "0.npy", "1.npy"]).items()} == {
+        "b=c": 2,
+        "a": 0,
+        "d": 1,
+    }
+    assert {k: v[0] for k, v in _inputs(["b", "a"], ["both.npz"]).items()} == {"a": 0, "b": 1}
+    assert {k: v[0] for k, v in _inputs(["b", "a"], ["a=single.npz", "0.npy"]).items()} == {"a": 7, "b": 0}
+    with pytest.raises(UsageError, match="needs one array"):
+        _inputs(["a"], ["a=both.npz"])
+
+
+class TestInfo:
+    def test_text(self, capsys):
+        assert main(["info", "model.onnx"]) == 0
+        text = capsys.readouterr().out
+        for line in ("ir version: 8", "opsets: ai.onnx 17", "nodes: 1", "  x: float[N, 3]", "    1 Relu", "  nothing"):
+            assert line in text
+
+    def test_json(self, folder, capsys):
+        nodes = [
+            helper.make_node("Thing", ["x"], ["y"], name="n", domain="acme"),
+            helper.make_node("Relu", ["y"], ["z"]),
+        ]
+        model = node_model(nodes, {"x": [1]}, ["z"], {"unused": np.ones(5, np.float32)})
+        model.opset_import.add(domain="acme", version=3)
+        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        assert main(["info", "model.onnx", "--json"]) == 0
+        description = json.loads(capsys.readouterr().out)
+        assert description["opsets"] == {"ai.onnx": 17, "acme": 3}
+        assert description["operators"] == {"acme.Thing": 1, "Relu": 1}
+        assert description["parameters"] == 5
+        assert description["weights"] == 20
+        assert [node["op_type"] for node in description["unsupported"]] == ["Thing"]
+
+
+def test_ops(capsys):
+    assert main(["ops", "Softm*"]) == 0
+    assert "Softmax" in capsys.readouterr().out
+    assert main(["ops", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) > 10
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2e6, "2.0 MB"), (3.2e10, "32.0 GB")]
+)
+def test_sizes(count, text):
+    assert size(count) == text
