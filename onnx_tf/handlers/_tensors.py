@@ -83,6 +83,11 @@ def dims_of(tensor: tf.Tensor) -> list[Dim]:
     return dims
 
 
+def dim_of(tensor: tf.Tensor, axis: int) -> Dim:
+    """Return one dimension; the rank may be unknown."""
+    return tf.shape(tensor, out_type=tf.int64)[axis] if tensor.shape.rank is None else dims_of(tensor)[axis]
+
+
 def as_shape(dims: Sequence[Dim]) -> tf.Tensor:
     """Return dimensions as an int64 shape tensor; static ones stay visible to shape inference."""
     if all(isinstance(dim, int) for dim in dims):

@@ -157,6 +157,7 @@ def _over_time(
         wants_sequence: whether the sequence of states is used.
     """
     dtype = x.dtype
+    x = tf.ensure_shape(x, [None, None, w.shape[2]])
     x = tf.cast(tf.transpose(x, [1, 0, 2]) if layout else x, w.dtype)
     time, batch, _ = dims_of(x)
     directions = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]
@@ -201,6 +202,7 @@ def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -
 def _initial(state: tf.Tensor | None, dtype: tf.DType, layout: int, shape: list[Any]) -> tf.Tensor:
     if state is None:
         return tf.zeros(as_shape(shape if shape[0] == 2 else shape[1:]), dtype)
+    state = tf.ensure_shape(state, [None, None, shape[2]])
     state = tf.cast(tf.transpose(state, [1, 0, 2]) if layout else state, dtype)
     return state if shape[0] == 2 else state[0]
 

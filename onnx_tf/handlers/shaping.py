@@ -7,6 +7,7 @@ import tensorflow as tf
 from onnx_tf.handlers._tensors import (
     as_shape,
     computed_in,
+    dim_of,
     dims_of,
     elements_of,
     known_dims,
@@ -115,6 +116,10 @@ def unsqueeze_13(data, axes):
 
 
 def _unsqueeze(data, axes):
+    if data.shape.rank is None and (min(axes) >= 0 or max(axes) < 0):
+        for axis in sorted(axes, key=abs):
+            data = tf.expand_dims(data, axis)
+        return data
     rank = rank_of(data) + len(axes)
     for axis in sorted(normalize_axis(axis, rank) for axis in axes):
         data = tf.expand_dims(data, axis)
@@ -184,7 +189,7 @@ def split_18(x, split=None, *, axis, num_outputs, context):
 
 def _split(x, sizes, axis, count):
     if sizes is None:
-        sizes = _chunks(dims_of(x)[axis], count)
+        sizes = _chunks(dim_of(x, axis), count)
     elif isinstance(sizes, tf.Tensor):
         sizes = static_ints(sizes) or sizes
     return tuple(tf.split(x, sizes, axis, num=count))

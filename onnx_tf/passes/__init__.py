@@ -21,6 +21,7 @@ from onnx_tf.passes.extract_gradients import extract_gradients
 from onnx_tf.passes.fold_constants import fold_constants
 from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
+from onnx_tf.passes.lift_initializers import lift_initializers
 from onnx_tf.passes.merge_duplicates import merge_duplicates
 from onnx_tf.passes.remove_identities import remove_identities
 
@@ -49,6 +50,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
     while fold_constants(model):
         infer_shapes(model)
     remove_identities(model)
+    lift_initializers(model)
     DeduplicateInitializersPass()(model)
     merge_duplicates(model, has_handler)
     RemoveUnusedNodesPass()(model)
