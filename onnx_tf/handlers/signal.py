@@ -52,6 +52,8 @@ def _dft(x, length, axis, inverse, onesided):
 
 @onnx_op("STFT", since=17)
 def stft(signal, frame_step, window=None, frame_length=None, *, onesided):
+    if rank_of(signal) == 2:  # as PyTorch exports real signals
+        signal = signal[..., tf.newaxis]
     length = dims_of(signal)[1] if window is None else dims_of(window)[0]
     if frame_length is not None:
         known = static_ints(frame_length)
