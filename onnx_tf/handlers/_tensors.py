@@ -14,6 +14,9 @@ import tensorflow as tf
 Dim: TypeAlias = "int | tf.Tensor"
 """A dimension: an int where it is known, else an int64 scalar tensor."""
 
+HALVES = (tf.float16, tf.bfloat16)
+"""Dtypes too narrow to add up in: sums are computed in float32."""
+
 MAX_RANK = 16
 """A longer vector of integers is data, not a shape."""
 

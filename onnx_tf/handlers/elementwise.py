@@ -7,7 +7,7 @@ import functools
 import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
-from onnx_tf.handlers._tensors import computed_in, static_value
+from onnx_tf.handlers._tensors import HALVES, computed_in, static_value
 from onnx_tf.registry import onnx_op, register_table
 
 SMALL_INTEGERS = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32)
@@ -22,7 +22,10 @@ def _sign(x):
 
 
 def _erf(x):
-    return computed_in(tf.float64, tf.math.erf, x) if x.dtype.is_integer else tf.math.erf(x)
+    if x.dtype.is_integer:
+        return computed_in(tf.float64, _erf, x)
+    # In float64 TensorFlow's erf(inf) is NaN; erf(6) is 1.
+    return tf.math.erf(tf.clip_by_value(x, -6, 6) if x.dtype == tf.float64 else x)
 
 
 def _divide(a, b):
@@ -101,12 +104,16 @@ def minimum(*inputs):
 
 @onnx_op("Sum")
 def total(*inputs):
+    if inputs[0].dtype in HALVES:
+        return computed_in(tf.float32, total, *inputs)
     return functools.reduce(tf.add, inputs)
 
 
 @onnx_op("Mean")
 def mean(*inputs):
-    return functools.reduce(tf.add, inputs) / tf.cast(len(inputs), inputs[0].dtype)
+    if inputs[0].dtype in HALVES:
+        return computed_in(tf.float32, mean, *inputs)
+    return total(*inputs) / len(inputs)
 
 
 @onnx_op("Clip")
@@ -120,9 +127,9 @@ def clip_11(x, low=None, high=None):
 
 
 def _clip(x, low, high):
-    if low is not None:
-        x = tf.maximum(x, tf.cast(low, x.dtype))
-    return x if high is None else tf.minimum(x, tf.cast(high, x.dtype))
+    low = x.dtype.min if low is None else tf.cast(low, x.dtype)
+    high = x.dtype.max if high is None else tf.cast(high, x.dtype)
+    return tf.minimum(tf.maximum(x, low), high)
 
 
 @onnx_op("IsInf", since=10)
@@ -138,7 +145,7 @@ def is_inf(x, *, detect_negative, detect_positive):
 def mod(a, b, *, fmod):
     if not fmod:
         return tf.math.floormod(a, b)
-    if a.dtype in (tf.float16, tf.bfloat16):
+    if a.dtype in HALVES:
         return computed_in(tf.float32, tf.truncatemod, a, b)
     if a.dtype.is_unsigned:
         return tf.math.floormod(a, b)

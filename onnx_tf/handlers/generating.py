@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
-from onnx_tf.handlers._tensors import dims_of
+from onnx_tf.handlers._tensors import HALVES, dims_of
 from onnx_tf.registry import onnx_op
 
 
@@ -50,7 +50,7 @@ def range_11(start, limit, delta):
 
 @onnx_op("Range", since=27)
 def range_27(start, limit, delta, *, stash_type):
-    is_half = start.dtype in (tf.float16, tf.bfloat16)
+    is_half = start.dtype in HALVES
     return _range(start, limit, delta, to_tf(stash_type) if is_half else start.dtype)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.handlers._tensors import HALVES, dims_of, normalize_axis, rank_of, static_ints
 from onnx_tf.registry import onnx_op, registry
 
 Reduction = Callable[..., Any]
@@ -26,7 +26,7 @@ def _accumulated(reduce: Reduction, integers_in: tf.DType | None = None) -> Redu
     """Return the reduction with half-precision floats, and integers if asked, in a wider dtype."""
 
     def wide(x, axes, keepdims):
-        if x.dtype in (tf.float16, tf.bfloat16):
+        if x.dtype in HALVES:
             return tf.cast(reduce(tf.cast(x, tf.float32), axes, keepdims), x.dtype)
         if x.dtype.is_integer and integers_in is not None:
             return tf.cast(reduce(tf.cast(x, integers_in), axes, keepdims), x.dtype)
@@ -39,7 +39,7 @@ def _mean(x, axes, keepdims):
     if x.dtype.is_floating:
         return tf.reduce_mean(x, axes, keepdims)
     wide = x if x.dtype == tf.uint64 else tf.cast(x, tf.int64)
-    count = tf.reduce_sum(tf.ones_like(wide), axes, keepdims)
+    count = tf.maximum(tf.reduce_sum(tf.ones_like(wide), axes, keepdims), 1)
     return tf.cast(tf.truncatediv(tf.reduce_sum(wide, axes, keepdims), count), x.dtype)
 
 
@@ -143,6 +143,6 @@ def cum_prod(x, axis, *, exclusive, reverse):
 
 
 def _cumulative(function, x, axis, exclusive, reverse):
-    wide = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+    wide = tf.cast(x, tf.float32) if x.dtype in HALVES else x
     axis = tf.reshape(axis, [])
     return tf.cast(function(wide, axis, exclusive=bool(exclusive), reverse=bool(reverse)), x.dtype)
