@@ -14,9 +14,6 @@ import tensorflow as tf
 Dim: TypeAlias = "int | tf.Tensor"
 """A dimension: an int where it is known, else an int64 scalar tensor."""
 
-HALVES = (tf.float16, tf.bfloat16)
-"""Dtypes too narrow to add up in: sums are computed in float32."""
-
 MAX_RANK = 16
 """A longer vector of integers is data, not a shape."""
 
@@ -29,7 +26,7 @@ def static_value(tensor: Any) -> np.ndarray | None:
     if value is not None:
         return np.asarray(value)
     if tensor.dtype in (tf.int32, tf.int64) and (tensor.shape.rank == 0 or is_short_vector(tensor)):
-        dims = known_dims(tf.reshape(tensor, [-1]))
+        dims = known_dims(tf.stack([tensor]) if tensor.shape.rank == 0 else tensor)
         if None not in dims:
             return np.reshape(np.array(dims, tensor.dtype.as_numpy_dtype), tensor.shape)
     return None
@@ -51,7 +48,10 @@ def known_dims(shape: tf.Tensor) -> list[int | None]:
         return [int(v) if v >= 0 else None for v in np.reshape(value, [-1])]
     # Only shape inference looks at these two operations; nothing consumes them.
     anything = tf.raw_ops.PlaceholderWithDefault(input=[False], shape=tf.TensorShape(None))
-    dims = tf.reshape(anything, shape).shape
+    try:
+        dims = tf.reshape(anything, shape).shape
+    except ValueError:  # an element that is known is below -1
+        dims = tf.TensorShape(None)
     return [None] * int(shape.shape[0]) if dims.rank is None else dims.as_list()
 
 
@@ -129,6 +129,11 @@ def computed_in(dtype: tf.DType, function: Callable[..., Any], *tensors: Any) ->
     return tf.cast(result, tensors[0].dtype)
 
 
+def scalar(tensor: tf.Tensor) -> tf.Tensor:
+    """Return a tensor of one element as a scalar; some operators take both."""
+    return tensor if tensor.shape.rank == 0 else tf.reshape(tensor, [])
+
+
 def product(dims: Sequence[Dim]) -> Dim:
     """Return the product of dimensions, an int where all are known."""
     known = math.prod(dim for dim in dims if isinstance(dim, int))
@@ -138,8 +143,18 @@ def product(dims: Sequence[Dim]) -> Dim:
     return functools.reduce(operator.mul, unknown if known == 1 else [*unknown, known])
 
 
-def elements_of(vector: tf.Tensor) -> list[Dim]:
-    """Return the elements of a shape tensor of known length: ints where known, else scalar tensors."""
+def elements_of(vector: tf.Tensor, count: int | None = None) -> list[Dim]:
+    """Return the elements of an integer vector: ints where known, else scalar tensors.
+
+    Args:
+        vector: the vector.
+        count: its length, if the vector's shape need not tell.
+    """
+    known = static_ints(vector)
+    if known is not None:
+        return list(known)
+    if vector.shape[0] is None:
+        vector = tf.ensure_shape(vector, [count])
     return [vector[i] if dim is None else dim for i, dim in enumerate(known_dims(vector))]
 
 

@@ -7,10 +7,8 @@ import functools
 import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
-from onnx_tf.handlers._tensors import HALVES, computed_in, static_value
+from onnx_tf.handlers._tensors import computed_in, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
-
-SMALL_INTEGERS = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32)
 
 
 def _absolute(x):
@@ -104,16 +102,12 @@ def minimum(*inputs):
 
 @onnx_op("Sum")
 def total(*inputs):
-    if inputs[0].dtype in HALVES:
-        return computed_in(tf.float32, total, *inputs)
-    return functools.reduce(tf.add, inputs)
+    return widened(lambda *wide: functools.reduce(tf.add, wide), *inputs)
 
 
 @onnx_op("Mean")
 def mean(*inputs):
-    if inputs[0].dtype in HALVES:
-        return computed_in(tf.float32, mean, *inputs)
-    return total(*inputs) / len(inputs)
+    return widened(lambda *wide: functools.reduce(tf.add, wide) / len(wide), *inputs)
 
 
 @onnx_op("Clip")
@@ -145,11 +139,11 @@ def is_inf(x, *, detect_negative, detect_positive):
 def mod(a, b, *, fmod):
     if not fmod:
         return tf.math.floormod(a, b)
-    if a.dtype in HALVES:
-        return computed_in(tf.float32, tf.truncatemod, a, b)
     if a.dtype.is_unsigned:
         return tf.math.floormod(a, b)
-    return computed_in(tf.int64, tf.truncatemod, a, b) if a.dtype in SMALL_INTEGERS else tf.truncatemod(a, b)
+    if a.dtype in (tf.int8, tf.int16):
+        return computed_in(tf.int32, tf.truncatemod, a, b)
+    return widened(tf.truncatemod, a, b)
 
 
 @onnx_op("BitShift", since=11)

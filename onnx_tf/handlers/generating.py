@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
-from onnx_tf.handlers._tensors import HALVES, dims_of
+from onnx_tf.handlers._tensors import dims_of, scalar, static_value
 from onnx_tf.registry import onnx_op
 
 
@@ -23,11 +23,11 @@ def constant_11(*, value, sparse_value):
 def constant_12(*, value, sparse_value, value_float, value_floats, value_int, value_ints, value_string, value_strings):
     dtypes = {tf.float32: (value_float, value_floats), tf.int64: (value_int, value_ints)}
     dtypes[tf.string] = (value_string, value_strings)
-    for dtype, (scalar, vector) in dtypes.items():
-        if scalar is not None:
-            return tf.constant(scalar, dtype)
-        if vector is not None:
-            return tf.constant(vector, dtype, shape=[len(vector)])
+    for dtype, (one, several) in dtypes.items():
+        if one is not None:
+            return tf.constant(one, dtype)
+        if several is not None:
+            return tf.constant(several, dtype, shape=[len(several)])
     return constant_11(value=value, sparse_value=sparse_value)
 
 
@@ -50,17 +50,22 @@ def range_11(start, limit, delta):
 
 @onnx_op("Range", since=27)
 def range_27(start, limit, delta, *, stash_type):
-    is_half = start.dtype in HALVES
-    return _range(start, limit, delta, to_tf(stash_type) if is_half else start.dtype)
+    is_stashed = start.dtype in (tf.float16, tf.bfloat16)
+    return _range(start, limit, delta, to_tf(stash_type) if is_stashed else start.dtype)
 
 
 def _range(start, limit, delta, dtype):
-    bounds = [tf.cast(tf.reshape(bound, []), dtype) for bound in (start, limit, delta)]
-    if dtype in (tf.int32, tf.int64):
-        return tf.range(*bounds)
-    if dtype.is_integer:
-        return tf.cast(tf.range(*[tf.cast(bound, tf.int64) for bound in bounds]), start.dtype)
-    # TensorFlow adds delta up; ONNX multiplies, which rounds differently.
-    first, last, step = bounds
-    count = tf.cast(tf.maximum(tf.math.ceil((last - first) / step), 0), tf.int64)
-    return tf.cast(first + tf.cast(tf.range(count), dtype) * step, start.dtype)
+    first, last, step = [tf.cast(scalar(bound), dtype) for bound in (start, limit, delta)]
+    if not dtype.is_integer:
+        # TensorFlow adds the step up; ONNX multiplies, which rounds differently.
+        count = tf.cast(tf.maximum(tf.math.ceil((last - first) / step), 0), tf.int64)
+        return tf.cast(first + tf.cast(tf.range(count), dtype) * step, start.dtype)
+    if dtype not in (tf.int32, tf.int64):
+        return tf.cast(_range(start, limit, delta, tf.int64), start.dtype)
+    known = static_value(step)
+    # A range in the wrong direction is empty in ONNX, and an error in TensorFlow.
+    if known is None:
+        last = tf.where(step > 0, tf.maximum(first, last), tf.minimum(first, last))
+    else:
+        last = tf.maximum(first, last) if known > 0 else tf.minimum(first, last)
+    return tf.range(first, last, step)

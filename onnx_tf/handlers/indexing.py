@@ -13,6 +13,7 @@ from onnx_tf.handlers._tensors import (
     normalize_axis,
     product,
     rank_of,
+    scalar,
     static_ints,
     static_value,
 )
@@ -86,25 +87,26 @@ def slice_1(data, *, starts, ends, axes):
 
 @onnx_op("Slice", since=10)
 def slice_10(data, starts, ends, axes=None, steps=None):
-    count = starts.shape[0]
-    if count is None:
-        raise ValueError("the number of sliced axes is unknown: state the shape of 'starts' in the model")
-    axes = list(range(count)) if axes is None else static_ints(axes) or axes
-    if isinstance(axes, tf.Tensor):
+    count = starts.shape[0] if axes is None else axes.shape[0]
+    known_axes = static_ints(axes) if axes is not None or count is None else list(range(count))
+    starts, ends = tf.cast(starts, tf.int64), tf.cast(ends, tf.int64)
+    steps = None if steps is None else tf.cast(steps, tf.int64)
+    if known_axes is None:
         starts, ends, steps = _on_all_axes(data, starts, ends, axes, steps)
-        axes = range(rank_of(data))
-    steps = [1] * len(axes) if steps is None else static_ints(steps) or tf.unstack(steps)
-    return _slice(data, static_ints(starts) or tf.unstack(starts), static_ints(ends) or tf.unstack(ends), axes, steps)
+        known_axes = range(rank_of(data))
+    count = len(known_axes)
+    steps = [1] * count if steps is None else elements_of(steps, count)
+    return _slice(data, elements_of(starts, count), elements_of(ends, count), known_axes, steps)
 
 
 def _on_all_axes(data, starts, ends, axes, steps):
-    dims = tf.cast(as_shape(dims_of(data)), starts.dtype)
-    places = wrapped(axes, rank_of(data))[:, None]
+    dims = as_shape(dims_of(data))
+    axes = tf.range(tf.size(starts)) if axes is None else wrapped(axes, rank_of(data))
     steps = tf.ones_like(starts) if steps is None else steps
     return (
-        tf.tensor_scatter_nd_update(tf.zeros_like(dims), places, starts),
-        tf.tensor_scatter_nd_update(dims, places, ends),
-        tf.tensor_scatter_nd_update(tf.ones_like(dims), places, steps),
+        tf.tensor_scatter_nd_update(tf.zeros_like(dims), axes[:, None], starts),
+        tf.tensor_scatter_nd_update(dims, axes[:, None], ends),
+        tf.tensor_scatter_nd_update(tf.ones_like(dims), axes[:, None], steps),
     )
 
 
@@ -130,21 +132,27 @@ def _slice(data, starts, ends, axes, steps):
 def _bounds(start, end, step, dim):
     """Return one axis as a slice; a bound that is the end of the data is ``None``."""
     if not isinstance(step, int):
-        return slice(start, end, step)
-    if isinstance(start, int):
-        is_open = start <= -LARGEST or start == 0 if step > 0 else start >= LARGEST
-        if step < 0 and start < 0 and isinstance(dim, int):
-            start = max(start, -dim)  # ONNX clamps a start before the data to its first element
-        start = None if is_open else start
+        return slice(tf.where(step < 0, _at_least(start, -dim), start), end, step)
+    if step < 0 and not (isinstance(start, int) and start >= -1):
+        # Backwards, ONNX starts at the first element if the start lies before it; TensorFlow does not start.
+        start = _at_least(start, -dim)
+    if isinstance(start, int) and (start <= -LARGEST or start == 0 if step > 0 else start >= LARGEST):
+        start = None
     if isinstance(end, int):
         is_open = end >= LARGEST if step > 0 else end <= -LARGEST
         end = None if is_open or (isinstance(dim, int) and step > 0 and end >= dim) else end
     return slice(start, end, step)
 
 
+def _at_least(one, other):
+    if isinstance(one, int) and isinstance(other, int):
+        return max(one, other)
+    return tf.maximum(tf.cast(one, tf.int64), tf.cast(other, tf.int64))
+
+
 @onnx_op("OneHot", since=9)
 def one_hot(indices, depth, values, *, axis):
-    depth = tf.cast(tf.reshape(depth, []), tf.int64)
+    depth = tf.cast(scalar(depth), tf.int64)
     known = static_value(depth)
     indices = wrapped(tf.cast(indices, tf.int64), depth if known is None else int(known))
     return tf.one_hot(
@@ -155,6 +163,8 @@ def one_hot(indices, depth, values, *, axis):
 @onnx_op("NonZero", since=9)
 def non_zero(x):
     is_set = x if x.dtype == tf.bool else tf.not_equal(x, tf.zeros([], x.dtype))
+    if rank_of(x) == 0:
+        return tf.transpose(tf.where(tf.reshape(is_set, [1]))[:, :0])
     return tf.transpose(tf.where(is_set))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import HALVES, as_shape, computed_in, dims_of, rank_of
+from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, rank_of, widened
 from onnx_tf.registry import onnx_op
 
 MODULAR = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
@@ -65,6 +65,4 @@ def einsum(*inputs, equation):
 
 @onnx_op("Det", since=11)
 def det(x):
-    if x.dtype in HALVES:
-        return computed_in(tf.float32, tf.linalg.det, x)
-    return tf.linalg.det(x)
+    return widened(tf.linalg.det, x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
 
@@ -44,39 +44,38 @@ def _on_all_axes(pads, axes, rank):
 
 def _pad(data, pads, value, mode):
     rank = rank_of(data)
-    known = static_ints(pads)
-    before = tf.unstack(pads[:rank]) if known is None else known[:rank]
-    after = tf.unstack(pads[rank:], rank) if known is None else known[rank:]
+    pads = elements_of(pads, 2 * rank)
+    data, before, after = _crop(data, pads[:rank], pads[rank:])
     if mode == "constant":
-        data, before, after = _crop(data, before, after)
         paddings = tf.stack([as_shape(before), as_shape(after)], 1)
-        return (
-            tf.pad(data, paddings) if value is None else tf.pad(data, paddings, constant_values=tf.reshape(value, []))
-        )
-    if mode == "reflect" and known is not None and _mirrors_once(data, before, after):
+        return tf.pad(data, paddings, constant_values=0 if value is None else tf.reshape(value, []))
+    if mode == "reflect" and _mirrors_once(data, before, after):
         return tf.pad(data, list(zip(before, after, strict=True)), "REFLECT")
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
-        if known is None or low or high:
+        if not (isinstance(low, int) and isinstance(high, int) and low == high == 0):
             data = tf.gather(data, _sources(dims_of(data)[axis], low, high, mode), axis=axis)
     return data
 
 
 def _crop(data, before, after):
-    """Cut off what negative pads ask for, and return the rest of the work."""
+    """Cut off what negative pads ask for, and return the data with the pads that are left."""
     if all(isinstance(pad, int) and pad >= 0 for pad in [*before, *after]):
         return data, before, after
-    begin = [max(-pad, 0) if isinstance(pad, int) else tf.maximum(-pad, 0) for pad in before]
-    cut = [max(-pad, 0) if isinstance(pad, int) else tf.maximum(-pad, 0) for pad in after]
-    size = [dim - low - high for dim, low, high in zip(dims_of(data), begin, cut, strict=True)]
-    before = [pad + low for pad, low in zip(before, begin, strict=True)]
-    after = [pad + high for pad, high in zip(after, cut, strict=True)]
+    begin, end = [_negated_if_negative(pad) for pad in before], [_negated_if_negative(pad) for pad in after]
+    size = [dim - low - high for dim, low, high in zip(dims_of(data), begin, end, strict=True)]
+    before = [pad + cut for pad, cut in zip(before, begin, strict=True)]
+    after = [pad + cut for pad, cut in zip(after, end, strict=True)]
     return tf.slice(data, as_shape(begin), as_shape(size)), before, after
+
+
+def _negated_if_negative(pad):
+    return max(-pad, 0) if isinstance(pad, int) else tf.maximum(-pad, 0)
 
 
 def _mirrors_once(data, before, after):
     """Whether TensorFlow's own mirror padding holds: unknown dimensions are taken to be large enough."""
     return all(
-        low >= 0 and high >= 0 and (dim is None or max(low, high) < dim)
+        isinstance(low, int) and isinstance(high, int) and (dim is None or max(low, high) < dim)
         for low, high, dim in zip(before, after, data.shape, strict=True)
     )
 
@@ -87,9 +86,9 @@ def _sources(dim, low, high, mode):
     if mode == "edge":
         return tf.clip_by_value(index, 0, dim - 1)
     if mode == "wrap":
-        return tf.math.floormod(index, tf.cast(dim, tf.int64))
+        return tf.math.floormod(index, dim)
     if mode != "reflect":
         raise ValueError(f"padding mode {mode!r} is unknown: expected constant, reflect, edge or wrap")
-    period = tf.cast(tf.maximum(2 * (dim - 1), 1), tf.int64)
-    phase = tf.math.floormod(index, period)
-    return tf.minimum(phase, period - phase) if dim != 1 else tf.zeros_like(index)
+    period = 2 * (dim - 1)
+    phase = tf.math.floormod(index, tf.maximum(tf.cast(period, tf.int64), 1))
+    return tf.minimum(phase, period - phase)

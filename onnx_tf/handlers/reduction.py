@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import HALVES, dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, rank_of, scalar, static_ints, widened
 from onnx_tf.registry import onnx_op, registry
 
 Reduction = Callable[..., Any]
@@ -26,11 +26,12 @@ def _accumulated(reduce: Reduction, integers_in: tf.DType | None = None) -> Redu
     """Return the reduction with half-precision floats, and integers if asked, in a wider dtype."""
 
     def wide(x, axes, keepdims):
-        if x.dtype in HALVES:
-            return tf.cast(reduce(tf.cast(x, tf.float32), axes, keepdims), x.dtype)
+        def along_axes(data):
+            return reduce(data, axes, keepdims)
+
         if x.dtype.is_integer and integers_in is not None:
-            return tf.cast(reduce(tf.cast(x, integers_in), axes, keepdims), x.dtype)
-        return reduce(x, axes, keepdims)
+            return computed_in(integers_in, along_axes, x)
+        return widened(along_axes, x)
 
     return wide
 
@@ -143,6 +144,4 @@ def cum_prod(x, axis, *, exclusive, reverse):
 
 
 def _cumulative(function, x, axis, exclusive, reverse):
-    wide = tf.cast(x, tf.float32) if x.dtype in HALVES else x
-    axis = tf.reshape(axis, [])
-    return tf.cast(function(wide, axis, exclusive=bool(exclusive), reverse=bool(reverse)), x.dtype)
+    return widened(lambda wide: function(wide, scalar(axis), exclusive=bool(exclusive), reverse=bool(reverse)), x)

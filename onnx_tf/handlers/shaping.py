@@ -14,6 +14,7 @@ from onnx_tf.handlers._tensors import (
     normalize_axis,
     product,
     rank_of,
+    scalar,
     static_ints,
 )
 from onnx_tf.registry import onnx_op
@@ -82,7 +83,7 @@ def squeeze_1(data, *, axes):
 def squeeze_13(data, axes=None):
     known = static_ints(axes)
     if axes is None or known is not None:
-        return _squeeze(data, known)
+        return _squeeze(data, known or None)
     rank = rank_of(data)
     is_dropped = tf.reduce_any(tf.range(rank, dtype=tf.int64)[:, None] == tf.math.floormod(axes, rank), 1)
     result = tf.reshape(data, tf.boolean_mask(as_shape(dims_of(data)), ~is_dropped))
@@ -94,7 +95,7 @@ def squeeze_13(data, axes=None):
 def _squeeze(data, axes):
     if axes is None and data.shape.is_fully_defined():
         axes = [i for i, dim in enumerate(data.shape) if dim == 1]
-    return data if axes is not None and not axes else tf.squeeze(data, axes)
+    return data if axes == [] else tf.squeeze(data, axes)
 
 
 @onnx_op("Unsqueeze")
@@ -146,8 +147,8 @@ def _broadcast(dim, other):
 
 @onnx_op("Tile")
 def tile_1(x, tiles, axis):
-    is_tiled = tf.range(rank_of(x), dtype=tf.int64) == tf.cast(tf.reshape(axis, []), tf.int64)
-    return tf.tile(x, tf.where(is_tiled, tf.cast(tf.reshape(tiles, []), tf.int64), 1))
+    is_tiled = tf.range(rank_of(x), dtype=tf.int64) == tf.cast(scalar(axis), tf.int64)
+    return tf.tile(x, tf.where(is_tiled, tf.cast(scalar(tiles), tf.int64), 1))
 
 
 @onnx_op("Tile", since=6)
@@ -236,5 +237,5 @@ def reverse_sequence(x, lengths, *, batch_axis, time_axis):
 def trilu(x, k=None, *, upper):
     rows, columns = dims_of(x)[-2:]
     offset = tf.range(columns, dtype=tf.int64) - tf.range(rows, dtype=tf.int64)[:, None]
-    k = tf.constant(0, tf.int64) if k is None else tf.reshape(k, [])
+    k = tf.constant(0, tf.int64) if k is None else scalar(k)
     return tf.where(offset >= k if upper else offset <= k, x, tf.zeros([], x.dtype))

@@ -12,6 +12,7 @@ from onnx_tf.handlers._tensors import (
     permutation_to_last,
     product,
     rank_of,
+    scalar,
 )
 from onnx_tf.registry import onnx_op
 
@@ -35,7 +36,7 @@ def _top_k(x, k, axis, largest):
     to_last = permutation_to_last(axis, rank_of(x))
     back = inverse_permutation(to_last)
     rows = tf.transpose(x, to_last)
-    k = tf.cast(tf.reshape(k, []), tf.int32)
+    k = tf.cast(scalar(k), tf.int32)
     keys, indices = tf.math.top_k(rows if largest else _descending(rows), k)
     values = keys if largest else _descending(keys)
     return tf.transpose(values, back), tf.cast(tf.transpose(indices, back), tf.int64)
