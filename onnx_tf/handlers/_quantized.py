@@ -58,14 +58,20 @@ def requantize(sums: tf.Tensor, factor: tf.Tensor, zero_point: tf.Tensor | None,
     return _rounded(tf.cast(sums, tf.float32) * factor, zero_point, dtype)
 
 
+def shifted(ratio: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType) -> tf.Tensor:
+    """Return ``saturate(round(ratio + zero_point))``: a tie goes to the even sum, not the even ratio."""
+    low, high = INTEGER_RANGES[dtype]
+    return tf.cast(tf.clip_by_value(tf.round(_moved(ratio, zero_point, dtype, tf.add)), low, high), to_tf(dtype))
+
+
 def _rounded(ratio: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType, saturate: bool = True) -> tf.Tensor:
     if is_bits(dtype):
-        return encode(_less_zero(ratio, zero_point, dtype, tf.add), dtype, saturate=saturate)
+        return encode(_moved(ratio, zero_point, dtype, tf.add), dtype, saturate=saturate)
     if dtype not in INTEGER_RANGES:
         raise ValueError(f"cannot quantize to {dtype.name}: an integer of at most 16 bits or a float8 is expected")
     low, high = INTEGER_RANGES[dtype]
-    shifted = _less_zero(tf.round(ratio), zero_point, dtype, tf.add)
-    return tf.cast(tf.clip_by_value(shifted, low, high), to_tf(dtype))
+    sums = _moved(tf.round(ratio), zero_point, dtype, tf.add)
+    return tf.cast(tf.clip_by_value(sums, low, high), to_tf(dtype))
 
 
 def dequantize(x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType) -> tf.Tensor:
@@ -75,10 +81,10 @@ def dequantize(x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None, dty
 
 def centred(x: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType) -> tf.Tensor:
     """Return ``x - zero_point`` in float32."""
-    return _less_zero(_values(x, dtype), zero_point, dtype, tf.subtract)
+    return _moved(_values(x, dtype), zero_point, dtype, tf.subtract)
 
 
-def _less_zero(
+def _moved(
     x: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType, operation: Callable[..., tf.Tensor]
 ) -> tf.Tensor:
     known = static_value(zero_point)
@@ -169,3 +175,9 @@ def static_centred(x: tf.Tensor, zero_point: tf.Tensor | None) -> np.ndarray | N
     if value is None or (zero_point is not None and zero is None):
         return None
     return value.astype(np.int64) - (0 if zero is None else zero.astype(np.int64))
+
+
+def transposed(matrix: tf.Tensor) -> tf.Tensor:
+    """Return a matrix transposed; what is known while tracing stays known."""
+    value = static_value(matrix)
+    return tf.transpose(matrix) if value is None else tf.constant(value.T)

@@ -105,14 +105,14 @@ def dynamic_quantize_linear(x):
 @onnx_op("MatMulInteger", since=10)
 def mat_mul_integer(a, b, a_zero_point=None, b_zero_point=None, *, context):
     dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 1)
-    return tf.cast(integer_product(a, b, _by_row(a_zero_point), b_zero_point, dtypes), tf.int32)
+    return tf.cast(integer_product(a, b, by_row(a_zero_point), b_zero_point, dtypes), tf.int32)
 
 
 @onnx_op("QLinearMatMul", since=10)
 def q_linear_mat_mul(a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point, *, context):
     dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 3)
-    sums = integer_product(a, b, _by_row(a_zero_point), b_zero_point, dtypes)
-    factor = tf.cast(_by_row(a_scale), tf.float32) * tf.cast(b_scale, tf.float32) / tf.cast(y_scale, tf.float32)
+    sums = integer_product(a, b, by_row(a_zero_point), b_zero_point, dtypes)
+    factor = tf.cast(by_row(a_scale), tf.float32) * tf.cast(b_scale, tf.float32) / tf.cast(y_scale, tf.float32)
     return requantize(sums, factor, y_zero_point, onnx_dtype(y_zero_point, context, 7))
 
 
@@ -129,7 +129,7 @@ def integer_product(a, b, a_zero_point, b_zero_point, dtypes):
     return exact_product(mat_mul, left, right, limits=limits, axis=-min(2, rank_of(b)), weights=known)
 
 
-def _by_row(parameter):
+def by_row(parameter):
     """Return a scale or zero point of one element per row of the left matrix as a column."""
     if parameter is None or rank_of(parameter) != 1:
         return parameter
