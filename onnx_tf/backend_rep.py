@@ -11,7 +11,6 @@ import tensorflow as tf
 from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule, input_spec
-from onnx_tf.errors import InputError
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.layout import LayoutReport
 from onnx_tf.outputs import Outputs
@@ -49,7 +48,7 @@ class TensorflowRep(BackendRep):
         self.overridable = overridable
         self._override = override
         self.layout_report = layout_report or LayoutReport()
-        if self._is_static:
+        if self.tf_module.is_static:
             self._function  # noqa: B018  (tracing now reports every error in prepare)
 
     @property
@@ -117,18 +116,12 @@ class TensorflowRep(BackendRep):
 
         export_saved_model(self, path, freeze=freeze, overwrite=overwrite)
 
-    @property
-    def _is_static(self) -> bool:
-        return all(input_spec(value) is not None for value in self.tf_module.graph.inputs)
-
     @functools.cached_property
     def _function(self) -> Any:
-        if not self._is_static:
-            raise InputError(
-                "the model has sequence or optional inputs: its TensorFlow graph depends on their structure; "
-                "call run, or trace tf_module with examples"
-            )
-        return self.tf_module.compute.get_concrete_function()
+        module = self.tf_module
+        if module.is_static:
+            return module.compute.get_concrete_function()
+        return module.compute.get_concrete_function(*[input_spec(value) for value in module.graph.inputs])
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (a rep lives as long as its variants)
     def _overridden(self, names: frozenset[str]) -> TensorflowRep:

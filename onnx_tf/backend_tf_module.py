@@ -12,6 +12,7 @@ import tensorflow as tf
 from onnx_tf.dtypes import carried, is_carried, to_tf
 from onnx_tf.feeding import is_map, map_spec
 from onnx_tf.plan import BoundGraph, constant, scope_name
+from onnx_tf.values import OptionalValue, TensorSequence
 
 __all__ = ["BackendTFModule", "input_spec"]
 
@@ -32,6 +33,7 @@ class BackendTFModule(tf.Module):
     Attributes:
         graph: the bound graph.
         weights: the variables, by ONNX initializer name.
+        is_static: whether one trace serves all inputs: whether no input is a sequence or optional.
     """
 
     def __init__(self, graph: BoundGraph, name: str | None = None) -> None:
@@ -51,7 +53,9 @@ class BackendTFModule(tf.Module):
         self.input_names = tuple(str(value.name) for value in graph.inputs)
         self.output_names = tuple(str(value.name) for value in graph.outputs)
         specs = [input_spec(value) for value in graph.inputs]
-        signature = specs if all(isinstance(spec, tf.TypeSpec) for spec in specs) else None
+        # A list or an optional is traced for what is given: more is static then than its spec tells.
+        self.is_static = not any(isinstance(spec, (TensorSequence.Spec, OptionalValue.Spec)) for spec in specs)
+        signature = specs if self.is_static else None
         self.compute = tf.function(self._compute, input_signature=signature, autograph=False)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -80,19 +84,21 @@ class BackendTFModule(tf.Module):
         }
 
 
-def input_spec(value: ir.Value) -> Any:
-    """Return the ``tf.TypeSpec`` of a graph input; a symbolic dim is ``None``.
-
-    For a sequence or optional input it is ``None``: its structure is known when it is given.
-    """
+def input_spec(value: ir.Value) -> tf.TypeSpec:
+    """Return the ``tf.TypeSpec`` of a graph input; a symbolic dim is ``None``."""
     if is_map(value):
         return map_spec(value)
-    if value.type is not None and not isinstance(value.type, ir.TensorType):
-        return None
     if value.dtype is None:
         raise ValueError(f"graph input {value.name!r} states no dtype")
-    shape = None if value.shape is None else [d if isinstance(d, int) else None for d in value.shape]
-    return tf.TensorSpec(shape, to_tf(value.dtype), name=scope_name(str(value.name)))
+    shape = tf.TensorShape(None if value.shape is None else [d if isinstance(d, int) else None for d in value.shape])
+    kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
+    spec: Any = tf.TensorSpec(shape, to_tf(value.dtype), name=scope_name(str(value.name)))
+    if isinstance(kind, ir.SequenceType):
+        items, order = tf.TensorSpec([], tf.variant), tf.TensorSpec([None], tf.int32)
+        spec = TensorSequence.Spec(items=items, order=order, dtype=spec.dtype, shape=shape)
+    if isinstance(value.type, ir.OptionalType):
+        spec = OptionalValue.Spec(flag=tf.TensorSpec([], tf.bool), element=spec)
+    return spec
 
 
 def _is_variable(tensor: ir.TensorProtocol) -> bool:

@@ -1,8 +1,17 @@
 """How values that are not tensors appear in a signature, which holds named tensors only.
 
-A map, and a sequence of maps that share their keys, take two names: ``NAME_keys``, and
-``NAME_values`` with one row per map. A sequence whose length is known takes one name per element:
-``NAME_0``, ``NAME_1``, ... Whatever is absent takes none.
+=============================  ========================================================================
+value                          tensors
+=============================  ========================================================================
+sequence of known length       ``NAME_0``, ``NAME_1``, ...: one per element
+other sequence (as all input   ``NAME_values``: the elements of all its tensors one after another, 1-D;
+sequences)                     ``NAME_shapes``: int64, a row per tensor, filled with -1 where ranks differ
+optional that may be absent    ``NAME_present``: a bool, besides the tensors of the element, which mean
+(as all input optionals)       nothing where it is false
+optional known to be absent    none
+map, sequence of maps that     ``NAME_keys``; ``NAME_values``, one row per map
+share their keys
+=============================  ========================================================================
 """
 
 from __future__ import annotations
@@ -12,8 +21,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from onnx_tf import tensor_list
 from onnx_tf.errors import ExportError
-from onnx_tf.values import Map, MapSequence
+from onnx_tf.values import Map, MapSequence, OptionalValue, TensorSequence, conformed
 
 __all__ = ["flat_tensors", "regrouped"]
 
@@ -21,15 +31,18 @@ _MAPS = (Map, MapSequence)
 _MAP_SPECS = (Map.Spec, MapSequence.Spec)
 
 
-def flat_tensors(values: Mapping[str, Any]) -> dict[str, Any]:
+def flat_tensors(values: Mapping[str, Any], specs: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return tensors (or specs, if the values are specs) by their names in a signature.
 
     Args:
         values: inputs or outputs by ONNX name.
+        specs: the specs that the signature was written for, of values that may have other forms.
 
     Raises:
         ExportError: two of them would have the same name, or a value has no such form.
     """
+    if specs is not None:
+        values = {name: conformed(value, specs[name]) for name, value in values.items()}
     flat: dict[str, Any] = {}
     for name, value in values.items():
         for part, tensor in _parts(name, value):
@@ -56,6 +69,13 @@ def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, _MAPS + _MAP_SPECS):
         yield f"{name}_keys", value.keys
         yield f"{name}_values", value.values
+    elif isinstance(value, (TensorSequence, TensorSequence.Spec)):
+        values, shapes = _packed_spec(value) if isinstance(value, TensorSequence.Spec) else _packed(value)
+        yield f"{name}_values", values
+        yield f"{name}_shapes", shapes
+    elif isinstance(value, (OptionalValue, OptionalValue.Spec)):
+        yield f"{name}_present", value.flag
+        yield from _parts(name, value.element)
     elif tf.is_tensor(value) or isinstance(value, tf.TensorSpec):
         yield name, value
     elif value is not None:
@@ -68,4 +88,51 @@ def _whole(name: str, like: Any, flat: Mapping[str, Any]) -> Any:
     if isinstance(like, _MAPS + _MAP_SPECS):
         kind = MapSequence if isinstance(like, (MapSequence, MapSequence.Spec)) else Map
         return kind(flat[f"{name}_keys"], flat[f"{name}_values"])
+    if isinstance(like, (TensorSequence, TensorSequence.Spec)):
+        return _unpacked(flat[f"{name}_values"], flat[f"{name}_shapes"], like)
+    if isinstance(like, (OptionalValue, OptionalValue.Spec)):
+        return OptionalValue(flat[f"{name}_present"], _whole(name, like.element, flat))
     return None if like is None else flat[name]
+
+
+def _packed_spec(spec: TensorSequence.Spec) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+    return tf.TensorSpec([None], spec.dtype), tf.TensorSpec([None, spec.shape.rank], tf.int64)
+
+
+def _packed(sequence: TensorSequence) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return all elements of a sequence's tensors, and the tensors' shapes."""
+
+    def step(index: tf.Tensor, flat: tf.Tensor, shapes: tf.Tensor, ranks: tf.Tensor) -> list[tf.Tensor]:
+        tensor = sequence.at(index)
+        shape = tf.shape(tensor, out_type=tf.int64)
+        return [
+            index + 1,
+            tensor_list.push(flat, tf.reshape(tensor, [-1])),
+            tensor_list.push(shapes, shape),
+            tensor_list.push(ranks, tf.size(shape)),
+        ]
+
+    lists = [tensor_list.empty(dtype) for dtype in (sequence.dtype, tf.int64, tf.int32)]
+    count = tf.size(sequence.order)
+    _, flat, shapes, ranks = tf.while_loop(lambda index, *_: index < count, step, [0, *lists])
+    scalar = tf.TensorShape([])
+    rows = tf.RaggedTensor.from_row_lengths(
+        tensor_list.concat(shapes, tf.int64, scalar), tensor_list.stack(ranks, tf.int32, scalar)
+    )
+    padded = rows.to_tensor(-1, shape=[None, sequence.shape.rank])
+    return tensor_list.concat(flat, sequence.dtype, scalar), padded
+
+
+def _unpacked(values: tf.Tensor, shapes: tf.Tensor, like: TensorSequence | TensorSequence.Spec) -> TensorSequence:
+    """Return the sequence that :func:`_packed` took apart."""
+    sizes = tf.reduce_prod(tf.where(shapes < 0, tf.ones_like(shapes), shapes), axis=1)
+    starts = tf.cumsum(sizes, exclusive=True)
+
+    def step(index: tf.Tensor, items: tf.Tensor) -> list[tf.Tensor]:
+        shape = shapes[index] if like.shape.rank is not None else tf.boolean_mask(shapes[index], shapes[index] >= 0)
+        tensor = tf.reshape(values[starts[index] : starts[index] + sizes[index]], shape)
+        return [index + 1, tensor_list.push(items, tensor)]
+
+    count = tf.shape(shapes)[0]
+    _, items = tf.while_loop(lambda index, _: index < count, step, [0, tensor_list.empty(like.dtype)])
+    return TensorSequence.of_list(items, like.dtype, like.shape)

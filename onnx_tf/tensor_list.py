@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-__all__ = ["empty", "get", "length", "push", "stack", "stackable_shape", "unstack"]
+__all__ = ["concat", "empty", "get", "length", "push", "stack", "stackable_shape", "unstack"]
 
 
 def empty(dtype: tf.DType) -> tf.Tensor:
@@ -50,6 +50,18 @@ def stack(items: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape) -> tf.Tensor
     )
     stacked.set_shape(tf.TensorShape([None]).concatenate(shape))
     return stacked
+
+
+def concat(items: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape) -> tf.Tensor:
+    """Return the tensors joined along their first axis; ``shape`` is that of the other axes."""
+    joined, _ = tf.raw_ops.TensorListConcatV2(
+        input_handle=items,
+        element_shape=_shape_tensor(tf.TensorShape([None]).concatenate(shape)),
+        leading_dims=tf.constant([], tf.int64),
+        element_dtype=dtype,
+    )
+    joined.set_shape(tf.TensorShape([None]).concatenate(shape))
+    return joined
 
 
 def stackable_shape(count: tf.Tensor, shape: tf.TensorShape) -> tf.Tensor:

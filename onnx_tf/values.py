@@ -41,6 +41,7 @@ __all__ = [
     "TensorSequence",
     "as_sequence",
     "build",
+    "conformed",
     "flatten",
     "has_element",
     "kind_of",
@@ -278,6 +279,20 @@ def kind_of(value: Any) -> Kind:
     if isinstance(value, OptionalValue):
         return OptionalKind(kind_of(value.element))
     return TensorKind(value.dtype, value.shape)
+
+
+def conformed(value: Any, spec: Any) -> Any:
+    """Return a sequence or optional in the form that a spec states; other values as they are."""
+    if not isinstance(spec, (TensorSequence.Spec, OptionalValue.Spec)):
+        return value
+    kind = _kind_of_spec(spec)
+    return build(kind, iter(flatten(kind, value)))
+
+
+def _kind_of_spec(spec: Any) -> Kind:
+    if isinstance(spec, OptionalValue.Spec):
+        return OptionalKind(_kind_of_spec(spec.element))
+    return (SequenceKind if isinstance(spec, TensorSequence.Spec) else TensorKind)(spec.dtype, spec.shape)
 
 
 def merged(a: Kind, b: Kind) -> Kind:

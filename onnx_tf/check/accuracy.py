@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
 from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.export.saved_model import input_specs
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.signature import flat_tensors, regrouped
 
@@ -77,7 +78,7 @@ def compare_saved_model(
     tensors = bind_inputs(values, feed, {})
     expected = _onnxruntime_outputs(model, {n: to_numpy(t) for n, t in zip(rep.inputs, tensors, strict=True)})
     signature = tf.saved_model.load(os.fspath(path)).signatures["serving_default"]
-    flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True))))
+    flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True)), input_specs(rep)))
     results = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
     return Accuracy(tuple(_difference(name, expected[name], to_numpy(results[name])) for name in rep.outputs))
 

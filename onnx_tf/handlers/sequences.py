@@ -135,15 +135,7 @@ def _concatenated(sequence, permutation):
 
     empty = tensor_list.empty(sequence.dtype)
     (items,), _ = counted_loop(tf.size(sequence.order), step, [empty])
-    dims = [sequence.shape[i] for i in permutation]
-    joined, _ = tf.raw_ops.TensorListConcatV2(
-        input_handle=items,
-        element_shape=tf.constant([-1 if d is None else d for d in [None, *dims[1:]]]),
-        leading_dims=tf.constant([], tf.int64),
-        element_dtype=sequence.dtype,
-    )
-    joined.set_shape([None, *dims[1:]])
-    return joined
+    return tensor_list.concat(items, sequence.dtype, tf.TensorShape([sequence.shape[i] for i in permutation[1:]]))
 
 
 @onnx_op("SequenceMap", since=17)

@@ -10,6 +10,7 @@ import onnx
 import tensorflow as tf
 
 from onnx_tf import prepare
+from onnx_tf.export.saved_model import input_specs
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.signature import flat_tensors, regrouped
 
@@ -26,7 +27,7 @@ def through_export(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
         rep.export_graph(folder)
         signature = tf.saved_model.load(folder).signatures["serving_default"]
         tensors = bind_inputs(rep.tf_module.graph.inputs, inputs, {})
-        flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True))))
+        flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True)), input_specs(rep)))
     results = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
     return [to_numpy(results[value.name], value.dtype) for value in rep.tf_module.graph.outputs]
 
