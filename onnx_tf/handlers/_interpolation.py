@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._sampling import cubic_weight
 from onnx_tf.handlers._tensors import Dim
 
 
@@ -111,7 +112,7 @@ def _by_taps(x: tf.Tensor, places: tf.Tensor, axis: Axis, how: Sampling) -> tf.T
     if how.mode == "linear":
         taps = [(0, 1 - ratio), (1, ratio)]
     else:
-        taps = [(offset, _cubic(tf.abs(ratio - offset), how.cubic_coeff)) for offset in (-1, 0, 1, 2)]
+        taps = [(offset, cubic_weight(tf.abs(ratio - offset), how.cubic_coeff)) for offset in (-1, 0, 1, 2)]
     first = tf.cast(floor, tf.int64)
     if how.exclude_outside:
         last = tf.cast(axis.before, tf.int64) - 1
@@ -131,7 +132,7 @@ def _by_matrix(x: tf.Tensor, places: tf.Tensor, axis: Axis, how: Sampling) -> tf
     beyond = tf.math.ceil(2 / shrink)
     sources = tf.range(-beyond, _float(axis.before) + beyond, dtype=tf.float32)
     distances = tf.abs(sources[tf.newaxis] - places[:, tf.newaxis]) * shrink
-    weights = tf.maximum(1 - distances, 0) if how.mode == "linear" else _cubic(distances, how.cubic_coeff)
+    weights = tf.maximum(1 - distances, 0) if how.mode == "linear" else cubic_weight(distances, how.cubic_coeff)
     nearest = tf.clip_by_value(sources, 0, _float(axis.before) - 1)
     if how.exclude_outside:
         weights *= tf.cast(sources == nearest, tf.float32)
@@ -141,12 +142,6 @@ def _by_matrix(x: tf.Tensor, places: tf.Tensor, axis: Axis, how: Sampling) -> tf
     moved = tf.tensordot(x, tf.cast(weights, x.dtype), [[axis.position], [1]])
     rank = x.shape.rank
     return tf.transpose(moved, [*range(axis.position), rank - 1, *range(axis.position, rank - 1)])
-
-
-def _cubic(distance: tf.Tensor, a: float) -> tf.Tensor:
-    near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
-    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
-    return tf.where(distance <= 1, near, tf.where(distance < 2, far, 0.0))
 
 
 def _inside(index: tf.Tensor, axis: Axis) -> tf.Tensor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import tensorflow as tf
+
 from onnx_tf.handlers._convolve import convolve
-from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._layout import channels_last_op, pack_filters, to_channels_first, to_channels_last
+from onnx_tf.handlers._tensors import as_shape, dims_of, widened
 from onnx_tf.handlers._windows import windows
+from onnx_tf.registry import onnx_op
 
 
 @channels_last_op("Conv", filters=(1,))
@@ -21,3 +25,20 @@ def kernel_of(filters, kernel_shape):
     if kernel_shape is None:
         raise ValueError("the filters have no static shape: state kernel_shape")
     return kernel_shape
+
+
+@onnx_op("CausalConvWithState", since=27)
+def causal_conv_with_state(x, weight, bias=None, past_state=None, *, activation):
+    length = kernel_of(pack_filters(weight), None)[0] - 1
+    batch, channels, _ = dims_of(x)
+    if past_state is None:
+        past_state = tf.zeros(as_shape([batch, channels, length]), x.dtype)
+    seen = tf.concat([past_state, x], 2)
+    data, filters = to_channels_last(seen), pack_filters(weight)
+    place = windows(data, [length + 1], strides=None, dilations=None, auto_pad="VALID", pads=None)
+    y = to_channels_first(convolve(data, filters, bias, place, channels))
+    if activation in ("silu", "swish"):
+        y = widened(lambda y: y * tf.sigmoid(y), y)
+    elif activation != "none":
+        raise ValueError(f"activation {activation!r} is not known: use none, silu or swish")
+    return y, seen[:, :, tf.shape(seen)[2] - length :]

@@ -9,7 +9,7 @@ import math
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, rank_of, widened
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, widened
 from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
 
 
@@ -201,3 +201,26 @@ def _flat_indices(x, storage_order):
     images = tf.range(batch * channels, dtype=tf.int64) * tf.reduce_prod(inner)
     images = tf.reshape(images, as_shape([batch, *[1] * len(spatial), channels]))
     return images + plane[tf.newaxis, ..., tf.newaxis]
+
+
+@channels_last_op("MaxUnpool", since=9, data=(0, 1))
+def max_unpool(x, indices, output_shape=None, *, kernel_shape, pads, strides):
+    rank = len(kernel_shape)
+    batch, *pooled, channels = dims_of(x)
+    strides, pads = strides or [1] * rank, pads or [0] * 2 * rank
+    dims = [
+        (n - 1) * s + k - pads[i] - pads[i + rank]
+        for i, (n, s, k) in enumerate(zip(pooled, strides, kernel_shape, strict=True))
+    ]
+    # The indices count in N, C, spatial... order.
+    plane = tf.cast(product(dims), tf.int64)
+    image, place = indices // plane, indices % plane
+    depth = tf.cast(channels, tf.int64)
+    flat = ((image // depth) * plane + place) * depth + image % depth
+    empty = tf.zeros(as_shape([product([batch, *dims, channels])]), x.dtype)
+    filled = tf.tensor_scatter_nd_update(empty, tf.reshape(flat, [-1, 1]), tf.reshape(x, [-1]))
+    y = tf.reshape(filled, as_shape([batch, *dims, channels]))
+    if output_shape is None:
+        return y
+    wanted = elements_of(tf.ensure_shape(output_shape, [rank + 2]))[2:]
+    return pad_spatial(y, [(0, size - n) for size, n in zip(wanted, dims, strict=True)])

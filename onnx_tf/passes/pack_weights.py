@@ -10,7 +10,7 @@ from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN
 
-_FILTERS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "QLinearConv": 3}
+_FILTERS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "DeformConv": 1, "QLinearConv": 3}
 """Operators whose handlers in PACKED_DOMAIN take this input as spatial..., C/group, M."""
 
 
@@ -83,4 +83,5 @@ def _transpose(conv: ir.Node, value: ir.Value, perm: Sequence[int], name: str) -
 
 
 def _order(shape: ir.Shape | None, perm: Sequence[int]) -> ir.Shape | None:
-    return None if shape is None else ir.Shape([shape[i] for i in perm])
+    # Shape inference gets the rank of a ConvTranspose with output_shape wrong.
+    return None if shape is None or len(shape) != len(perm) else ir.Shape([shape[i] for i in perm])

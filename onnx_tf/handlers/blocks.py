@@ -1,0 +1,46 @@
+"""Moving blocks of space to channels and back."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._tensors import as_shape, dims_of
+
+
+@channels_last_op("DepthToSpace")
+def depth_to_space_1(x, *, blocksize):
+    return tf.nn.depth_to_space(x, blocksize)
+
+
+@channels_last_op("DepthToSpace", since=11)
+def depth_to_space_11(x, *, blocksize, mode):
+    if mode == "DCR":
+        return tf.nn.depth_to_space(x, blocksize)
+    batch, height, width, channels = dims_of(x)
+    depth = channels // blocksize**2
+    blocks = tf.reshape(x, as_shape([batch, height, width, depth, blocksize, blocksize]))
+    blocks = tf.transpose(_checked(blocks, mode), [0, 1, 4, 2, 5, 3])
+    return tf.reshape(blocks, as_shape([batch, height * blocksize, width * blocksize, depth]))
+
+
+@channels_last_op("SpaceToDepth")
+def space_to_depth_1(x, *, blocksize):
+    return tf.nn.space_to_depth(x, blocksize)
+
+
+@channels_last_op("SpaceToDepth", since=28)
+def space_to_depth_28(x, *, blocksize, mode):
+    if mode == "DCR":
+        return tf.nn.space_to_depth(x, blocksize)
+    batch, height, width, depth = dims_of(x)
+    height, width = height // blocksize, width // blocksize
+    blocks = tf.reshape(x, as_shape([batch, height, blocksize, width, blocksize, depth]))
+    blocks = tf.transpose(_checked(blocks, mode), [0, 1, 3, 5, 2, 4])
+    return tf.reshape(blocks, as_shape([batch, height, width, depth * blocksize**2]))
+
+
+def _checked(blocks, mode):
+    if mode != "CRD":
+        raise ValueError(f"mode {mode!r} is not known: use DCR or CRD")
+    return blocks

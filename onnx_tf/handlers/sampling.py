@@ -1,0 +1,85 @@
+"""Spatial transformers: affine grids and sampling at a grid."""
+
+from __future__ import annotations
+
+import functools
+
+import tensorflow as tf
+
+from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._sampling import cubic_taps, edges_outside, linear_taps, mirror, sample, zeros_outside
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of
+from onnx_tf.registry import onnx_op
+
+
+@channels_last_op("GridSample", since=16)
+def grid_sample_16(x, grid, *, align_corners, mode, padding_mode):
+    return grid_sample_20(
+        x,
+        grid,
+        align_corners=align_corners,
+        mode={"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode),
+        padding_mode=padding_mode,
+    )
+
+
+@channels_last_op("GridSample", since=20)
+def grid_sample_20(x, grid, *, align_corners, mode, padding_mode):
+    wide = tf.float64 if x.dtype == tf.float64 else tf.float32
+    sizes = dims_of(x)[1:-1]
+    # The last axis of the grid names the spatial axes of the data from the last to the first.
+    places = [
+        _denormalized(tf.cast(grid[..., -1 - i], wide), tf.cast(size, wide), align_corners)
+        for i, size in enumerate(sizes)
+    ]
+    places = [_padded(place, size, padding_mode, align_corners) for place, size in zip(places, sizes, strict=True)]
+    if mode == "nearest":
+        taps = [[(tf.round(place), tf.ones_like(place))] for place in places]
+    elif mode == "linear":
+        taps = [linear_taps(place) for place in places]
+    elif mode == "cubic":
+        taps = [cubic_taps(place, -0.75) for place in places]
+    else:
+        raise ValueError(f"mode {mode!r} is not known: use nearest, linear or cubic")
+    outside = {
+        "zeros": zeros_outside,
+        "border": edges_outside,
+        "reflection": functools.partial(_mirrored_index, align_corners=align_corners),
+    }[padding_mode]
+    return tf.cast(sample(tf.cast(x, wide), taps, outside), x.dtype)
+
+
+def _denormalized(place, size, align_corners):
+    return (place + 1) / 2 * (size - 1) if align_corners else ((place + 1) * size - 1) / 2
+
+
+def _padded(place, size, padding_mode, align_corners):
+    if padding_mode == "zeros":
+        return place
+    if padding_mode == "border":
+        return edges_outside(place, size)[0]
+    if padding_mode == "reflection":
+        return _mirrored_index(place, size, align_corners)[0]
+    raise ValueError(f"padding_mode {padding_mode!r} is not known: use zeros, border or reflection")
+
+
+def _mirrored_index(place, size, align_corners):
+    size = tf.cast(size, place.dtype)
+    low, high = (0.0, size - 1) if align_corners else (-0.5, size - 0.5)
+    return mirror(place, low, high), None
+
+
+@onnx_op("AffineGrid", since=20)
+def affine_grid(theta, size, *, align_corners):
+    sizes = elements_of(tf.ensure_shape(size, [theta.shape[-1] + 1]))[2:]
+    wide = tf.float64 if theta.dtype == tf.float64 else tf.float32
+    ticks = []
+    for dim in sizes:
+        steps, count = tf.range(dim), tf.cast(dim, wide)
+        steps = tf.cast(steps, wide)
+        ticks.append(steps * 2 / (count - 1) - 1 if align_corners else (2 * steps + 1) / count - 1)
+    grids = tf.meshgrid(*ticks, indexing="ij")
+    homogeneous = tf.stack([*grids[::-1], tf.ones_like(grids[0])], -1)
+    points = tf.reshape(homogeneous, [-1, len(sizes) + 1])
+    moved = tf.matmul(points[tf.newaxis], tf.cast(theta, wide), transpose_b=True)
+    return tf.cast(tf.reshape(moved, as_shape([dims_of(theta)[0], *sizes, len(sizes)])), theta.dtype)
