@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from onnx_tf import prepare
 
-network = "light_squeezenet"
+network = "light_resnet50"
 data = Path(onnx.__file__).parent / "backend/test/data/light"
 model = data / f"{network}.onnx"
 expected = onnx.numpy_helper.to_array(onnx.load_tensor(data / f"{network}_output_0.pb"))

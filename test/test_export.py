@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from onnx_tf import ExportError, InputError, prepare
 from onnx_tf.export import saved_model
 from test.models import relu_model, text_model
-from test.zoo.__main__ import run_in_fresh_process
+from test.zoo.checks import run_in_fresh_process
 
 WEIGHT = ", ".join(str(i / 7) for i in range(64))
 LINEAR = f"""g (float[batch, 8] x) => (float[batch, 8] y, float[batch, 8] "h") <float[8, 8] w = {{{WEIGHT}}}> {{

@@ -27,9 +27,9 @@ class Difference:
         return self.error <= self.tolerance
 
 
-def manifest(folder: Path = MODELS) -> dict[str, dict[str, Any]]:
+def manifest(folder: Path = MODELS, file: str = "manifest.json") -> dict[str, dict[str, Any]]:
     """Return the manifest entries of a zoo folder by model name."""
-    return {entry["name"]: entry for entry in json.loads((folder / "manifest.json").read_text())}
+    return {entry["name"]: entry for entry in json.loads((folder / file).read_text())}
 
 
 def differences(entry: Mapping[str, Any], expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[Difference]:

@@ -1,0 +1,43 @@
+"""The official cases of the installed onnx, through ``run`` and through SavedModels."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from test.ledger import hold, ledger
+from test.onnx_suite.cases import check, load_cases
+from test.onnx_suite.runs import RUNS
+
+CASES = load_cases()
+
+
+def _one_per_operator() -> list[str]:
+    """Return the cases that also go through a SavedModel: one per operator, and every one that is no node case."""
+    chosen: dict[str, str] = {}
+    for name, case in CASES.items():
+        is_node = name.startswith("node/") and case.model is not None
+        key = "+".join(sorted({node.op_type for node in case.model.graph.node})) if is_node else name
+        chosen.setdefault(key, name)
+    return list(chosen.values())
+
+
+# The cases feed NaN and overflowing numbers to numpy on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_run(name):
+    hold("onnx", name, functools.partial(check, CASES[name], RUNS["run"]))
+
+
+@pytest.mark.parametrize("name", _one_per_operator())
+def test_export(name):
+    if name in ledger("onnx"):
+        pytest.xfail(ledger("onnx")[name])
+    hold("onnx", f"{name}@export", functools.partial(check, CASES[name], RUNS["export"]))
+
+
+def test_the_ledger_lists_cases_that_exist():
+    assert not {name.removesuffix("@export") for name in ledger("onnx")} - CASES.keys()
