@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from onnx_tf import tensor_list
 from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
 from onnx_tf.handlers._control import counted_loop
 from onnx_tf.handlers._tensors import as_shape, dims_of, rank_of
 from onnx_tf.handlers._versions import earlier
@@ -25,10 +26,10 @@ def attention(
     packed = rank_of(q) == 3
     dtype = q.dtype
     if packed:
-        q, k, v = _heads(q, q_num_heads), _heads(k, kv_num_heads), _heads(v, kv_num_heads)
+        q, k, v = split_heads(q, q_num_heads), split_heads(k, kv_num_heads), split_heads(v, kv_num_heads)
     if past_key is not None:
         k, v = tf.concat([past_key, k], 2), tf.concat([past_value, v], 2)
-    raw = _scores(_computable(q), _computable(k), scale)
+    raw = scores_of(computable(q), computable(k), scale)
     capped = softcap * tf.tanh(raw / softcap) if softcap else raw
     if past_key is None and nonpad_kv_seqlen is not None:
         offset = tf.reshape(tf.cast(nonpad_kv_seqlen, tf.int64), [-1, 1, 1, 1]) - dims_of(q)[2]
@@ -38,9 +39,9 @@ def attention(
     allowed = _allowed(dims_of(q)[2], dims_of(k)[2], offset, window, nonpad_kv_seqlen)
     biased = _masked(capped, attn_mask, allowed)
     probabilities = _softmax(biased, softmax_precision, guarded=biased is not capped)
-    y = _weighted(tf.cast(probabilities, raw.dtype), _computable(v))
+    y = weighted_sums(tf.cast(probabilities, raw.dtype), computable(v))
     if packed:
-        y = _packed(y)
+        y = join_heads(y)
     shown = (raw, capped, biased, probabilities)[qk_matmul_output_mode]
     return tf.cast(y, dtype), k, v, tf.cast(shown, dtype)
 
@@ -52,14 +53,14 @@ onnx_op("Attention", since=23)(earlier(attention, {"left_window_size": -1, "righ
 def flex_attention(q, k, v, *, prob_mod, scale, score_mod, softmax_precision):
     default = tf.float64 if q.dtype == tf.float64 else tf.float32
     precision = default if softmax_precision is None else to_tf(softmax_precision)
-    scores = tf.cast(_scores(_computable(q), _computable(k), scale), precision)
+    scores = tf.cast(scores_of(computable(q), computable(k), scale), precision)
     if score_mod is not None:
         (scores,) = score_mod(scores)
     probabilities = tf.nn.softmax(scores)
     if prob_mod is not None:
         (probabilities,) = prob_mod(probabilities)
-    v_computed = _computable(v)
-    return tf.cast(_weighted(tf.cast(probabilities, v_computed.dtype), v_computed), q.dtype)
+    v_computed = computable(v)
+    return tf.cast(weighted_sums(tf.cast(probabilities, v_computed.dtype), v_computed), q.dtype)
 
 
 @onnx_op("RotaryEmbedding", since=23)
@@ -116,7 +117,7 @@ def linear_attention(
     if past_state is None:
         state = tf.zeros(as_shape([batch, kv_num_heads, key_size, value_size]), q.dtype)
     else:
-        state = _computable(past_state)
+        state = computable(past_state)
     unroll = isinstance(steps, int) and steps <= MAX_UNROLLED_STEPS
     (state,), (sums,) = counted_loop(steps, step, [state], [q.dtype], unroll=unroll)
     output = tf.reshape(tf.transpose(sums, [1, 0, 2, 3, 4]), as_shape([batch, steps, q_num_heads * value_size]))
@@ -126,45 +127,7 @@ def linear_attention(
 def _steps(x, heads):
     """Return [batch, length, heads * size] as [length, batch, heads, size]."""
     batch, length, width = dims_of(x)
-    return tf.transpose(tf.reshape(_computable(x), as_shape([batch, length, heads, width // heads])), [1, 0, 2, 3])
-
-
-def _computable(tensor):
-    """Cast 16-bit floats to 32: sums of many products need them."""
-    return tf.cast(tensor, tf.float32) if tensor.dtype in (tf.float16, tf.bfloat16) else tensor
-
-
-def _heads(x, heads):
-    """Return [batch, length, heads * size] as [batch, heads, length, size]."""
-    batch, length, width = dims_of(x)
-    return tf.transpose(tf.reshape(x, as_shape([batch, length, heads, width // heads])), [0, 2, 1, 3])
-
-
-def _packed(x):
-    """Return [batch, heads, length, size] as [batch, length, heads * size]."""
-    batch, heads, length, size = dims_of(x)
-    return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), as_shape([batch, length, heads * size]))
-
-
-def _grouped(x, heads):
-    """Return [batch, heads * groups, length, size] as [batch, heads, groups * length, size]."""
-    batch, all_heads, length, size = dims_of(x)
-    return x if all_heads == heads else tf.reshape(x, as_shape([batch, heads, all_heads // heads * length, size]))
-
-
-def _scores(q, k, scale):
-    """Return the scaled products of queries and keys; groups of query heads share a key head."""
-    batch, heads, length, size = dims_of(q)
-    if scale is None:
-        scale = 1 / math.sqrt(size) if isinstance(size, int) else tf.math.rsqrt(tf.cast(size, q.dtype))
-    products = tf.matmul(_grouped(q * tf.cast(scale, q.dtype), dims_of(k)[1]), k, transpose_b=True)
-    return tf.reshape(products, as_shape([batch, heads, length, dims_of(k)[2]]))
-
-
-def _weighted(probabilities, v):
-    batch, heads, length, _ = dims_of(probabilities)
-    sums = tf.matmul(_grouped(probabilities, dims_of(v)[1]), v)
-    return tf.reshape(sums, as_shape([batch, heads, length, dims_of(v)[3]]))
+    return tf.transpose(tf.reshape(computable(x), as_shape([batch, length, heads, width // heads])), [1, 0, 2, 3])
 
 
 def _allowed(queries, keys, offset, window, valid):

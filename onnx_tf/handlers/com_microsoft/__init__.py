@@ -1,5 +1,13 @@
 """Operators of the com.microsoft domain, as ONNX Runtime defines them, by family."""
 
-from onnx_tf.handlers.com_microsoft import quantized, quantized_elementwise, text
+from onnx_tf.handlers.com_microsoft import (
+    attention,
+    fused,
+    grouped_attention,
+    normalization,
+    quantized,
+    quantized_elementwise,
+    text,
+)
 
-__all__ = ["quantized", "quantized_elementwise", "text"]
+__all__ = ["attention", "fused", "grouped_attention", "normalization", "quantized", "quantized_elementwise", "text"]

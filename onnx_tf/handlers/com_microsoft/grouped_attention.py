@@ -1,0 +1,143 @@
+"""GroupQueryAttention: attention of decoders over a growing cache of keys and values."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf.handlers import attention as onnx_attention
+from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
+from onnx_tf.handlers._tensors import dims_of, static_value
+from onnx_tf.registry import onnx_op
+
+
+@onnx_op("GroupQueryAttention", domain="com.microsoft")
+def group_query_attention(
+    query,
+    key,
+    value,
+    past_key,
+    past_value,
+    seqlens_k,
+    total_sequence_length,
+    cos_cache=None,
+    sin_cache=None,
+    position_ids=None,
+    attention_bias=None,
+    head_sink=None,
+    k_scale=None,
+    v_scale=None,
+    q_norm_weight=None,
+    k_norm_weight=None,
+    *,
+    causal=1,
+    do_rotary=0,
+    k_quant_type="NONE",
+    kv_cache_bit_width=0,
+    kv_num_heads,
+    local_window_size=-1,
+    num_heads,
+    qk_norm_epsilon=1e-6,
+    qk_output=0,
+    rotary_interleaved=0,
+    scale=None,
+    sliding_window_cache=0,
+    smooth_softmax=-1,
+    softcap=0.0,
+    v_quant_type="NONE",
+):
+    if (k_quant_type, v_quant_type) != ("NONE", "NONE") or kv_cache_bit_width or k_scale is not None:
+        raise ValueError("GroupQueryAttention with a quantised cache is not supported; export the model without")
+    if sliding_window_cache or v_scale is not None:
+        raise ValueError("GroupQueryAttention with a cache that slides is not supported; export the model without")
+    q, k, v = _heads_of(query, key, value, num_heads, kv_num_heads)
+    if q_norm_weight is not None:
+        q, k = _unit(q, q_norm_weight, qk_norm_epsilon), _unit(k, k_norm_weight, qk_norm_epsilon)
+    length = dims_of(q)[2]
+    totals = tf.cast(tf.reshape(seqlens_k, [-1]), tf.int64) + 1
+    # The first prompts are padded on the right: the new tokens of all start at 0.
+    is_prompt = tf.reshape(tf.cast(total_sequence_length, tf.int64), []) == tf.cast(length, tf.int64)
+    before = tf.where(is_prompt, tf.zeros_like(totals), totals - tf.cast(length, tf.int64))
+    positions = before[:, None] + tf.range(tf.cast(length, tf.int64))[None, :]
+    if do_rotary:
+        where = positions if position_ids is None else position_ids
+        q, k = (_rotated(t, where, cos_cache, sin_cache, rotary_interleaved) for t in (q, k))
+    capacity = total_sequence_length
+    keys, values = (_appended(past, new, before, capacity) for past, new in ((past_key, k), (past_value, v)))
+    scores = scores_of(computable(q), computable(keys), scale or None)
+    scores = softcap * tf.tanh(scores / softcap) if softcap else scores
+    if attention_bias is not None:
+        missing = tf.shape(scores)[-1] - tf.shape(attention_bias)[-1]
+        scores += tf.pad(tf.cast(attention_bias, scores.dtype), [[0, 0], [0, 0], [0, 0], [0, missing]])
+    scores = tf.where(
+        _visible(positions, totals, dims_of(keys)[2], causal, local_window_size), scores, scores.dtype.min
+    )
+    probabilities = _softmax(scores, head_sink, smooth_softmax > 0)
+    y = tf.cast(join_heads(weighted_sums(probabilities, computable(values))), query.dtype)
+    return y, keys, values, tf.cast(probabilities if qk_output == 2 else scores, query.dtype)
+
+
+def _heads_of(query, key, value, num_heads, kv_num_heads):
+    if key is None:
+        size = dims_of(query)[2] // (num_heads + 2 * kv_num_heads)
+        query, key, value = tf.split(query, [num_heads * size, kv_num_heads * size, kv_num_heads * size], axis=2)
+    return split_heads(query, num_heads), split_heads(key, kv_num_heads), split_heads(value, kv_num_heads)
+
+
+def _unit(x, weight, epsilon):
+    wide = computable(x)
+    factor = tf.math.rsqrt(tf.reduce_mean(tf.square(wide), -1, keepdims=True) + epsilon)
+    return tf.cast(wide * factor * tf.cast(weight, wide.dtype), x.dtype)
+
+
+def _rotated(x, positions, cos_cache, sin_cache, interleaved):
+    half = cos_cache.shape[1]
+    return onnx_attention.rotary_embedding(
+        x,
+        cos_cache,
+        sin_cache,
+        positions,
+        interleaved=interleaved,
+        num_heads=0,
+        rotary_embedding_dim=0 if half is None or 2 * half == x.shape[3] else 2 * half,
+    )
+
+
+def _appended(past, new, before, total):
+    """Return the cache [batch, heads, capacity, size] with new elements after the ``before`` of each item."""
+    length = dims_of(new)[2]
+    known = static_value(total)
+    capacity = tf.cast(tf.reshape(total, []), tf.int32) if known is None else int(known.reshape(()))
+    if past is None:
+        past = new[:, :, :0]
+    old = dims_of(past)[2]
+    if isinstance(old, int) and isinstance(capacity, int):
+        capacity = max(old, capacity)
+    else:
+        capacity = tf.maximum(tf.cast(old, tf.int32), capacity)
+    places = tf.range(tf.cast(capacity, tf.int64))[None, :] - before[:, None]
+    last = tf.cast(length, tf.int64) - 1
+    nearest = tf.clip_by_value(places, tf.zeros_like(last), last)
+    fresh = tf.transpose(tf.gather(tf.transpose(new, [0, 2, 1, 3]), nearest, batch_dims=1), [0, 2, 1, 3])
+    kept = tf.pad(past, [[0, 0], [0, 0], [0, tf.cast(capacity, tf.int32) - tf.cast(old, tf.int32)], [0, 0]])
+    inside = (places >= 0) & (places <= last)
+    return tf.where(inside[:, None, :, None], fresh, kept)
+
+
+def _visible(positions, totals, keys, causal, window):
+    """Return which keys each query may see, [batch, 1, queries, keys]."""
+    places = tf.range(tf.cast(keys, tf.int64))[None, None, :]
+    if not causal:
+        return (places < totals[:, None, None])[:, None]
+    visible = places <= positions[:, :, None]
+    if window >= 0:
+        visible &= places > positions[:, :, None] - window
+    return visible[:, None]
+
+
+def _softmax(scores, head_sink, smooth):
+    """Return the softmax, with one more term per head in the sum if there is a sink or it is smooth."""
+    if head_sink is None and not smooth:
+        return tf.nn.softmax(scores)
+    sink = tf.zeros([1], scores.dtype) if head_sink is None else tf.cast(head_sink, scores.dtype)
+    sink = tf.broadcast_to(tf.reshape(sink, [1, -1, 1, 1]), tf.concat([tf.shape(scores)[:3], [1]], 0))
+    return tf.nn.softmax(tf.concat([scores, sink], -1))[..., :-1]

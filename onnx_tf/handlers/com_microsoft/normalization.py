@@ -1,0 +1,89 @@
+"""Layer normalizations as ONNX Runtime writes them into optimised transformers."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of
+from onnx_tf.registry import onnx_op
+
+MICROSOFT = "com.microsoft"
+FLOAT = 1
+
+
+@onnx_op("LayerNormalization")  # ONNX Runtime has it in ai.onnx, long before opset 17
+def layer_normalization(x, scale, bias=None, *, axis=-1, epsilon=1e-5, stash_type=FLOAT):
+    y, mean, factor = normalized(x, scale, bias, axis, epsilon, centre=True)
+    return tf.cast(y, scale.dtype), tf.cast(mean, to_tf(stash_type)), tf.cast(factor, to_tf(stash_type))
+
+
+@onnx_op("SimplifiedLayerNormalization")
+def simplified_layer_normalization(x, scale, *, axis=-1, epsilon=1e-5, stash_type=FLOAT):
+    y, _, factor = normalized(x, scale, None, axis, epsilon, centre=False)
+    return tf.cast(y, scale.dtype), tf.cast(factor, to_tf(stash_type))
+
+
+@onnx_op("SkipLayerNormalization", domain=MICROSOFT)
+def skip_layer_normalization(x, skip, gamma, beta=None, bias=None, *, epsilon=1e-12):
+    return _skipped(x, skip, gamma, beta, bias, epsilon, centre=True)
+
+
+@onnx_op("SkipSimplifiedLayerNormalization", domain=MICROSOFT)
+def skip_simplified_layer_normalization(x, skip, gamma, bias=None, *, epsilon=1e-12):
+    return _skipped(x, skip, gamma, None, bias, epsilon, centre=False)
+
+
+def _skipped(x, skip, gamma, beta, bias, epsilon, centre):
+    total = _wide(x) + _wide(skip)
+    if bias is not None:
+        total += _wide(bias)
+    y, mean, factor = normalized(total, gamma, beta, -1, epsilon, centre)
+    return tf.cast(y, x.dtype), mean, factor, tf.cast(total, x.dtype)
+
+
+@onnx_op("EmbedLayerNormalization", domain=MICROSOFT)
+def embed_layer_normalization(
+    input_ids,
+    segment_ids,
+    word_embedding,
+    position_embedding,
+    segment_embedding,
+    gamma,
+    beta,
+    mask=None,
+    position_ids=None,
+    *,
+    epsilon=1e-12,
+    mask_index_type=None,
+):
+    del mask_index_type  # for ONNX Runtime's shape inference only
+    batch, length = dims_of(input_ids)
+    total = tf.gather(word_embedding, input_ids)
+    if position_ids is None:
+        total += position_embedding[:length]
+    else:
+        total += tf.gather(position_embedding, position_ids)
+    if segment_embedding is not None and segment_ids is not None:
+        total += tf.gather(segment_embedding, segment_ids)
+    y, _, _ = normalized(total, gamma, beta, -1, epsilon, centre=True)
+    if mask is None:
+        counts = tf.zeros(tf.stack([tf.cast(batch, tf.int32)]), tf.int32)
+    else:
+        counts = tf.reduce_sum(tf.cast(mask == 1, tf.int32), 1)
+    return tf.cast(y, word_embedding.dtype), counts, total
+
+
+def normalized(x, scale, bias, axis, epsilon, centre):
+    """Return the tensor normalized over the axes from ``axis`` on, its mean and 1 / its deviation, all wide."""
+    axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
+    x = _wide(x)
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    data = x - mean if centre else x
+    factor = tf.math.rsqrt(tf.reduce_mean(tf.square(data), axes, keepdims=True) + epsilon)
+    y = data * factor * tf.cast(scale, x.dtype)
+    return y if bias is None else y + tf.cast(bias, x.dtype), mean, factor
+
+
+def _wide(x):
+    return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
