@@ -226,6 +226,9 @@ class Constraints:
     def _fix(self, node: ir.Node, reason: str) -> None:
         self.placements[node] = Placement.FIXED
         self.reasons[node] = reason
+        source = node.inputs[0] if node.op_type == "Transpose" and node.domain == "" else None
+        if source is not None and source.const_value is None:
+            self.problem.constant += self.facts.shapes.nbytes(source) * BYTE + 1
         for value in node.inputs:
             self._pin_input(value, node)
         for *_, value in (*self.captured(node), *self.passed_through(node)):

@@ -26,7 +26,11 @@ class Explanation:
         self._constraints = constraints
         self._labels = labels
         self._names = {v: str(v.name) for v in constraints.own_values()}
-        self._sources = {n: self._names.get(n.inputs[0], "") for n in constraints.facts.graph if n.inputs}  # type: ignore[arg-type]
+        self._moved: dict[ir.Node, tuple[str, int]] = {}
+        for node in constraints.facts.graph:
+            source = node.inputs[0] if node.op_type == "Transpose" else None
+            if source is not None:
+                self._moved[node] = (str(source.name), constraints.facts.shapes.nbytes(source))
         self._memories_of: dict[int, list[Memory]] = {}
         for memory in _distinct(constraints):
             for variable in {memory.producer, *memory.consumers} - {None}:
@@ -51,8 +55,8 @@ class Explanation:
                 forced_by, reason = self._cause(memory, copy.order)
                 name = copy.name
             else:
-                nbytes = facts.shapes.nbytes(node.outputs[0])
-                forced_by, reason, name = str(node.name), "the model's own Transpose moves data", self._sources[node]
+                name, nbytes = self._moved[node]
+                forced_by, reason = str(node.name), "the model's own Transpose moves data"
             perm = tuple(node.attributes.get_ints("perm", ()))
             report.transposes.append(RemainingTranspose(str(node.name), name, perm, nbytes, forced_by, reason))
             report.bytes_moved += nbytes

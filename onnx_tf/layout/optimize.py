@@ -67,15 +67,19 @@ def _optimize_graph(graph: ir.Graph, moves: Callable[[ir.Node], bool], editor: E
     facts = Facts(graph, moves)
     constraints = Constraints(facts)
     labels, value = solve(constraints.problem)
-    originals = list(graph)
-    report.transposes_before += sum(
-        2 if facts.rules[node].moves else node.op_type == "Transpose" for node in originals if node in facts.rules
-    )
+    report.transposes_before += sum(_transposes(node, facts) for node in graph)
     rewriter = Rewriter(constraints, labels, editor)
     explanation = Explanation(constraints, labels)
     rewriter.apply()
     report.cut_bytes += value // BYTE
     explanation.add_to(report, rewriter)
+
+
+def _transposes(node: ir.Node, facts: Facts) -> int:
+    """Return how many Transposes a node is if every operator is computed on its own."""
+    if node in facts.rules and facts.rules[node].moves:
+        return 2
+    return int(node.op_type == "Transpose" and (node.inputs[0] is None or node.inputs[0].const_value is None))
 
 
 def _already_channels_last(graph: ir.Graph) -> set[ir.Value]:

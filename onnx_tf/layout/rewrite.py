@@ -48,11 +48,12 @@ class Rewriter:
         self._graph = constraints.facts.graph
         self._have: dict[tuple[ir.Value, Axes], ir.Value] = {}
         self._written: dict[ir.Value, Axes] = {}
+        self._held: dict[ir.Value, ir.Value] = {}
+        self._replaced: list[ir.Node] = []
         self._constants: dict[tuple[ir.Value, Axes, Axes], ir.Value] = {}
         self._aligned: dict[tuple[ir.Value, Axes], ir.Value] = {}
         self._names = {v: str(v.name) for v in constraints.own_values()}
         self.copies: list[Copy] = []
-        self.peeked: set[ir.Node] = set()
 
     def apply(self) -> None:
         """Rewrite all nodes, then the outputs, and remove what has been replaced."""
@@ -65,10 +66,12 @@ class Rewriter:
         }
         for node in nodes:
             placement = self._constraints.placements[node]
-            if placement is not Placement.VIEW:
+            if placement is Placement.VIEW:
+                self._replaced.append(node)
+            else:
                 rewrite[placement](node)
         self._rewrite_outputs()
-        self._graph.remove([n for n in nodes if self._constraints.placements[n] is Placement.VIEW], safe=True)
+        self._graph.remove(self._replaced, safe=True)
 
     def _rewrite_outputs(self) -> None:
         taken: set[ir.Value] = set(self._graph.inputs)
@@ -172,6 +175,14 @@ class Rewriter:
         both = self._has_choice(source) and self._has_choice(result)
         given = self._order(source, self._own_label(source) if both else label)
         wanted = self._order(result, label)
+        dims = self._facts.dims(source)
+        if same_up_to_units(dims, given, [perm[a] for a in wanted]):
+            # Two orders that were to meet here are the same memory by chance.
+            present = self._get(source, given)
+            self._written[result] = wanted
+            self._held[result] = self._unit_move(present, dims, given, tuple(perm[a] for a in wanted), "moved", node)
+            self._replaced.append(node)
+            return
         node.replace_input_with(0, self._get(source, given))
         node.attributes["perm"] = ir.AttrInt64s("perm", [given.index(perm[a]) for a in wanted])
         self._produce(result, wanted)
@@ -233,7 +244,7 @@ class Rewriter:
         """Return a value in one of its orders, or in the ONNX order."""
         written = self._written.get(value, self._identity(value))
         if order == written and not self._is_view(value):
-            return value
+            return self._held.get(value, value)
         if (value, order) not in self._have:
             name = self._names.get(value, str(value.name))
             if order == self._identity(value):
@@ -249,7 +260,7 @@ class Rewriter:
         written = self._written.get(value, self._identity(value))
         dims = self._facts.dims(value)
         perm = [written.index(a) for a in order]
-        result = self._editor.permute(value, [dims[a] for a in written], perm, name)
+        result = self._editor.permute(self._held.get(value, value), [dims[a] for a in written], perm, name)
         label = Order.FIRST if same_up_to_units(dims, order, self._facts.order(value, Order.FIRST)) else Order.LAST
         self.copies.append(Copy(value, self._names.get(value, str(value.name)), result, label))
         return result
@@ -375,14 +386,16 @@ class Rewriter:
         after = self._facts.dims(node.outputs[0])
         if node.op_type == "Squeeze":
             dropped = [i for i, a in enumerate(given) if a not in kept]
-            squeezed = self._editor.with_axes("Squeeze", present, dropped, [after[b] for b in follows], name, node)
-            return self._unit_move(squeezed, after, follows, order, f"{name}_moved", node)
+            interim = name if follows == order else f"{name}_squeezed"
+            squeezed = self._editor.with_axes("Squeeze", present, dropped, [after[b] for b in follows], interim, node)
+            return self._unit_move(squeezed, after, follows, order, name, node)
         added = [g.after[0] for g in groups if not g.before]
         exact = tuple(b for b in order if b not in added) == follows
         wanted = order if exact else (*added, *follows)
         places = [i for i, b in enumerate(wanted) if b in added]
-        unsqueezed = self._editor.with_axes("Unsqueeze", present, places, [after[b] for b in wanted], name, node)
-        return self._unit_move(unsqueezed, after, wanted, order, f"{name}_moved", node)
+        interim = name if exact else f"{name}_unsqueezed"
+        unsqueezed = self._editor.with_axes("Unsqueeze", present, places, [after[b] for b in wanted], interim, node)
+        return self._unit_move(unsqueezed, after, wanted, order, name, node)
 
 
 @dataclass(frozen=True)

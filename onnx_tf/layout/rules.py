@@ -190,6 +190,7 @@ _add("MatMul", Rule(frame=frames.multiplied, fixed=True))
 MICROSOFT = "com.microsoft"
 _add("Gelu QuickGelu FastGelu BiasGelu", ELEMENTWISE, domain=MICROSOFT)
 _add("QLinearAdd QLinearMul", Rule(frame=frames.quantized_binary), domain=MICROSOFT)
+_add("QLinearWhere", Rule(frame=frames.broadcast(inputs=(0, 1, 4))), domain=MICROSOFT)
 _add("QLinearSigmoid QLinearLeakyRelu", FIRST_INPUT, domain=MICROSOFT)
 _add("QLinearConcat", Rule(frame=frames.quantized_concat, remap=remaps.axis_attribute()), domain=MICROSOFT)
 _add(

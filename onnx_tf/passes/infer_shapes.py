@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Sequence
+
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
 # onnx_ir cannot read back the map types that inference gives these operators' values.
 _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
+
+_MICROSOFT = "com.microsoft"
+_TWINS: dict[tuple[str, str], tuple[str, Sequence[int] | slice]] = {
+    ("", "GroupNormalization"): ("Identity", [0]),
+    ("", "MeanVarianceNormalization"): ("Identity", [0]),
+    (_MICROSOFT, "BiasGelu"): ("Identity", [0]),
+    (_MICROSOFT, "DequantizeLinear"): ("DequantizeLinear", slice(3)),
+    (_MICROSOFT, "FastGelu"): ("Identity", [0]),
+    (_MICROSOFT, "Gelu"): ("Identity", [0]),
+    (_MICROSOFT, "QLinearAdd"): ("Add", [0, 3]),
+    (_MICROSOFT, "QLinearAveragePool"): ("AveragePool", [0]),
+    (_MICROSOFT, "QLinearConcat"): ("Concat", slice(2, None, 3)),
+    (_MICROSOFT, "QLinearGlobalAveragePool"): ("GlobalAveragePool", [0]),
+    (_MICROSOFT, "QLinearLeakyRelu"): ("Identity", [0]),
+    (_MICROSOFT, "QLinearMul"): ("Mul", [0, 3]),
+    (_MICROSOFT, "QLinearSigmoid"): ("Identity", [0]),
+    (_MICROSOFT, "QLinearSoftmax"): ("Identity", [0]),
+    (_MICROSOFT, "QLinearWhere"): ("Where", [0, 1, 4]),
+    (_MICROSOFT, "QuantizeLinear"): ("QuantizeLinear", slice(3)),
+    (_MICROSOFT, "QuickGelu"): ("Identity", [0]),
+}
+"""Operators for which ONNX infers nothing: one whose result has the same dtype and shape, and its inputs."""
 
 
 def infer_shapes(model: ir.Model) -> bool:
@@ -17,9 +42,74 @@ def infer_shapes(model: ir.Model) -> bool:
     """
     if any(node.op_type in _MAP_OPERATORS for node in model.graph.all_nodes()):
         return False
+    with _twins_in_place(model):
+        for node in model.graph.all_nodes():
+            if node.domain == "":
+                for output in node.outputs:
+                    if not output.is_graph_output():
+                        output.shape = None
+        infer = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)
+        modified = infer(model).modified
+        for _ in range(_ROUNDS):
+            stated = [_state_rank(node) for node in model.graph.all_nodes()]
+            if not any(stated):
+                break
+            modified = infer(model).modified or modified
+        return modified
+
+
+_ROUNDS = 3
+"""How often inference is repeated with ranks that it did not find itself."""
+
+
+def _state_rank(node: ir.Node) -> bool:
+    """State the rank that the length of a shape input gives where inference gives up; return whether it did."""
+    if node.domain != "" or node.op_type not in ("Reshape", "ConstantOfShape") or node.outputs[0].shape is not None:
+        return False
+    target = node.inputs[-1]
+    if target is None or target.shape is None or target.shape.rank() != 1 or not isinstance(target.shape[0], int):
+        return False
+    dims: list[int | None] = _stated_dims(target)
+    if len(dims) != target.shape[0]:
+        dims = [None] * target.shape[0]
+    node.outputs[0].shape = ir.Shape(dims)
+    return True
+
+
+def _stated_dims(target: ir.Value) -> list[int | None]:
+    """Return the positive constants that a shape is put together from."""
+    producer = target.producer()
+    pieces = producer.inputs if producer is not None and producer.op_type == "Concat" else ()
+    dims: list[int | None] = []
+    for piece in pieces:
+        if piece is not None and piece.const_value is not None:
+            dims += [int(d) if d > 0 else None for d in piece.const_value.numpy().reshape(-1)]
+        else:
+            length = piece.shape[0] if piece is not None and piece.shape is not None and piece.shape.rank() else 1
+            dims += [None] * (length if isinstance(length, int) else 0)
+    return dims
+
+
+@contextlib.contextmanager
+def _twins_in_place(model: ir.Model) -> Iterator[None]:
+    replaced: list[tuple[ir.Node, str, str, Sequence[ir.Value | None]]] = []
     for node in model.graph.all_nodes():
-        if node.domain == "":
-            for output in node.outputs:
-                if not output.is_graph_output():
-                    output.shape = None
-    return ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)(model).modified
+        twin = _TWINS.get((node.domain, node.op_type))
+        if twin is None or node.attributes.get_int("channels_last", 0):
+            continue
+        replaced.append((node, node.domain, node.op_type, node.inputs))
+        inputs = node.inputs[twin[1]] if isinstance(twin[1], slice) else [node.inputs[i] for i in twin[1]]
+        node.domain, node.op_type = "", twin[0]
+        _set_inputs(node, inputs)
+    try:
+        yield
+    finally:
+        for node, domain, op_type, inputs in replaced:
+            node.domain, node.op_type = domain, op_type
+            _set_inputs(node, inputs)
+
+
+def _set_inputs(node: ir.Node, inputs: Sequence[ir.Value | None]) -> None:
+    node.resize_inputs(len(inputs))
+    for index, value in enumerate(inputs):
+        node.replace_input_with(index, value)
