@@ -16,7 +16,7 @@ from onnx_tf.errors import ConversionError, OnnxTfError, UnsupportedError, Unsup
 from onnx_tf.options import Options
 from onnx_tf.registry import INTERNAL_DOMAINS, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
 
-__all__ = ["BoundGraph", "BoundNode", "bind", "unsupported_nodes"]
+__all__ = ["BoundGraph", "BoundNode", "bind", "refuse_unsupported", "unsupported_nodes"]
 
 MAX_REPEATED_ELEMENTS = 1024
 """Constants of up to this size are repeated in the subgraphs that use them: TensorFlow's shape
@@ -159,13 +159,22 @@ def bind(graph: ir.Graph, registry: Registry, options: Options) -> BoundGraph:
     """Bind every node of a graph and of its subgraphs to its handler.
 
     Raises:
+        UnsupportedError: see :func:`refuse_unsupported`.
+    """
+    refuse_unsupported(graph, registry)
+    return _bind_graph(graph, registry, options)
+
+
+def refuse_unsupported(graph: ir.Graph, registry: Registry) -> None:
+    """Refuse a graph that has nodes which :func:`bind` cannot bind.
+
+    Raises:
         UnsupportedError: some nodes have no handler, or attributes that their operator does not
             know; it lists all of them.
     """
     problems = unsupported_nodes(graph, registry)
     if problems:
         raise UnsupportedError(problems)
-    return _bind_graph(graph, registry, options)
 
 
 def unsupported_nodes(graph: ir.Graph, registry: Registry) -> list[UnsupportedNode]:

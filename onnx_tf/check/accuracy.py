@@ -68,7 +68,7 @@ def compare_saved_model(
         path: the SavedModel's folder.
         rep: the ``TensorflowRep`` that wrote it.
         model: the ONNX model: a path, bytes, a ``ModelProto`` or an ``onnx_ir.Model``.
-        feed: inputs by ONNX name; random ones by default.
+        feed: inputs by ONNX name, as the SavedModel takes them; random ones by default.
 
     Raises:
         OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
@@ -76,7 +76,12 @@ def compare_saved_model(
     values = rep.tf_module.graph.inputs
     feed = dict(random_inputs(values) if feed is None else feed)
     tensors = bind_inputs(values, feed, {})
-    expected = _onnxruntime_outputs(model, {n: to_numpy(t) for n, t in zip(rep.inputs, tensors, strict=True)})
+    given = {name: to_numpy(tensor) for name, tensor in zip(rep.inputs, tensors, strict=True)}
+    for name in rep.layout_report.channels_last_inputs:
+        given[name] = np.moveaxis(given[name], -1, 1)
+    expected = _onnxruntime_outputs(model, given)
+    for name in rep.layout_report.channels_last_outputs:
+        expected[name] = np.moveaxis(expected[name], 1, -1)
     signature = tf.saved_model.load(os.fspath(path)).signatures["serving_default"]
     flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True)), input_specs(rep)))
     results = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
@@ -113,6 +118,8 @@ def _onnxruntime_outputs(model: Any, feed: dict[str, Any]) -> dict[str, Any]:
         source = str(Path(source))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    # Products of 8-bit integers saturate on some processors otherwise.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fnmatch
 import json
 from collections.abc import Sequence
@@ -105,6 +106,20 @@ def info(arguments: argparse.Namespace) -> int:
         _print_lines(key, description[key])
     _print_lines("operators", [f"{count:5d} {op}" for op, count in description["operators"].items()])
     _print_lines("not supported", [node["text"] for node in description["unsupported"]] or ["nothing"])
+    return 0
+
+
+def layout(arguments: argparse.Namespace) -> int:
+    """Say how the layout pass chose memory orders."""
+    with console.tensorflow_with_progress() as progress:
+        from onnx_tf.backend import prepare
+
+        progress("Converting")
+        report = prepare(arguments.model, **_layout(arguments)).layout_report
+    if arguments.json:
+        _print_json(dataclasses.asdict(report))
+    else:
+        print(report)
     return 0
 
 

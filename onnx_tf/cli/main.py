@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="onnx-tf", description="Bring ONNX models into TensorFlow.")
     parser.add_argument("--version", action="version", version=f"onnx-tf {onnx_tf.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_convert, _add_run, _add_info, _add_ops):
+    for add in (_add_convert, _add_run, _add_info, _add_layout_command, _add_ops):
         add(commands).add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -101,6 +101,13 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     info = commands.add_parser("info", help="describe a model and what of it is not supported")
     info.add_argument("model", help="the .onnx file")
     return info
+
+
+def _add_layout_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    layout = commands.add_parser("layout", help="say which Transposes are left, and why")
+    layout.add_argument("model", help="the .onnx file")
+    _add_layout(layout)
+    return layout
 
 
 def _add_ops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:

@@ -127,6 +127,16 @@ class TestConvert:
         assert main(["convert", "model.onnx", "-o", "out", "--check"]) == 1
         assert "DIFFERS" in capsys.readouterr().out
 
+    def test_channels_last_interfaces_are_checked_too(self, folder, capsys):
+        model = text_model("g (float[N, 2, 5, 4] x) => (float[N, 2, 5, 4] y) { y = LRN <size = 3> (x) }")
+        (folder / "model.onnx").write_bytes(model.SerializeToString())
+        sides = ["--channels-last-inputs", "x", "--channels-last-outputs", "all"]
+        assert main(["convert", "model.onnx", "-o", "out", "--check", *sides]) == 0
+        assert capsys.readouterr().out.endswith("ok\n")
+        signature = tf.saved_model.load("out").signatures["serving_default"]
+        assert signature.structured_input_signature[1]["x"].shape == (None, 5, 4, 2)
+        assert signature.structured_outputs["y"].shape == (None, 5, 4, 2)
+
     def test_options_reach_the_conversion(self):
         assert main(["convert", "model.onnx", "-o", "out", "--freeze", "--layout", "keep"]) == 0
         assert main(["convert", "model.onnx", "-o", "out", "--no-overwrite"]) == 1
@@ -248,6 +258,13 @@ class TestInfo:
         assert description["parameters"] == 5
         assert description["weights"] == 20
         assert [node["op_type"] for node in description["unsupported"]] == ["Thing"]
+
+
+def test_layout(capsys):
+    assert main(["layout", "model.onnx"]) == 0
+    assert capsys.readouterr().out.startswith("0 Transposes left of 0")
+    assert main(["layout", "model.onnx", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["transposes"] == []
 
 
 def test_ops(capsys):

@@ -1,0 +1,97 @@
+"""Every Python snippet and shell line of the README and of doc/ runs; so does every example."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+import onnx_tf.handlers  # noqa: F401  (fills the registry that is restored below)
+from onnx_tf.cli import main
+from onnx_tf.registry import registry
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "doc").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)#]+)")
+
+
+def image_network() -> onnx.ModelProto:
+    """A small network from ``image`` [batch, 3, 32, 32] to ``scores`` [batch, 10]."""
+    rng = np.random.default_rng(0)
+    weights = {"filter": (8, 3, 3, 3), "bias": (8,), "matrix": (8, 10)}
+    nodes = [
+        helper.make_node("Conv", ["image", "filter", "bias"], ["c"], pads=[1, 1, 1, 1], strides=[2, 2]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("GlobalAveragePool", ["r"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("MatMul", ["f", "matrix"], ["scores"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, 32, 32])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 10])],
+        [onnx.numpy_helper.from_array(rng.normal(size=s).astype(np.float32), n) for n, s in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    handlers = {key: list(versions) for key, versions in registry._handlers.items()}
+    onnx.save(image_network(), "model.onnx")
+    np.save("x.npy", np.random.default_rng(1).uniform(size=(1, 3, 32, 32)).astype(np.float32))
+    namespace: dict[str, object] = {}
+    try:
+        for language, code in BLOCK.findall(page.read_text()):
+            if language == "python":
+                exec(compile(code, str(page), "exec"), namespace)
+            elif language == "sh":
+                for line in code.splitlines():
+                    run_line(line)
+            else:
+                assert language == "text", f"a block of {page.name} says no language: python, sh or text"
+    finally:
+        registry._handlers.clear()
+        registry._handlers.update(handlers)
+
+
+def run_line(line: str) -> None:
+    program, *arguments = shlex.split(line, comments=True)
+    if program == "onnx-tf":
+        assert main(arguments) == 0, line
+    elif program == "make":
+        subprocess.run(["make", "--dry-run", *arguments], cwd=ROOT, check=True, capture_output=True)
+    elif program in ("python", "python3"):
+        name = arguments[arguments.index("-m") + 1] if "-m" in arguments else arguments[0]
+        path = ROOT / name.replace(".", "/") if "-m" in arguments else ROOT / name
+        assert path.exists() or name == "pytest", line
+    else:
+        assert line.startswith(("pip install", "git ")), f"nothing here checks: {line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in LINK.findall(page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "example").glob("*.py")), ids=lambda script: script.name)
+def test_the_examples_run(script, tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout
