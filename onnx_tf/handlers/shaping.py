@@ -170,7 +170,8 @@ def concat_4(*inputs, axis):
 
 @onnx_op("Split")
 def split_1(x, split_input=None, *, axis, split, context):
-    return _split(x, split or split_input, axis or 0, len(context.outputs))
+    sizes = split or (None if split_input is None else tf.cast(split_input, tf.int64))
+    return _split(x, sizes, axis or 0, len(context.outputs))
 
 
 @onnx_op("Split", since=2)

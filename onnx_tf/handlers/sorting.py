@@ -19,7 +19,7 @@ from onnx_tf.registry import onnx_op
 
 @onnx_op("TopK")
 def top_k_1(x, *, axis, k):
-    return _top_k(x, k, axis, largest=True)
+    return _top_k(x, tf.constant(k), axis, largest=True)
 
 
 @onnx_op("TopK", since=10)

@@ -1,0 +1,57 @@
+"""Padding in every mode, with negative, partial and dynamic pads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from test.handlers.check import check_op
+
+X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+PADS = [(0, 1, 1, 0, 0, 2), (0, 2, 3, 0, 1, 1), (0, -1, 0, 0, 0, -2), (0, -2, 1, 0, 1, -1), (0, 0, 0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+@pytest.mark.parametrize("pads", PADS)
+def test_modes(mode, pads):
+    if mode == "reflect" and pads == PADS[3]:
+        pytest.skip("nothing is left to mirror")
+    value = [np.array(1.5, np.float32)] if mode == "constant" else []
+    tensor = np.array(pads, np.int64)
+    check_op("Pad", [X, tensor, *value], {"mode": mode}, constants=[1])
+    check_op("Pad", [X, tensor, *value], {"mode": mode})
+    check_op("Pad", [X, tensor], {"mode": mode}, opset=11, constants=[1])
+
+
+@pytest.mark.parametrize("mode", ["edge", "wrap", "reflect"])
+def test_pads_longer_than_the_data(mode):
+    pads = np.array([0, 0, 7, 0, 5, 9], np.int64)
+    expected = [np.pad(X, [(0, 0), (0, 5), (7, 9)], mode)]
+    check_op("Pad", [X, pads], {"mode": mode}, constants=[1], through=["static"], reference=expected)
+    check_op("Pad", [X, pads], {"mode": mode}, reference=expected)
+
+
+@pytest.mark.parametrize("axes", [(-1, 1), (2, 0)])
+def test_chosen_axes(axes):
+    inputs = [X, np.array([1, 2, 2, 1], np.int64), None, np.array(axes, np.int64)]
+    check_op("Pad", inputs, constants=[1, 3])
+    check_op("Pad", inputs)
+
+
+def test_attributes_of_old_versions():
+    expected = [np.pad(X, [(0, 0), (1, 0), (0, 2)], constant_values=2.0)]
+    check_op("Pad", [X], {"pads": [0, 1, 0, 0, 0, 2], "value": 2.0}, opset=2, reference=expected)
+    check_op("Pad", [X], {"paddings": [0, 1, 0, 0, 0, 2], "value": 2.0}, opset=1, reference=expected)
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int8, np.uint16, np.int64, np.float16, object])
+def test_dtypes(dtype):
+    x = np.array([["a"]], object) if dtype is object else np.ones([1, 1], dtype)
+    expected = np.array([["", ""], ["a", ""]], object) if dtype is object else np.pad(x, [(1, 0), (0, 1)])
+    check_op("Pad", [x, np.array([1, 0, 0, 1], np.int64)], reference=[expected])
+
+
+@pytest.mark.parametrize(("shape", "axes"), [((5, 2), (1, 2)), ((1, 7, 4), None), ((3,), (-1,))])
+def test_center_crop_pad(shape, axes):
+    attributes = {} if axes is None else {"axes": list(axes)}
+    check_op("CenterCropPad", [X, np.array(shape, np.int64)], attributes, constants=[1])
