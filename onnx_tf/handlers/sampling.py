@@ -57,7 +57,8 @@ def _padded(place, size, padding_mode, align_corners):
     if padding_mode == "zeros":
         return place
     if padding_mode == "border":
-        return edges_outside(place, size)[0]
+        # The elements are those of the edges outside, so a place may stay there; two elements off all are equal.
+        return tf.clip_by_value(place, -2.0, tf.cast(size, place.dtype) + 1)
     if padding_mode == "reflection":
         return _mirrored_index(place, size, align_corners)[0]
     raise ValueError(f"padding_mode {padding_mode!r} is not known: use zeros, border or reflection")

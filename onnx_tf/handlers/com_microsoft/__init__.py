@@ -7,7 +7,19 @@ from onnx_tf.handlers.com_microsoft import (
     normalization,
     quantized,
     quantized_elementwise,
+    tensors,
     text,
+    weight_only,
 )
 
-__all__ = ["attention", "fused", "grouped_attention", "normalization", "quantized", "quantized_elementwise", "text"]
+__all__ = [
+    "attention",
+    "fused",
+    "grouped_attention",
+    "normalization",
+    "quantized",
+    "quantized_elementwise",
+    "tensors",
+    "text",
+    "weight_only",
+]

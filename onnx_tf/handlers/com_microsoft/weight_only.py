@@ -1,0 +1,90 @@
+"""Products with weights of few bits, quantised in blocks and packed into bytes."""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+import tensorflow as tf
+
+from onnx_tf.handlers._attend import computable
+from onnx_tf.handlers._cast import onnx_dtype
+from onnx_tf.handlers._quantized import dequantize, spread
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of
+from onnx_tf.handlers.indexing import gather
+from onnx_tf.handlers.linear_algebra import mat_mul
+from onnx_tf.registry import onnx_op
+
+MICROSOFT = "com.microsoft"
+
+
+@onnx_op("MatMulNBits", domain=MICROSOFT)
+def mat_mul_n_bits(
+    a,
+    b,
+    scales,
+    zero_points=None,
+    g_idx=None,
+    bias=None,
+    *,
+    K,
+    N,
+    accuracy_level=0,
+    bits=4,
+    block_size,
+    weight_prepacked=0,
+):
+    del accuracy_level  # it allows ONNX Runtime less precision
+    if weight_prepacked:
+        raise ValueError("MatMulNBits with prepacked weights is for one device only; export the model without")
+    blocks = -(-K // block_size)
+    quantized = tf.reshape(unpacked(tf.reshape(b, [N, -1]), bits), [N, blocks * block_size])[:, :K]
+    scales = tf.reshape(computable(scales), [N, blocks])
+    if zero_points is None:
+        zeros = tf.constant(1 << (bits - 1), scales.dtype)
+    elif zero_points.dtype == tf.uint8:
+        zeros = unpacked(tf.reshape(zero_points, [N, -1]), bits)[:, :blocks]
+    else:
+        zeros = tf.reshape(zero_points, [N, blocks])
+    block_of = tf.range(K) // block_size if g_idx is None else g_idx
+    zeros = tf.cast(zeros, scales.dtype)
+    zeros = zeros if zero_points is None else tf.gather(zeros, block_of, axis=1)
+    weights = (tf.cast(quantized, scales.dtype) - zeros) * tf.gather(scales, block_of, axis=1)
+    y = mat_mul(computable(a), tf.transpose(weights))
+    if bias is not None:
+        y += tf.cast(bias, y.dtype)
+    return tf.cast(y, a.dtype)
+
+
+@onnx_op("GatherBlockQuantized", domain=MICROSOFT)
+def gather_block_quantized(
+    data, indices, scales, zero_points=None, *, bits=4, block_size=128, gather_axis=0, quantize_axis=1, context
+):
+    dtype = onnx_dtype(data, context, 0)
+    packed = dtype is ir.DataType.UINT8
+    rank = rank_of(data)
+    gather_axis, quantize_axis = normalize_axis(gather_axis, rank), normalize_axis(quantize_axis, rank)
+    found, scales = gather(data, indices, axis=gather_axis), gather(scales, indices, axis=gather_axis)
+    if zero_points is not None:
+        zero_points = gather(zero_points, indices, axis=gather_axis)
+    if packed:
+        found = unpacked(found, bits)
+        zero_points = tf.constant(1 << (bits - 1), tf.uint8) if zero_points is None else unpacked(zero_points, bits)
+    axis = quantize_axis + (rank_of(indices) - 1 if quantize_axis > gather_axis else 0)
+    size = block_size or dims_of(found)[axis]
+    scale = spread(scales, found, axis, size)
+    if zero_points is not None and rank_of(zero_points):
+        zero_points = zero_points[(slice(None),) * axis + (slice(dims_of(scales)[axis]),)]
+        zero_points = spread(zero_points, found, axis, size)
+    return tf.cast(dequantize(found, scale, zero_points, dtype), scales.dtype)
+
+
+def unpacked(packed: tf.Tensor, bits: int) -> tf.Tensor:
+    """Return the numbers of a few bits that lie in bytes along the last axis, the lowest bits first."""
+    if bits == 8:
+        return packed
+    if bits not in (1, 2, 4):
+        raise ValueError(f"{bits} bits do not divide a byte: 1, 2, 4 or 8 are expected")
+    shifts = tf.constant(list(range(0, 8, bits)), tf.uint8)
+    numbers = tf.bitwise.right_shift(packed[..., None], shifts)
+    numbers = tf.bitwise.bitwise_and(numbers, tf.constant((1 << bits) - 1, tf.uint8))
+    *outer, last = dims_of(packed)
+    return tf.reshape(numbers, as_shape([*outer, last * (8 // bits)]))
