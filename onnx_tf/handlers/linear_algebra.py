@@ -15,6 +15,9 @@ MODULAR = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
 def mat_mul(a, b):
     if a.dtype in MODULAR:
         return computed_in(tf.int64, mat_mul, a, b)
+    if a.shape.rank is None or b.shape.rank is None:
+        # Of matrices: this refuses vectors when it is run.
+        return tf.raw_ops.BatchMatMulV2(x=a, y=b)
     if rank_of(a) == 1:
         return tf.squeeze(mat_mul(a[None, :], b), -2 if rank_of(b) > 1 else [])
     if rank_of(b) == 1:

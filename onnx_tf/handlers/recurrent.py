@@ -95,9 +95,10 @@ def lstm(
     activation_alpha, activation_beta, activations, clip, direction, hidden_size, input_forget, layout, context,
 ):  # fmt: skip
     del hidden_size
-    f, g, h_function = _functions(
-        activations, activation_alpha, activation_beta, direction, clip, ["Sigmoid", "Tanh", "Tanh"]
-    )
+    given, defaults = (activations, activation_alpha, activation_beta, direction), ["Sigmoid", "Tanh", "Tanh"]
+    f, g, _ = _functions(*given, clip, defaults)
+    # ONNX Runtime does not clip the cell state, which is the input of the third function.
+    *_, h_function = _functions(*given, None, defaults)
     w, r, b = _weights(x, w, r, b)
     recurrence = _matrix(r)
     peepholes = None if p is None else [_row(row) for row in tf.split(tf.cast(p, w.dtype), 3, axis=1)]
