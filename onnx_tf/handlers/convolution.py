@@ -36,7 +36,7 @@ def causal_conv_with_state(x, weight, bias=None, past_state=None, *, activation)
     seen = tf.concat([past_state, x], 2)
     data, filters = to_channels_last(seen), pack_filters(weight)
     place = windows(data, [length + 1], strides=None, dilations=None, auto_pad="VALID", pads=None)
-    y = to_channels_first(convolve(data, filters, bias, place, channels))
+    y = to_channels_first(convolve(data, filters, bias, place, weight.shape[0] or channels))
     if activation in ("silu", "swish"):
         y = widened(lambda y: y * tf.sigmoid(y), y)
     elif activation != "none":

@@ -111,9 +111,14 @@ def _average_pool(x, w, count_include_pad):
         return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
     total = math.prod(w.kernel)
     mean = widened(lambda x: _pool_mean(x, w), x)
-    if w.reach == w.pads and (count_include_pad or all(pair == (0, 0) for pair in w.pads)):
+    counted = w.pads if count_include_pad else ((0, 0),) * len(w.pads)
+    if all(map(_is_equal, itertools.chain(*w.reach), itertools.chain(*counted))):
         return mean
     return mean * tf.cast(total / _counts(w, count_include_pad), x.dtype)
+
+
+def _is_equal(a, b):
+    return a is b or (isinstance(a, int) and isinstance(b, int) and a == b)
 
 
 def _counts(w, count_include_pad):

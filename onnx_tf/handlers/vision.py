@@ -163,7 +163,9 @@ def _bins(start, end, bins, size):
 
 @onnx_op("Col2Im", since=18)
 def col2im(x, image_shape, block_shape, *, dilations, pads, strides):
-    rank = image_shape.shape[0] or block_shape.shape[0] or len(pads or strides or dilations) // (2 if pads else 1)
+    rank = image_shape.shape[0] or block_shape.shape[0]
+    if rank is None:
+        raise ValueError("the length of image_shape is unknown: state the shape of this input in the model")
     image, block = (elements_of(tf.ensure_shape(s, [rank])) for s in (image_shape, block_shape))
     dilations, strides, pads = dilations or [1] * rank, strides or [1] * rank, pads or [0] * 2 * rank
     flat = tf.zeros([1, 1], tf.int64)

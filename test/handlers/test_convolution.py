@@ -1,0 +1,190 @@
+"""Convolutions and transposed convolutions: every form, its gradient, and how filters are stored."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from onnx_tf import ConversionError, prepare
+from test.handlers.check import check_op, make_op_model
+
+RNG = np.random.default_rng(0)
+
+CONV = {
+    "one_by_one": ((2, 6, 5, 4), (3, 6, 1, 1), {"strides": [2, 2]}),
+    "symmetric": ((1, 3, 8, 7), (4, 3, 3, 3), {"pads": [1, 1, 1, 1]}),
+    "even_kernel": ((1, 3, 8, 7), (4, 3, 2, 4), {"pads": [1, 2, 0, 1]}),
+    "strided": ((1, 3, 8, 9), (4, 3, 3, 3), {"pads": [1, 1, 1, 1], "strides": [2, 2]}),
+    "unequal_strides": ((1, 3, 8, 9), (4, 3, 3, 3), {"pads": [0, 1, 2, 1], "strides": [3, 2]}),
+    "same_upper": ((1, 3, 8, 9), (4, 3, 4, 3), {"auto_pad": "SAME_UPPER", "strides": [3, 2]}),
+    "same_lower": ((1, 3, 8, 9), (4, 3, 4, 3), {"auto_pad": "SAME_LOWER", "strides": [3, 2]}),
+    "dilated": ((1, 3, 11, 9), (4, 3, 3, 3), {"pads": [2, 3, 2, 3], "dilations": [2, 3]}),
+    "dilated_strided": ((1, 3, 11, 9), (4, 3, 3, 2), {"dilations": [2, 2], "strides": [2, 3], "pads": [1, 0, 1, 0]}),
+    "grouped": ((2, 6, 6, 6), (9, 2, 3, 3), {"group": 3, "pads": [1, 1, 1, 1]}),
+    "grouped_dilated": ((2, 6, 8, 8), (9, 2, 3, 3), {"group": 3, "dilations": [2, 2]}),
+    "depthwise": ((2, 4, 6, 6), (4, 1, 3, 3), {"group": 4, "pads": [1, 1, 1, 1]}),
+    "depthwise_times_two": ((2, 4, 6, 6), (8, 1, 3, 3), {"group": 4, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    "depthwise_unequal_strides": ((2, 4, 9, 8), (4, 1, 3, 3), {"group": 4, "strides": [4, 2], "pads": [1, 1, 1, 1]}),
+    "depthwise_dilated": ((2, 4, 9, 8), (4, 1, 3, 3), {"group": 4, "dilations": [2, 3], "strides": [2, 1]}),
+    "line": ((2, 4, 9), (6, 4, 3), {"pads": [2, 0], "strides": [2]}),
+    "line_depthwise_dilated": ((2, 4, 19), (4, 1, 3), {"group": 4, "dilations": [4], "pads": [8, 0]}),
+    "volume": ((1, 3, 5, 6, 7), (4, 3, 3, 2, 3), {"pads": [1, 0, 1, 1, 1, 1], "strides": [2, 1, 2]}),
+    "volume_depthwise": ((1, 3, 5, 6, 7), (3, 1, 3, 3, 3), {"group": 3, "pads": [1] * 6}),
+    "volume_grouped": ((1, 4, 5, 6, 7), (6, 2, 3, 2, 3), {"group": 2, "strides": [2, 2, 1]}),
+    "volume_dilated": ((1, 2, 7, 6, 7), (3, 2, 3, 2, 3), {"dilations": [2, 1, 3]}),
+}
+
+TRANSPOSED = {
+    "plain": ((1, 3, 4, 5), (3, 2, 3, 3), {}),
+    "same": ((1, 3, 4, 5), (3, 2, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    "doubled": ((1, 3, 4, 5), (3, 2, 3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    "short_kernel": ((1, 3, 4, 5), (3, 2, 2, 2), {"strides": [3, 3]}),
+    "asymmetric": ((1, 3, 4, 5), (3, 2, 3, 4), {"strides": [2, 1], "pads": [0, 1, 1, 2]}),
+    "same_upper": ((1, 3, 4, 5), (3, 2, 4, 3), {"strides": [2, 2], "auto_pad": "SAME_UPPER"}),
+    "same_lower": ((1, 3, 4, 5), (3, 2, 4, 3), {"strides": [2, 2], "auto_pad": "SAME_LOWER"}),
+    "output_shape": ((1, 3, 4, 5), (3, 2, 3, 3), {"strides": [3, 2], "output_shape": [10, 9]}),
+    "dilated": ((1, 3, 4, 5), (3, 2, 3, 2), {"dilations": [2, 3], "strides": [2, 1]}),
+    "grouped": ((2, 6, 4, 5), (6, 2, 3, 3), {"group": 3, "strides": [2, 2]}),
+    "depthwise": ((2, 4, 4, 5), (4, 1, 4, 4), {"group": 4, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    "depthwise_grouped": ((2, 4, 4, 5), (4, 1, 3, 3), {"group": 2, "strides": [2, 2]}),
+    "line": ((2, 4, 7), (4, 3, 4), {"strides": [2], "pads": [1, 1]}),
+    "volume": ((1, 2, 3, 4, 3), (2, 3, 2, 2, 2), {"strides": [2, 2, 2]}),
+    "volume_grouped": ((1, 4, 3, 4, 3), (4, 2, 3, 2, 2), {"group": 2, "pads": [1, 0, 0, 1, 1, 0]}),
+}
+
+ALL = [("Conv", name) for name in CONV] + [("ConvTranspose", name) for name in TRANSPOSED]
+
+
+def arrays(op_type, name, dtype=np.float32):
+    x_shape, w_shape, attributes = (CONV if op_type == "Conv" else TRANSPOSED)[name]
+    results = w_shape[0] if op_type == "Conv" else w_shape[1] * attributes.get("group", 1)
+    return [RNG.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, (results,))], attributes
+
+
+@pytest.mark.parametrize(("op_type", "name"), ALL)
+def test_constant_filters(op_type, name):
+    inputs, attributes = arrays(op_type, name)
+    check_op(op_type, inputs, attributes, constants=(1, 2), opset=17)
+
+
+@pytest.mark.parametrize(("op_type", "name"), ALL)
+def test_filters_and_no_bias_at_run_time(op_type, name):
+    inputs, attributes = arrays(op_type, name)
+    attributes = {**attributes, "kernel_shape": inputs[1].shape[2:]}
+    check_op(op_type, inputs[:2], attributes, opset=1 if op_type == "Conv" else 11, through=["static"])
+
+
+@pytest.mark.parametrize("name", ["grouped_dilated", "depthwise", "volume_depthwise", "line"])
+def test_exported(name):
+    inputs, attributes = arrays("Conv", name)
+    check_op("Conv", inputs, attributes, constants=(1, 2), opset=22, through=["export"])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize(("op_type", "name"), [("Conv", "grouped"), ("Conv", "depthwise"), ("ConvTranspose", "same")])
+def test_other_floats(op_type, name, dtype):
+    inputs, attributes = arrays(op_type, name, dtype)
+    (expected,) = prepare(make_op_model(op_type, [a.astype(np.float32) for a in inputs], attributes)).run(
+        [a.astype(np.float32) for a in inputs]
+    )
+    reference = [expected.astype(dtype)]
+    tolerance = 2e-3 if dtype == np.float16 else 1e-5
+    check_op(op_type, inputs, attributes, constants=(1,), reference=reference, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("op_type", "name"), ALL)
+def test_gradients(op_type, name):
+    """The derivative along a random direction of data and filters is what differences give."""
+    inputs, attributes = arrays(op_type, name, np.float64)
+    module = prepare(make_op_model(op_type, inputs, attributes, opset=17, constants=(2,))).tf_module
+    point = [tf.constant(a) for a in inputs[:2]]
+    direction = [tf.constant(RNG.standard_normal(a.shape)) for a in inputs[:2]]
+
+    def loss(step):
+        y = module(*[p + step * d for p, d in zip(point, direction, strict=True)])["y0"]
+        return tf.reduce_sum(tf.sin(y))
+
+    step = tf.constant(0.0, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(step)
+        value = loss(step)
+    derivative = tape.gradient(value, step)
+    np.testing.assert_allclose(derivative, (loss(1e-6) - loss(-1e-6)) / 2e-6, rtol=1e-4, atol=1e-4)
+
+
+def test_no_transposed_filter_at_run_time():
+    """A constant filter is stored as TensorFlow takes it, whatever the layout."""
+    inputs, attributes = arrays("Conv", "symmetric")
+    for layout in ("auto", "keep"):
+        rep = prepare(make_op_model("Conv", inputs, attributes, constants=(1, 2)), layout=layout)
+        assert [w.shape.as_list() for w in rep.tf_module.weights.values() if len(w.shape) > 1] == [[3, 3, 3, 4]]
+        graph = rep.tf_module.compute.get_concrete_function().graph
+        assert [op.type for op in graph.get_operations()].count("Transpose") == 2
+        np.testing.assert_allclose(
+            rep.run([inputs[0]])[0],
+            tf.nn.conv2d(inputs[0].transpose(0, 2, 3, 1), inputs[1].transpose(2, 3, 1, 0), 1, "SAME")
+            .numpy()
+            .transpose(0, 3, 1, 2)
+            + inputs[2][:, None, None],
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+def test_empty_batch():
+    check_op(
+        "Conv",
+        [np.zeros((0, 3, 5, 5), np.float32), *arrays("Conv", "symmetric")[0][1:]],
+        {"pads": [1] * 4},
+        constants=(1, 2),
+    )
+
+
+def test_unknown_auto_pad():
+    inputs, _ = arrays("Conv", "symmetric")
+    with pytest.raises(ConversionError, match="auto_pad 'SAME' is not known"):
+        prepare(make_op_model("Conv", inputs, {"auto_pad": "SAME"})).run(inputs)
+
+
+@pytest.mark.parametrize("groups", [{}, {"group": 2, "offset_group": 2}])
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_deform_conv(groups, with_mask):
+    x = RNG.standard_normal((2, 4, 7, 6)).astype(np.float32)
+    w = RNG.standard_normal((6, 4 // groups.get("group", 1), 3, 2)).astype(np.float32)
+    offset = RNG.standard_normal((2, groups.get("offset_group", 1) * 12, 4, 4)).astype(np.float32)
+    mask = RNG.random((2, groups.get("offset_group", 1) * 6, 4, 4)).astype(np.float32) if with_mask else None
+    b = RNG.standard_normal(6).astype(np.float32)
+    attributes = {"pads": [1, 1, 2, 1], "strides": [2, 2], "dilations": [1, 1], **groups}
+    attributes["pads"] = [1, 1, 1, 1]
+    check_op("DeformConv", [x, w, offset, b, mask], attributes, opset=22, constants=(1, 3))
+
+
+@pytest.mark.parametrize("attributes", [{}, {"strides": [2, 1], "pads": [1, 0, 1, 1]}, {"dilations": [1, 2]}])
+def test_col2im(attributes):
+    image, block = np.array([6, 7]), np.array([2, 3])
+    pads, strides, dilations = (
+        attributes.get(k, d) for k, d in (("pads", [0] * 4), ("strides", [1, 1]), ("dilations", [1, 1]))
+    )
+    counts = [
+        (image[i] + pads[i] + pads[i + 2] - dilations[i] * (block[i] - 1) - 1) // strides[i] + 1 for i in range(2)
+    ]
+    x = RNG.standard_normal((2, 3 * 6, counts[0] * counts[1])).astype(np.float32)
+    check_op("Col2Im", [x, image, block], attributes, opset=18, through=["static"])
+    check_op("Col2Im", [x, image, block], attributes, opset=18, constants=(1, 2), through=["dynamic"])
+
+
+@pytest.mark.parametrize("activation", ["none", "silu"])
+def test_causal_conv_with_state(activation):
+    x, w = RNG.standard_normal((2, 3, 5)).astype(np.float32), RNG.standard_normal((3, 1, 4)).astype(np.float32)
+    b, past = RNG.standard_normal(3).astype(np.float32), RNG.standard_normal((2, 3, 3)).astype(np.float32)
+    for inputs in ([x, w, b, past], [x, w]):
+        check_op(
+            "CausalConvWithState",
+            inputs,
+            {"activation": activation},
+            opset=27,
+            outputs=2,
+            constants=(1,),
+            reference="onnx",
+        )
