@@ -13,11 +13,8 @@ import numpy as np
 
 from test.ledger import ledger
 from test.zoo.checks import check_model
-from test.zoo.compare import MODELS, manifest
+from test.zoo.compare import MODELS, SHARED, manifest
 from test.zoo.materialize import materialize
-
-SHARED = Path(__file__).parents[3] / "shared"
-"""Models that may lie beside the clone."""
 
 REAL = Path(__file__).with_name("real.json")
 """How to feed the two trained networks there."""

@@ -12,6 +12,9 @@ import numpy as np
 
 MODELS = Path(__file__).parent / "models"
 
+SHARED = Path(__file__).parents[3] / "shared"
+"""Models that may lie beside the clone."""
+
 
 @dataclass(frozen=True)
 class Difference:

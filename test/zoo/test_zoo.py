@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from test.ledger import hold, ledger
-from test.zoo.__main__ import REAL, SHARED
+from test.zoo.__main__ import REAL
 from test.zoo.checks import check_model
-from test.zoo.compare import MODELS, manifest
+from test.zoo.compare import MODELS, SHARED, manifest
 from test.zoo.materialize import materialize
 
 ENTRIES = manifest()

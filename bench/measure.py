@@ -1,0 +1,95 @@
+"""Measure one model: ``python -m bench.measure MODEL ZOO NAME LAYOUT RUNS`` prints JSON."""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime as ort
+import tensorflow as tf
+
+from bench import by_hand
+from onnx_tf import prepare
+from onnx_tf.options import Layout
+from test.zoo.compare import manifest
+from test.zoo.materialize import make_inputs
+
+RELU = '<ir_version: 8, opset_import: ["": 17]> g (float[1] x) => (float[1] y) { y = Relu(x) }'
+
+
+def measure(path: Path, entry: Mapping[str, Any], layout: Layout, runs: int) -> dict[str, Any]:
+    """Return conversion time and memory, latencies and the number of Transposes of a zoo model.
+
+    Args:
+        path: the model with its weights.
+        entry: its entry in the manifest.
+        layout: the option of ``prepare``.
+        runs: how often each tool runs.
+    """
+    feed = make_inputs(entry["inputs"])
+    # TensorFlow's first trace is paid once a process, not per model.
+    prepare(onnx.parser.parse_model(RELU))
+    before, start = _peak(), time.perf_counter()
+    rep = prepare(path, layout=layout)
+    rep.export_graph(path.with_suffix(""))
+    seconds, peak = time.perf_counter() - start, _peak()
+    signature = tf.saved_model.load(str(path.with_suffix(""))).signatures["serving_default"]
+    tensors = {key: tf.constant(value) for key, value in feed.items()}
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    tools: dict[str, Callable[[], Any]] = {
+        "onnx_tf": lambda: signature(**tensors),
+        "onnxruntime": lambda: session.run(None, feed),
+    }
+    if entry["name"] in by_hand.NETWORKS:
+        network = by_hand.build(entry["name"], variables=True)
+        image = tf.zeros([1, 224, 224, 3])
+        tools["by_hand"] = lambda: network(image)
+    return {
+        "name": entry["name"],
+        "layout": layout,
+        "seconds": seconds,
+        "peak_bytes": peak - before,
+        "weight_bytes": entry["full_bytes"],
+        "latency_ms": in_turn(tools, runs),
+        "transposes": transposes(rep.graph),
+    }
+
+
+def in_turn(tools: Mapping[str, Callable[[], Any]], runs: int) -> dict[str, float]:
+    """Return the median milliseconds of each tool; they take turns, so that a busy machine hits all alike."""
+    times: dict[str, list[float]] = {name: [] for name in tools}
+    for index in range(runs + 2):
+        for name, call in tools.items():
+            start = time.perf_counter()
+            call()
+            if index >= 2:
+                times[name].append(1000 * (time.perf_counter() - start))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def transposes(graph: tf.Graph) -> int:
+    """Return the number of Transposes of data: those of weights are not counted."""
+    return sum(op.type == "Transpose" and not _is_weight(op.inputs[0]) for op in graph.get_operations())
+
+
+def _is_weight(tensor: tf.Tensor) -> bool:
+    operation = tensor.op
+    while operation.type in ("Identity", "Cast", "Reshape", "Transpose"):
+        operation = operation.inputs[0].op
+    return operation.type in ("Const", "ReadVariableOp")
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    file, folder, name, order, count = sys.argv[1:]
+    print(json.dumps(measure(Path(file), manifest(Path(folder))[name], order, int(count))))
