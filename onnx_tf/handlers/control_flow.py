@@ -78,7 +78,7 @@ def scan(
     return (*state, *[_moved(y, axis) for y, axis in zip(outputs, scan_output_axes or [0] * len(stacks), strict=True)])
 
 
-@onnx_op("Scan")
+@onnx_op("Scan", since=8)
 def scan_8(sequence_lens, *inputs, num_scan_inputs, directions, body):
     count = len(inputs) - num_scan_inputs
     batch, length = dims_of(inputs[count])[:2]

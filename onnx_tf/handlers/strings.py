@@ -25,6 +25,7 @@ def string_concat(x, y):
 
 @onnx_op("StringNormalizer", since=10)
 def string_normalizer(x, *, case_change_action, is_case_sensitive, locale, stopwords):
+    """Limits: the locale C changes the case of ASCII letters only, any other that of all letters alike."""
     encoding = "" if locale in ASCII_LOCALES else "utf-8"
     if case_change_action not in ("LOWER", "UPPER", "NONE"):
         raise ValueError(f"case_change_action is LOWER, UPPER or NONE, got {case_change_action!r}")

@@ -41,8 +41,9 @@ def imputer(x, *, imputed_value_floats, imputed_value_int64s, replaced_value_flo
     if not imputed:
         raise ValueError(f"an imputed value for {x.dtype.name} is missing")
     is_replaced = tf.math.is_nan(x) if replaced != replaced else x == tf.constant(replaced, x.dtype)
-    values = tf.constant(imputed, x.dtype)
-    return tf.where(is_replaced, values if len(imputed) in (1, x.shape[-1]) else values[0], x)
+    # One value per feature, or the first for all.
+    values = imputed if x.shape[-1] in (None, len(imputed)) else imputed[:1]
+    return tf.where(is_replaced, tf.constant(values, x.dtype), x)
 
 
 @onnx_op("Normalizer", domain=DOMAIN)
