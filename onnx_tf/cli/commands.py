@@ -126,18 +126,17 @@ def layout(arguments: argparse.Namespace) -> int:
 def ops(arguments: argparse.Namespace) -> int:
     """List the supported operators."""
     with console.tensorflow_with_progress():
-        from onnx_tf import handlers  # noqa: F401  (fills the registry)
-        from onnx_tf.registry import CHANNELS_LAST_DOMAIN, registry
+        from onnx_tf.supported_ops import markdown, supported_ops
 
-        rows: dict[tuple[str, str], list[int]] = {}
-        for handler in registry.handlers():
-            if handler.domain != CHANNELS_LAST_DOMAIN and fnmatch.fnmatch(handler.op_type, arguments.pattern):
-                rows.setdefault((handler.domain or "ai.onnx", handler.op_type), []).append(handler.since)
+        if arguments.markdown:
+            print(markdown(), end="")
+            return 0
+        rows = [op for op in supported_ops() if fnmatch.fnmatch(op.op_type, arguments.pattern)]
     if arguments.json:
-        _print_json([{"domain": d, "operator": op, "since": since} for (d, op), since in rows.items()])
+        _print_json([dataclasses.asdict(op) for op in rows])
         return 0
-    for (domain, op), since in rows.items():
-        print(f"{domain:24s} {op:32s} {', '.join(map(str, since))}")
+    for op in rows:
+        print(f"{op.domain:24s} {op.op_type:32s} {', '.join(map(str, sorted(op.versions + op.by_function)))}")
     return 0
 
 

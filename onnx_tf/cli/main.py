@@ -113,6 +113,7 @@ def _add_layout_command(commands: argparse._SubParsersAction[argparse.ArgumentPa
 def _add_ops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     ops = commands.add_parser("ops", help="list the supported operators")
     ops.add_argument("pattern", nargs="?", default="*", help="only operators like this, as in 'Conv*'")
+    ops.add_argument("--markdown", action="store_true", help="print doc/supported_ops.md")
     return ops
 
 

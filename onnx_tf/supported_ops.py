@@ -1,0 +1,138 @@
+"""The table of supported operators: ``onnx-tf ops`` prints it, doc/supported_ops.md holds it.
+
+What limits an operator is said by its handler: the paragraph of the docstring that starts with
+``Limits:``.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import onnx
+
+import onnx_tf.handlers  # noqa: F401  (fills the registry)
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN, Handler, registry
+
+__all__ = ["SupportedOp", "markdown", "supported_ops"]
+
+_SHORT = {
+    "float": "f32",
+    "double": "f64",
+    "float16": "f16",
+    "bfloat16": "bf16",
+    "complex64": "c64",
+    "complex128": "c128",
+    **{f"{sign}int{bits}": f"{sign[:1] or 'i'}{bits}" for sign in ("", "u") for bits in (2, 4, 8, 16, 32, 64)},
+}
+_GROUPS = {
+    "ints": ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64"),
+    "floats": ("f16", "bf16", "f32", "f64"),
+    "float8s": ("float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz"),
+}
+
+
+@dataclass(frozen=True)
+class SupportedOp:
+    """One operator.
+
+    Attributes:
+        domain: its domain, ``"ai.onnx"`` spelled out.
+        op_type: its name.
+        versions: the schema versions that a handler computes.
+        by_function: those that are computed by the function body of their schema.
+        missing: those that are not supported.
+        dtypes: the element types of the first input in the newest schema, for people.
+        limits: what its handlers do not do.
+    """
+
+    domain: str
+    op_type: str
+    versions: tuple[int, ...]
+    by_function: tuple[int, ...]
+    missing: tuple[int, ...]
+    dtypes: str
+    limits: str
+
+
+def supported_ops() -> list[SupportedOp]:
+    """Return the operators of every domain, standard domains first, in alphabetical order."""
+    schemas: dict[tuple[str, str], list[onnx.defs.OpSchema]] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        if not schema.deprecated:
+            schemas.setdefault((schema.domain, schema.name), []).append(schema)
+    ops = {key: _standard_op(*key, sorted(found, key=lambda s: s.since_version)) for key, found in schemas.items()}
+    for handler in registry.handlers():
+        key = handler.domain, handler.op_type
+        if key not in ops and handler.domain != CHANNELS_LAST_DOMAIN:
+            domain, since = handler.domain or "ai.onnx", registry.versions(*key)
+            ops[key] = SupportedOp(domain, handler.op_type, since, (), (), "", _limits([handler]))
+    return [op for _, op in sorted(ops.items())]
+
+
+def markdown() -> str:
+    """Return the table as a Markdown page."""
+    lines = [
+        "# Supported operators",
+        "",
+        f"Made by `onnx-tf ops --markdown` with onnx {onnx.__version__}. A version is the opset version that",
+        "introduced a form of the operator; `f` marks those that are computed by the function body that ONNX defines",
+        "for them. Types are those that the standard allows for the first input of the newest version.",
+    ]
+    domain = None
+    for op in supported_ops():
+        if op.domain != domain:
+            domain = op.domain
+            lines += ["", f"## {domain}", "", "| operator | versions | types | limits |", "|---|---|---|---|"]
+        lines.append(f"| {op.op_type} | {_versions(op)} | {op.dtypes} | {op.limits} |")
+    return "\n".join(lines) + "\n"
+
+
+def _standard_op(domain: str, name: str, schemas: list[onnx.defs.OpSchema]) -> SupportedOp:
+    found: dict[str, list[int]] = {"handler": [], "function": [], "nothing": []}
+    used = []
+    for schema in schemas:
+        handler = registry.find(domain, name, schema.since_version)
+        is_function = schema.has_function or schema.has_context_dependent_function
+        used += [handler] if handler is not None else []
+        how = "handler" if handler is not None else "function" if is_function else "nothing"
+        found[how].append(schema.since_version)
+    return SupportedOp(
+        domain=domain or "ai.onnx",
+        op_type=name,
+        versions=tuple(found["handler"]),
+        by_function=tuple(found["function"]),
+        missing=tuple(found["nothing"]),
+        dtypes=_dtypes(schemas[-1]),
+        limits=_limits(used),
+    )
+
+
+def _versions(op: SupportedOp) -> str:
+    marks = dict.fromkeys(op.versions, "") | dict.fromkeys(op.by_function, "f") | dict.fromkeys(op.missing, " missing")
+    return ", ".join(f"{version}{mark}" for version, mark in sorted(marks.items()))
+
+
+def _dtypes(schema: onnx.defs.OpSchema) -> str:
+    if not schema.inputs:
+        return ""
+    given = re.findall(r"tensor\((\w+)\)", " ".join(sorted(schema.inputs[0].types)))
+    names = list(dict.fromkeys(_SHORT.get(name, name) for name in given))
+    shown = []
+    for group, members in _GROUPS.items():
+        if set(members) <= set(names):
+            shown.append(group)
+            names = [name for name in names if name not in members]
+    return " ".join([*shown, *sorted(names)])
+
+
+def _limits(handlers: Iterable[Handler]) -> str:
+    return " ".join(dict.fromkeys(limit for handler in handlers for limit in _stated_limits(handler)))
+
+
+def _stated_limits(handler: Handler) -> Iterator[str]:
+    for paragraph in (inspect.getdoc(handler.function) or "").split("\n\n"):
+        if paragraph.startswith("Limits:"):
+            yield " ".join(paragraph.removeprefix("Limits:").split())

@@ -1,0 +1,27 @@
+"""The committed table of operators is the one that the code makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from onnx_tf.supported_ops import markdown, supported_ops
+
+PAGE = Path(__file__).parents[2] / "doc" / "supported_ops.md"
+
+
+def test_the_page_is_up_to_date():
+    page = PAGE.read_text(encoding="utf-8")
+    if f"with onnx {onnx.__version__}." not in page:
+        pytest.skip("the page was made with another version of onnx")
+    assert page == markdown(), "run: onnx-tf ops --markdown > doc/supported_ops.md"
+
+
+def test_rows():
+    rows = {(op.domain, op.op_type): op for op in supported_ops()}
+    assert rows["ai.onnx", "Softmax"].versions == (1, 11, 13)
+    assert rows["ai.onnx", "Relu"].dtypes.startswith("floats")
+    assert rows["com.microsoft", "Tokenizer"].versions == (1,)
+    assert "JPEG 2000" in rows["ai.onnx", "ImageDecoder"].limits
