@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._narrow import decode, encode, is_bits
-from onnx_tf.handlers._tensors import normalize_axis, rank_of, static_value
+from onnx_tf.handlers._tensors import exact_quotient, normalize_axis, rank_of, static_value
 
 EXACT_IN_FLOAT32 = 1 << 24
 
@@ -49,7 +49,7 @@ def quantize(
         saturate: see :func:`~onnx_tf.handlers._narrow.encode`, for floats of 8 bits.
         precision: the dtype of the division.
     """
-    ratio = tf.cast(tf.cast(x, precision) / tf.cast(scale, precision), tf.float32)
+    ratio = tf.cast(exact_quotient(tf.cast(x, precision), tf.cast(scale, precision)), tf.float32)
     return _rounded(ratio, zero_point, dtype, saturate)
 
 

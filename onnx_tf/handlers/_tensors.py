@@ -167,3 +167,12 @@ def widened(function: Callable[..., Any], *tensors: Any) -> Any:
     if dtype in (tf.float16, tf.bfloat16):
         return computed_in(tf.float32, function, *tensors)
     return function(*tensors)
+
+
+def exact_quotient(x: tf.Tensor, divisor: tf.Tensor) -> tf.Tensor:
+    """Return the quotient by numbers that are not 0, rounded once.
+
+    TensorFlow's graph optimizer turns a plain division by a constant into a product with the
+    reciprocal, which is rounded twice: the floor of 41 / 41 becomes 0.
+    """
+    return tf.math.divide_no_nan(x, divisor)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
-from onnx_tf.handlers._tensors import computed_in, static_value, widened
+from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
 
 
@@ -27,7 +28,16 @@ def _erf(x):
 
 
 def _divide(a, b):
-    return tf.truncatediv(a, b) if a.dtype.is_integer else tf.realdiv(a, b)
+    if a.dtype.is_integer:
+        return tf.truncatediv(a, b)
+    divisor = static_value(b)
+    if divisor is not None and divisor.all() and not _are_powers_of_two(divisor):
+        return exact_quotient(a, b)
+    return tf.realdiv(a, b)
+
+
+def _are_powers_of_two(array):
+    return bool((abs(np.frexp(array.astype(np.float64))[0]) == 0.5).all())
 
 
 def _power(x, exponent):

@@ -18,7 +18,7 @@ from onnx_tf.handlers._quantized import (
     spread,
     static_centred,
 )
-from onnx_tf.handlers._tensors import rank_of
+from onnx_tf.handlers._tensors import exact_quotient, rank_of
 from onnx_tf.handlers.linear_algebra import mat_mul
 from onnx_tf.registry import onnx_op
 
@@ -97,7 +97,7 @@ def _decoded(scale, dtype):
 def dynamic_quantize_linear(x):
     low = tf.minimum(tf.reduce_min(x), 0)
     high = tf.maximum(tf.reduce_max(x), 0)
-    scale = tf.where(high == low, tf.ones_like(high), (high - low) / 255)
+    scale = tf.where(high == low, tf.ones_like(high), exact_quotient(high - low, tf.constant(255.0)))
     zero_point = quantize(-low, scale, None, UINT8)
     return quantize(x, scale, zero_point, UINT8), scale, zero_point
 

@@ -45,9 +45,9 @@ def q_linear_conv(
 ):
     dtypes = onnx_dtype(x, context, 0), onnx_dtype(w, context, 3)
     place = windows(x, kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
-    sums = integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group)
-    if b is not None:
-        sums = tf.cast(sums, tf.int32) + b
+    # As integers also without a bias: the graph optimizer would multiply the filters by the factor.
+    sums = tf.cast(integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group), tf.int32)
+    sums = sums if b is None else sums + b
     return requantize(sums, x_scale * w_scale / y_scale, y_zero_point, onnx_dtype(y_zero_point, context, 7))
 
 

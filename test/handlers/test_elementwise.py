@@ -160,3 +160,11 @@ def test_is_inf_by_sign(dtype):
             expected = (positive & (x == np.inf)) | (negative & (x == -np.inf))
             attributes = {"detect_positive": positive, "detect_negative": negative}
             check_op("IsInf", [x], attributes, reference=[expected.astype(bool)])
+
+
+def test_division_by_a_constant_is_rounded_once():
+    divisors = np.array([41, 47, 55, 61, 3, 8], np.float32)
+    x = np.arange(50, dtype=np.float32)[:, None] * divisors
+    for divisor in (divisors, np.array(41, np.float32)):
+        check_op("Div", [x, divisor], constants=[1], through=["dynamic", "export"], rtol=0, atol=0)
+    check_op("Div", [x, np.array([0, 3, 3, 3, 3, 3], np.float32)], constants=[1])

@@ -159,3 +159,9 @@ def test_a_vector_scale_that_is_no_axis_is_refused():
     model = make_op_model("DequantizeLinear", [integers(np.int8, 2, 3), np.ones((2, 3), np.float32)], opset=21)
     with pytest.raises(Exception, match="block_size"):
         prepare(model)
+
+
+def test_division_by_a_constant_scale_is_rounded_once():
+    x = (RNG.integers(-200, 200, 20000) + 0.5).astype(np.float32) * np.float32(0.0371)
+    inputs = [x, scalar(0.0371), scalar(3, np.uint8)]
+    check_op("QuantizeLinear", inputs, opset=13, constants=[1, 2], through=["static", "export"])

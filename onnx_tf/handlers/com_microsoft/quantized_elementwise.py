@@ -11,7 +11,7 @@ import tensorflow as tf
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
 from onnx_tf.handlers._quantized import centred, dequantize, quantize, requantize, shifted
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of
+from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, normalize_axis, product, rank_of
 from onnx_tf.handlers.pooling import average_pool_10
 from onnx_tf.registry import onnx_op
 
@@ -113,7 +113,7 @@ def q_linear_average_pool(
         pads=pads,
         strides=strides,
     )
-    y = shifted(mean / y_scale, y_zero, dtype)
+    y = shifted(exact_quotient(mean, y_scale), y_zero, dtype)
     return y if channels_last else to_channels_first(y)
 
 
