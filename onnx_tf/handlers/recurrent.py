@@ -44,9 +44,8 @@ def rnn(
     x, w, r, b=None, sequence_lens=None, initial_h=None, *,
     activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout, context,
 ):  # fmt: skip
-    del hidden_size  # the weights tell it
     (f,) = _functions(activations, activation_alpha, activation_beta, direction, clip, ["Tanh"])
-    w, r, b = _weights(x, w, r, b)
+    w, r, b = _weights(x, w, r, b, direction, hidden_size, 1)
     recurrence = _matrix(r)
 
     def step(projected, h):
@@ -63,9 +62,8 @@ def gru(
     x, w, r, b=None, sequence_lens=None, initial_h=None, *,
     activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout, linear_before_reset, context,
 ):  # fmt: skip
-    del hidden_size
     f, g = _functions(activations, activation_alpha, activation_beta, direction, clip, ["Sigmoid", "Tanh"])
-    w, r, b = _weights(x, w, r, b)
+    w, r, b = _weights(x, w, r, b, direction, hidden_size, 3)
     size = r.shape[-1]
     gates, candidate = _matrix(r[:, : 2 * size]), _matrix(r[:, 2 * size :])
     inside = None
@@ -94,14 +92,16 @@ def lstm(
     x, w, r, b=None, sequence_lens=None, initial_h=None, initial_c=None, p=None, *,
     activation_alpha, activation_beta, activations, clip, direction, hidden_size, input_forget, layout, context,
 ):  # fmt: skip
-    del hidden_size
     given, defaults = (activations, activation_alpha, activation_beta, direction), ["Sigmoid", "Tanh", "Tanh"]
     f, g, _ = _functions(*given, clip, defaults)
     # ONNX Runtime does not clip the cell state, which is the input of the third function.
     *_, h_function = _functions(*given, None, defaults)
-    w, r, b = _weights(x, w, r, b)
+    w, r, b = _weights(x, w, r, b, direction, hidden_size, 4)
     recurrence = _matrix(r)
-    peepholes = None if p is None else [_row(row) for row in tf.split(tf.cast(p, w.dtype), 3, axis=1)]
+    peepholes = None
+    if p is not None:
+        p = tf.ensure_shape(tf.cast(p, w.dtype), [r.shape[0], 3 * r.shape[2]])
+        peepholes = [_row(row) for row in tf.split(p, 3, axis=1)]
 
     def step(projected, h, c):
         gates = projected + tf.matmul(h, recurrence, transpose_b=True)
@@ -223,10 +223,23 @@ def _row(bias: tf.Tensor) -> tf.Tensor:
     return bias[:, tf.newaxis] if bias.shape[0] == 2 else bias[0]
 
 
-def _weights(x: tf.Tensor, *weights: tf.Tensor | None) -> list[tf.Tensor | None]:
-    """Cast weights to what is computed in: sums over many steps need more than 16 bits."""
+def _weights(
+    x: tf.Tensor, w: tf.Tensor, r: tf.Tensor, b: tf.Tensor | None, direction: str, hidden: int | None, gates: int
+) -> list[tf.Tensor | None]:
+    """Return the weights with the shapes that the attributes tell, in what is computed in."""
+    hidden = r.shape[2] if hidden is None else hidden
+    if hidden is None:
+        raise ValueError("hidden_size is not stated, nor is the shape of R: set the attribute")
+    directions = 2 if direction == "bidirectional" else 1
+    shapes = [
+        [directions, gates * hidden, None],
+        [directions, gates * hidden, hidden],
+        [directions, 2 * gates * hidden],
+    ]
+    # Sums over many steps need more than 16 bits.
     dtype = tf.float32 if x.dtype in (tf.float16, tf.bfloat16) else x.dtype
-    return [None if tensor is None else tf.cast(tensor, dtype) for tensor in weights]
+    pairs = zip((w, r, b), shapes, strict=True)
+    return [None if t is None else tf.cast(tf.ensure_shape(t, shape), dtype) for t, shape in pairs]
 
 
 def _bias(b: tf.Tensor | None) -> tf.Tensor | None:

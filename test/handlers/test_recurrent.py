@@ -142,3 +142,9 @@ def test_weights_are_trained(op, time):
 def test_unknown_activation_is_refused():
     with pytest.raises(Exception, match="'Gelu' is not known"):
         prepare(make_op_model("RNN", tensors("RNN")[:3], {"activations": ["Gelu"], "hidden_size": HIDDEN}, opset=14))
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_weights_as_inputs_of_unknown_shape(op):
+    given = tensors(op, directions=2, states=True, peepholes=True)
+    check(op, given, {"direction": "bidirectional"}, constants=(), through=["dynamic"])
