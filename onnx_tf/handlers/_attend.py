@@ -45,4 +45,6 @@ def weighted_sums(probabilities, v):
 def _grouped(x, heads):
     """Return [batch, heads * groups, length, size] as [batch, heads, groups * length, size]."""
     batch, all_heads, length, size = dims_of(x)
-    return x if all_heads == heads else tf.reshape(x, as_shape([batch, heads, all_heads // heads * length, size]))
+    if isinstance(all_heads, int) and isinstance(heads, int) and all_heads == heads:
+        return x
+    return tf.reshape(x, as_shape([batch, heads, all_heads // heads * length, size]))

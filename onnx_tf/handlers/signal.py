@@ -97,8 +97,9 @@ def _computable(x):
 
 
 def _complex(x):
-    imaginary = tf.zeros_like(x[..., 0]) if x.shape[-1] == 1 else x[..., 1]
-    return tf.complex(x[..., 0], imaginary)
+    if x.shape[-1] != 2:
+        x = tf.pad(x, [*[[0, 0]] * (rank_of(x) - 1), [0, 2 - tf.shape(x)[-1]]])
+    return tf.complex(x[..., 0], x[..., 1])
 
 
 def _parts(x):

@@ -21,11 +21,11 @@ Q, K, V = draw(2, 4, 3, 8), draw(2, 2, 5, 8), draw(2, 2, 5, 6)
 @pytest.mark.parametrize("attributes", [{}, {"is_causal": 1}, {"scale": 0.2, "softcap": 1.5}])
 @pytest.mark.parametrize("mode", [0, 1, 2, 3])
 def test_attention(attributes, mode):
-    mask = draw(3, 5)
-    given = [Q, K, V, mask, draw(2, 2, 2, 8), draw(2, 2, 2, 6)]
-    given[3] = draw(3, 7)
+    given = [Q, K, V, draw(3, 7), draw(2, 2, 2, 8), draw(2, 2, 2, 6)]
     attributes = attributes | {"qk_matmul_output_mode": mode}
-    check_op("Attention", given, attributes, opset=23, outputs=4, reference="onnx", through=["dynamic"])
+    # ONNX Runtime shows the lowest number for masked scores, not -inf; onnx caps mode 0.
+    reference = "onnx" if mode == 2 else "ort"
+    check_op("Attention", given, attributes, opset=23, outputs=4, reference=reference, through=["dynamic"])
 
 
 def test_attention_of_packed_heads():
