@@ -95,7 +95,7 @@ def _standard_op(domain: str, name: str, schemas: list[onnx.defs.OpSchema]) -> S
     used = []
     for schema in schemas:
         handler = registry.find(domain, name, schema.since_version)
-        is_function = schema.has_function or schema.has_context_dependent_function
+        is_function = any(getattr(schema, kind) for kind in ("has_function", "has_context_dependent_function"))
         used += [handler] if handler is not None else []
         how = "handler" if handler is not None else "function" if is_function else "nothing"
         found[how].append(schema.since_version)
