@@ -95,7 +95,7 @@ def _whole(name: str, like: Any, flat: Mapping[str, Any]) -> Any:
     return None if like is None else flat[name]
 
 
-def _packed_spec(spec: TensorSequence.Spec) -> tuple[tf.TensorSpec, tf.TensorSpec]:
+def _packed_spec(spec: Any) -> tuple[tf.TensorSpec, tf.TensorSpec]:
     return tf.TensorSpec([None], spec.dtype), tf.TensorSpec([None, spec.shape.rank], tf.int64)
 
 
@@ -123,7 +123,7 @@ def _packed(sequence: TensorSequence) -> tuple[tf.Tensor, tf.Tensor]:
     return tensor_list.concat(flat, sequence.dtype, scalar), padded
 
 
-def _unpacked(values: tf.Tensor, shapes: tf.Tensor, like: TensorSequence | TensorSequence.Spec) -> TensorSequence:
+def _unpacked(values: tf.Tensor, shapes: tf.Tensor, like: Any) -> TensorSequence:
     """Return the sequence that :func:`_packed` took apart."""
     sizes = tf.reduce_prod(tf.where(shapes < 0, tf.ones_like(shapes), shapes), axis=1)
     starts = tf.cumsum(sizes, exclusive=True)

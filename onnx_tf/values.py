@@ -324,11 +324,12 @@ def merged(a: Kind, b: Kind) -> Kind:
 def _joined(kind: Kind) -> SequenceKind:
     if isinstance(kind, SequenceKind):
         return kind
-    if not isinstance(kind, ListKind) or not all(isinstance(e, (TensorKind, SequenceKind)) for e in kind.elements):
+    elements = kind.elements if isinstance(kind, ListKind) else ()
+    tensors = [e for e in elements if isinstance(e, (TensorKind, SequenceKind))]
+    if not tensors or len(tensors) < len(elements):
         raise ValueError("a sequence whose length is known at run time only holds tensors alone")
-    first, *others = kind.elements
-    dtype, shape = first.dtype, first.shape
-    for other in others:
+    dtype, shape = tensors[0].dtype, tensors[0].shape
+    for other in tensors[1:]:
         dtype, shape = _same_dtype(dtype, other.dtype), shape.most_specific_compatible_shape(other.shape)
     return SequenceKind(dtype, shape)
 

@@ -115,8 +115,8 @@ def _while_loop(
         return condition(*_build(kinds, split(tensors, len(dtypes))[0]))
 
     def traced_body(*tensors: tf.Tensor) -> list[tf.Tensor]:
-        tensors, lists = split(tensors, len(dtypes))
-        values, results = split(body(*_build(kinds, tensors)), len(dtypes))
+        state, lists = split(tensors, len(dtypes))
+        values, results = split(body(*_build(kinds, state)), len(dtypes))
         wider = _merged(kinds, [kind_of(value) for value in values])
         found = [result.dtype for result in results]
         if wider != kinds or found != dtypes:
@@ -134,9 +134,9 @@ def _while_loop(
         [*_flatten(kinds, state), *lists],
         shape_invariants=[*invariants, *[tf.TensorShape([]) for _ in lists]],
     )
-    tensors, lists = split(tensors, len(dtypes))
-    stacks = [tensor_list.stack(items, d, s) for items, d, s in zip(lists, dtypes, shapes, strict=True)]
-    return _build(kinds, tensors), stacks
+    final, filled = split(tensors, len(dtypes))
+    stacks = [tensor_list.stack(items, d, s) for items, d, s in zip(filled, dtypes, shapes, strict=True)]
+    return _build(kinds, final), stacks
 
 
 def counted_loop(

@@ -12,7 +12,8 @@ __all__ = ["extract_gradients"]
 def extract_gradients(model: ir.Model) -> bool:
     """Rewrite the Gradient nodes of ai.onnx.preview.training; return whether there was any."""
     changed = False
-    for scope in [model, *model.functions.values()]:
+    scopes: list[ir.Model | ir.Function] = [model, *model.functions.values()]
+    for scope in scopes:
         for node in list(scope.graph.all_nodes()):
             if node.op_type == "Gradient" and node.domain == "ai.onnx.preview.training" and _extract(node):
                 scope.opset_imports[DIFFERENTIATED_DOMAIN] = 1

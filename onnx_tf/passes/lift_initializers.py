@@ -23,10 +23,12 @@ def lift_initializers(model: ir.Model) -> bool:
                 continue
             del graph.initializers[name]
             index = 1
-            while value.name in lifted or (index > 1 and value.name in used):
+            unique = name
+            while unique in lifted or (index > 1 and unique in used):
                 index += 1
-                value.name = f"{name}_{index}"
-            lifted.add(value.name)
+                unique = f"{name}_{index}"
+            value.name = unique
+            lifted.add(unique)
             model.graph.register_initializer(value)
             changed = True
     return changed
