@@ -60,8 +60,7 @@ def requantize(sums: tf.Tensor, factor: tf.Tensor, zero_point: tf.Tensor | None,
 
 def shifted(ratio: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType) -> tf.Tensor:
     """Return ``saturate(round(ratio + zero_point))``: a tie goes to the even sum, not the even ratio."""
-    low, high = INTEGER_RANGES[dtype]
-    return tf.cast(tf.clip_by_value(tf.round(_moved(ratio, zero_point, dtype, tf.add)), low, high), to_tf(dtype))
+    return _saturated(tf.round(_moved(ratio, zero_point, dtype, tf.add)), dtype)
 
 
 def _rounded(ratio: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType, saturate: bool = True) -> tf.Tensor:
@@ -69,9 +68,12 @@ def _rounded(ratio: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType,
         return encode(_moved(ratio, zero_point, dtype, tf.add), dtype, saturate=saturate)
     if dtype not in INTEGER_RANGES:
         raise ValueError(f"cannot quantize to {dtype.name}: an integer of at most 16 bits or a float8 is expected")
+    return _saturated(_moved(tf.round(ratio), zero_point, dtype, tf.add), dtype)
+
+
+def _saturated(x: tf.Tensor, dtype: ir.DataType) -> tf.Tensor:
     low, high = INTEGER_RANGES[dtype]
-    sums = _moved(tf.round(ratio), zero_point, dtype, tf.add)
-    return tf.cast(tf.clip_by_value(sums, low, high), to_tf(dtype))
+    return tf.cast(tf.minimum(tf.maximum(x, float(low)), float(high)), to_tf(dtype))
 
 
 def dequantize(x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None, dtype: ir.DataType) -> tf.Tensor:
@@ -90,6 +92,8 @@ def _moved(
     known = static_value(zero_point)
     if zero_point is None or (known is not None and not known.any()):
         return x
+    if known is not None and not is_bits(dtype):
+        return operation(x, tf.constant(known, tf.float32))
     return operation(x, _values(zero_point, dtype))
 
 
