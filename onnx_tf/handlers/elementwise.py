@@ -8,6 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
+from onnx_tf.handlers._cast import onnx_dtype
+from onnx_tf.handlers._narrow import decode, is_bits
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
 
@@ -85,7 +87,6 @@ register_table(
         "Atanh": tf.atanh,
         "Cosh": tf.cosh,
         "Erf": _erf,
-        "IsNaN": lambda x: x != x,  # also for dtypes without an is_nan kernel
         "Sign": _sign,
         "Sinh": tf.sinh,
     },
@@ -136,13 +137,24 @@ def _clip(x, low, high):
     return tf.minimum(tf.maximum(x, low), high)
 
 
+@onnx_op("IsNaN", since=9)
+def is_nan(x, *, context):
+    return tf.math.is_nan(_floats(x, context))
+
+
 @onnx_op("IsInf", since=10)
-def is_inf(x, *, detect_negative, detect_positive):
-    wide = tf.cast(x, tf.float32) if x.dtype.size == 1 else x
+def is_inf(x, *, detect_negative, detect_positive, context):
+    x = _floats(x, context)
     if detect_negative and detect_positive:
-        return tf.math.is_inf(wide)
-    found = tf.math.is_inf(wide) if detect_negative or detect_positive else tf.zeros_like(wide, tf.bool)
-    return found & (wide > 0 if detect_positive else wide < 0)
+        return tf.math.is_inf(x)
+    if not detect_negative and not detect_positive:
+        return tf.zeros_like(x, tf.bool)
+    return tf.equal(x, tf.constant(float("inf" if detect_positive else "-inf"), x.dtype))
+
+
+def _floats(x, context):
+    dtype = onnx_dtype(x, context, 0)
+    return decode(x, dtype) if is_bits(dtype) else x
 
 
 @onnx_op("Mod", since=10)

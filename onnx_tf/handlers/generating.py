@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.dtypes import to_tf
+from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.handlers._tensors import dims_of, scalar, static_value
 from onnx_tf.registry import onnx_op
 
 
 @onnx_op("Constant")
 def constant_1(*, value):
-    return tf.constant(value)
+    return tf.constant(carried(value))
 
 
 @onnx_op("Constant", since=11)
 def constant_11(*, value, sparse_value):
-    return tf.constant(value if sparse_value is None else sparse_value)
+    return tf.constant(carried(value if sparse_value is None else sparse_value))
 
 
 @onnx_op("Constant", since=12)
@@ -33,7 +33,7 @@ def constant_12(*, value, sparse_value, value_float, value_floats, value_int, va
 
 @onnx_op("ConstantOfShape", since=9)
 def constant_of_shape(shape, *, value):
-    return tf.fill(shape, tf.constant(0.0) if value is None else tf.reshape(tf.constant(value), []))
+    return tf.fill(shape, tf.constant(0.0) if value is None else tf.reshape(tf.constant(carried(value)), []))
 
 
 @onnx_op("EyeLike", since=9)

@@ -168,3 +168,12 @@ def test_division_by_a_constant_is_rounded_once():
     for divisor in (divisors, np.array(41, np.float32)):
         check_op("Div", [x, divisor], constants=[1], through=["dynamic", "export"], rtol=0, atol=0)
     check_op("Div", [x, np.array([0, 3, 3, 3, 3, 3], np.float32)], constants=[1])
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, ml_dtypes.float8_e5m2fnuz])
+def test_nan_and_infinity_of_narrow_floats(dtype):
+    x = np.arange(256, dtype=np.uint8).view(dtype)
+    wide = x.astype(np.float32)
+    check_op("IsNaN", [x], opset=20, reference=[np.isnan(wide)])
+    check_op("IsInf", [x], opset=20, reference=[np.isinf(wide)])
+    check_op("IsInf", [x], {"detect_positive": 0}, opset=20, reference=[wide == -np.inf])
