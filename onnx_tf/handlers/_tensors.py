@@ -95,7 +95,7 @@ def as_shape(dims: Sequence[Dim]) -> tf.Tensor:
     """Return dimensions as an int64 shape tensor; static ones stay visible to shape inference."""
     if all(isinstance(dim, int) for dim in dims):
         return tf.constant(list(dims), tf.int64, shape=[len(dims)])
-    return tf.stack([tf.cast(dim, tf.int64) for dim in dims])
+    return tf.stack([tf.constant(dim, tf.int64) if isinstance(dim, int) else tf.cast(dim, tf.int64) for dim in dims])
 
 
 def normalize_axis(axis: int, rank: int) -> int:

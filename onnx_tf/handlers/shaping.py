@@ -44,22 +44,22 @@ def _reshape(data, shape, allowzero):
     target = static_ints(shape)
     if allowzero or (target is not None and 0 not in target):
         return tf.reshape(data, shape)
-    dims = dims_of(data)
     if target is not None:
+        dims = dims_of(data)
         return tf.reshape(data, as_shape([dims[i] if d == 0 else d for i, d in enumerate(target)]))
-    if shape.shape[0] is None:
-        count = tf.maximum(tf.size(shape) - len(dims), 0)
-        kept = tf.concat([as_shape(dims), tf.zeros([count], tf.int64)], 0)[: tf.size(shape)]
-        return tf.reshape(data, tf.where(shape == 0, kept, shape))
-    known = known_dims(shape)
-    kept = [*dims, *[0] * len(known)][: len(known)]
-    result = tf.reshape(data, tf.where(shape == 0, as_shape(kept), shape))
-    result.set_shape([_static(kept[i]) if dim == 0 else dim for i, dim in enumerate(known)])
+    result = tf.reshape(data, tf.where(shape == 0, _resized(tf.shape(data, tf.int64), shape), shape))
+    if shape.shape[0] is not None:
+        static = [*data.shape, *[None] * shape.shape[0]]
+        result.set_shape([static[i] if dim == 0 else dim for i, dim in enumerate(known_dims(shape))])
     return result
 
 
-def _static(dim):
-    return dim if isinstance(dim, int) else None
+def _resized(vector, like):
+    """Return a vector cut or filled with zeros to the length of another."""
+    length, count = vector.shape[0], like.shape[0]
+    if count is None:
+        return tf.pad(vector, [[0, tf.maximum(tf.size(like) - length, 0)]])[: tf.size(like)]
+    return vector[:count] if count <= length else tf.pad(vector, [[0, count - length]])
 
 
 @onnx_op("Flatten")
