@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.dtypes import carried, to_tf
-from onnx_tf.handlers._tensors import dims_of, scalar, static_value
+from onnx_tf.handlers._tensors import dims_of, exact_quotient, scalar, static_value
 from onnx_tf.registry import onnx_op
 
 
@@ -58,7 +58,7 @@ def _range(start, limit, delta, dtype):
     first, last, step = [tf.cast(scalar(bound), dtype) for bound in (start, limit, delta)]
     if not dtype.is_integer:
         # TensorFlow adds the step up; ONNX multiplies, which rounds differently.
-        count = tf.cast(tf.maximum(tf.math.ceil((last - first) / step), 0), tf.int64)
+        count = tf.cast(tf.maximum(tf.math.ceil(exact_quotient(last - first, step)), 0), tf.int64)
         return tf.cast(first + tf.cast(tf.range(count), dtype) * step, start.dtype)
     if dtype not in (tf.int32, tf.int64):
         return tf.cast(_range(start, limit, delta, tf.int64), start.dtype)

@@ -71,6 +71,13 @@ def test_range_multiplies_instead_of_adding_up():
     check_op("Range", [start, limit, delta], reference=[expected], rtol=1e-7)
 
 
+def test_range_counts_with_an_exact_quotient():
+    for step in (41, 47, 55, 61):
+        arrays = [np.array(v, np.float32) for v in (0, 3 * step, step)]
+        expected = [np.array([0, step, 2 * step], np.float32)]
+        check_op("Range", arrays, constants=[0, 2], through=["dynamic"], reference=expected)
+
+
 def test_range_of_halves():
     arrays = [np.array(v, np.float16) for v in (0, 3, 0.1)]
     expected = (np.arange(31).astype(np.float32) * np.float32(np.float16(0.1))).astype(np.float16)
