@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import onnx
 
@@ -90,7 +91,7 @@ def markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _standard_op(domain: str, name: str, schemas: list[onnx.defs.OpSchema]) -> SupportedOp:
+def _standard_op(domain: str, name: str, schemas: list[Any]) -> SupportedOp:
     found: dict[str, list[int]] = {"handler": [], "function": [], "nothing": []}
     used = []
     for schema in schemas:

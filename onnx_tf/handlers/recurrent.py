@@ -7,6 +7,7 @@ run in one loop: a state then is [2, batch, hidden], with one direction [batch, 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -122,8 +123,9 @@ def lstm(
     )  # fmt: skip
 
 
-for _name, _function in {"RNN": rnn, "GRU": gru, "LSTM": lstm}.items():
-    onnx_op(_name, since=7)(earlier(_function, {"layout": 0}))
+onnx_op("RNN", since=7)(earlier(rnn, {"layout": 0}))
+onnx_op("GRU", since=7)(earlier(gru, {"layout": 0}))
+onnx_op("LSTM", since=7)(earlier(lstm, {"layout": 0}))
 onnx_op("RNN")(earlier(rnn, {"layout": 0}, ["output_sequence"]))
 onnx_op("LSTM")(earlier(lstm, {"layout": 0}, ["output_sequence"]))
 onnx_op("GRU", since=3)(earlier(gru, {"layout": 0}, ["output_sequence"]))
@@ -270,7 +272,11 @@ def _functions(
     if count == 1 or (names[: len(defaults)] * 2 == names and not alphas and not betas):
         return functions[: len(defaults)]
     pairs = zip(functions[: len(defaults)], functions[len(defaults) :], strict=True)
-    return [lambda x, a=a, b=b: tf.stack([a(x[0]), b(x[1])]) for a, b in pairs]
+    return [functools.partial(_per_direction, pair) for pair in pairs]
+
+
+def _per_direction(functions: tuple[Function, Function], x: tf.Tensor) -> tf.Tensor:
+    return tf.stack([function(x[i]) for i, function in enumerate(functions)])
 
 
 def _activation(name: str, alpha: Iterator[float], beta: Iterator[float], clip: float | None) -> Function:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -45,7 +46,9 @@ class Editor:
 
     def lazy_constant(self, tensor: ir.TensorProtocol, name: str) -> ir.Value:
         """Return an initializer of the graph that holds a tensor."""
-        value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape), const_value=tensor)
+        value = ir.Value(
+            name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape.numpy()), const_value=tensor
+        )
         self.graph.register_initializer(value)
         return value
 
@@ -55,7 +58,7 @@ class Editor:
         inputs: Sequence[ir.Value | None],
         *,
         before: ir.Node | None = None,
-        attributes: dict[str, object] | None = None,
+        attributes: dict[str, Any] | None = None,
         dims: Sequence[Dim] | None = None,
         name: str | None = None,
     ) -> ir.Value:

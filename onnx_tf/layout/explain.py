@@ -88,10 +88,11 @@ class Explanation:
                     return self._describe(near.consumers[pinned][0])
                 if near.producer == pinned:
                     return self._describe(near.root.producer(), near.root)
-                for other in {near.producer, *near.consumers} - seen - {None}:
-                    if self._labels[other] == order:  # type: ignore[index]
+                around = {v for v in (near.producer, *near.consumers) if v is not None}
+                for other in around - seen:
+                    if self._labels[other] == order:
                         seen.add(other)
-                        queue.append(other)  # type: ignore[arg-type]
+                        queue.append(other)
         return "", "the computations behind it move fewer bytes so"
 
     def _describe(self, node: ir.Node | None, value: ir.Value | None = None) -> tuple[str, str]:

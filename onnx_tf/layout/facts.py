@@ -102,7 +102,8 @@ class Facts:
 
     def order(self, value: ir.Value, order: Order) -> tuple[int, ...]:
         """Return the axes of a value as they follow in memory; the ONNX order where it has no choice."""
-        return self._found(value)[1 + order]
+        _, first, last = self._found(value)
+        return last if order is Order.LAST else first
 
     def onnx_order(self, value: ir.Value) -> Order:
         """Return which memory order of a labelled value is its ONNX order, up to axes of size 1."""
@@ -187,6 +188,8 @@ class Facts:
         if longer - len(units) != min(len(before), rank):
             return None
         groups, shorter = [], 0
+        one: tuple[int, ...]
+        other: tuple[int, ...]
         for axis in range(longer):
             if axis in units:
                 one, other = (axis,), ()

@@ -33,8 +33,11 @@ class Move(Protocol):
         order: for each axis of the computation in the new order, its number in the ONNX order.
     """
 
-    node: ir.Node
-    order: Sequence[int]
+    @property
+    def node(self) -> ir.Node: ...  # noqa: D102
+
+    @property
+    def order(self) -> Sequence[int]: ...  # noqa: D102
 
     def constant(self, array: np.ndarray, hint: str) -> ir.Value:
         """Return a constant of the node's graph."""

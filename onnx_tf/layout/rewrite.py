@@ -142,7 +142,7 @@ class Rewriter:
         tensor = value.const_value
         assert tensor is not None
         held = [a for a in order if a in axes]
-        dims = [int(tensor.shape[axes.index(a)]) for a in held]
+        dims = [tensor.shape.numpy()[axes.index(a)] for a in held]
         perm = [axes.index(a) for a in held]
         if aligned:
             sizes = dict(zip(held, dims, strict=True))
@@ -367,7 +367,7 @@ class Rewriter:
         stated = stated if stated.const_value is not None else self._in_onnx_order(stated)
         where = editor.constant(np.array([axis], np.int64), "axis")
         size = editor.emit("Gather", [stated, where], before=node, dims=[1])
-        if axis >= len(given) or node.attributes.get_int("allowzero", 0):
+        if axis >= len(given) or node.attributes.get_int("allowzero", 0) != 0:
             return size
         sizes = editor.emit("Shape", [present], before=node, dims=[len(given)])
         sizes.type = ir.TensorType(ir.DataType.INT64)

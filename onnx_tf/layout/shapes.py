@@ -132,7 +132,8 @@ def _equal_prefixes(before: Sequence[Dim], after: Sequence[Dim]) -> tuple[int, i
 
 
 def _prefix_products(dims: Sequence[Dim]) -> Iterator[tuple[int, tuple[int, tuple[str, ...]]]]:
-    number, names = 1, ()
+    number = 1
+    names: tuple[str, ...] = ()
     for length, dim in enumerate(dims, 1):
         if dim is None:
             return

@@ -95,7 +95,7 @@ def _twins_in_place(model: ir.Model) -> Iterator[None]:
     replaced: list[tuple[ir.Node, str, str, Sequence[ir.Value | None]]] = []
     for node in model.graph.all_nodes():
         twin = _TWINS.get((node.domain, node.op_type))
-        if twin is None or node.attributes.get_int("channels_last", 0):
+        if twin is None or node.attributes.get_int("channels_last", 0) != 0:
             continue
         replaced.append((node, node.domain, node.op_type, node.inputs))
         inputs = node.inputs[twin[1]] if isinstance(twin[1], slice) else [node.inputs[i] for i in twin[1]]

@@ -33,7 +33,7 @@ def _pack(value: ir.Value) -> bool:
         return False
     perm = [*range(2, len(tensor.shape)), 1, 0]
     value.const_value = _permuted(tensor, perm)
-    value.shape = value.const_value.shape
+    value.shape = ir.Shape(value.const_value.shape.numpy())
     for node, _ in uses:
         if node.domain == "":
             _surround(node, len(perm))
@@ -53,7 +53,9 @@ def _permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtoc
         return ir.Tensor(array, dtype=tensor.dtype)
 
     # Lazy: a file's weights stay on disk until the variable is made.
-    return ir.LazyTensor(permute, dtype=tensor.dtype, shape=_order(tensor.shape, perm), name=tensor.name)
+    return ir.LazyTensor(
+        permute, dtype=tensor.dtype, shape=ir.Shape([tensor.shape.numpy()[axis] for axis in perm]), name=tensor.name
+    )
 
 
 def _surround(node: ir.Node, rank: int) -> None:
