@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import onnx_ir as ir
 
+from onnx_tf.layout.absorb import Absorption, find_absorption
 from onnx_tf.layout.facts import (
     Facts,
     Order,
@@ -36,6 +37,7 @@ class Placement(enum.Enum):
     VIEW = "the same memory in every order asked for"
     MOVE = "a Transpose that takes its operand in any order"
     PEEK = "reads a shape"
+    ABSORB = "flattens its operand in any order; constant weights make up for it"
     FIXED = "in the ONNX order"
 
 
@@ -64,6 +66,7 @@ class Constraints:
         self.variables: dict[ir.Node, int] = {}
         self.reasons: dict[ir.Node, str] = {}
         self.memories: dict[ir.Value, Memory] = {}
+        self.absorptions: dict[ir.Node, Absorption] = {}
         self._own = _own_values(facts.graph)
         for value in facts.graph.inputs:
             self._produce(value, None)
@@ -192,8 +195,28 @@ class Constraints:
             self._place_view(node, (0, 0), Placement.VIEW)
             for value in node.inputs[1:]:
                 self._pin_input(value, node)
+        elif self._has_choice(source) and (absorption := self._absorption(node)) is not None:
+            self.placements[node] = Placement.ABSORB
+            self.absorptions[node] = absorption
+            for value in node.inputs[1:]:
+                self._pin_input(value, node)
         else:
             self._fix(node, "it merges or splits channels together with other axes")
+
+    def _absorption(self, node: ir.Node) -> Absorption | None:
+        facts, source = self.facts, node.inputs[0]
+        assert source is not None
+        found = find_absorption(node, facts)
+        if found is None or self._has_choice(node.outputs[0]):
+            return None
+        # In either order, the merged axes must lie together where the merged axis is.
+        places = {a: g.after for g in facts.groups[node] for a in g.before}
+        dims = facts.dims(source)
+        for order in Order:
+            follow = [places[a] for a in facts.order(source, order) if dims[a] != 1]
+            if follow != sorted(follow):
+                return None
+        return found
 
     def _place_view(self, node: ir.Node, costs: Sequence[int], otherwise: Placement) -> None:
         """Place a node that is a view where both costs are 0, else a movement of data."""

@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.layout.facts import same_up_to_units
-from onnx_tf.layout.shapes import Dim
+from onnx_tf.layout.shapes import Dim, UnknownDim
 
 __all__ = ["Editor"]
 
@@ -68,7 +68,7 @@ class Editor:
         if source is not None and source.type is not None and op_type not in ("Shape", "Cast"):
             result.type = source.type
         if dims is not None:
-            result.shape = ir.Shape(list(dims))
+            result.shape = ir.Shape([None if isinstance(d, UnknownDim) else d for d in dims])
         node = ir.Node(
             "",
             op_type,

@@ -18,7 +18,8 @@ import onnx_ir as ir
 
 from onnx_tf.layout.frames import Frame
 from onnx_tf.layout.rules import Kind, Rule, rule_of
-from onnx_tf.layout.shapes import Dim, Group, Shapes, constant, reshape_groups
+from onnx_tf.layout.shapes import Dim, Group, Shapes, constant, reshape_groups, stated_shape
+from onnx_tf.layout.sizes import equate_dims
 
 __all__ = ["Facts", "Order", "Role", "State", "same_up_to_units"]
 
@@ -153,6 +154,7 @@ class Facts:
             if frame is None or any(_is_text(node.inputs[i]) for i in frame.inputs):
                 return
             self.frames[node] = frame
+            equate_dims(node, frame, self.shapes)
         elif rule.kind is Kind.RESHAPE:
             groups = self._reshape_groups(node)
             if groups is None:
@@ -336,10 +338,12 @@ def reshaped_dims(node: ir.Node, shapes: Shapes) -> list[Dim] | None:
     assert before is not None
     stated = shapes.dims(node.outputs[0])
     trusted = not node.outputs[0].is_graph_output()
-    target = None
+    target: Sequence[Dim] | None = None
     if node.op_type == "Reshape":
         array = constant(node.inputs[1]) if len(node.inputs) > 1 else None
         target = node.attributes.get_ints("shape", None) if array is None else [int(d) for d in array.reshape(-1)]
+    if target is None and node.op_type == "Reshape":
+        target = stated_shape(node.inputs[1], shapes)
     if target is None:
         return list(stated) if stated is not None and trusted else None
     allow_zero = node.attributes.get_int("allowzero", 0)
@@ -347,7 +351,7 @@ def reshaped_dims(node: ir.Node, shapes: Shapes) -> list[Dim] | None:
     for index, size in enumerate(target):
         if size == 0 and not allow_zero:
             dims.append(before[index])
-        elif size == -1:
+        elif size is None or size == -1:
             dims.append(stated[index] if stated is not None and trusted and index < len(stated) else None)
         else:
             dims.append(size)

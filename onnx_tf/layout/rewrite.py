@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 
+from onnx_tf.layout.absorb import permuted_rows
 from onnx_tf.layout.constraints import Constraints, Placement
 from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.facts import Order, State, permutation, same_up_to_units, sort_by_role
@@ -62,6 +63,7 @@ class Rewriter:
             Placement.COMPUTE: self._compute,
             Placement.MOVE: self._move,
             Placement.PEEK: self._peek,
+            Placement.ABSORB: self._absorb,
             Placement.FIXED: self._fix,
         }
         for node in nodes:
@@ -156,14 +158,7 @@ class Rewriter:
             return value
         key = (value, tuple(perm), tuple(shape))
         if key not in self._constants:
-            name = self._editor.fresh_name(f"{value.name}_channels_last")
-            moved = ir.LazyTensor(
-                lambda: ir.tensor(np.ascontiguousarray(tensor.numpy().transpose(perm)).reshape(shape), name=name),
-                dtype=tensor.dtype,
-                shape=ir.Shape(shape),
-                name=name,
-            )
-            self._constants[key] = self._editor.lazy_constant(moved, name)
+            self._constants[key] = self._lazily(value, lambda a: a.transpose(perm).reshape(shape), shape)
         return self._constants[key]
 
     def _move(self, node: ir.Node) -> None:
@@ -208,6 +203,45 @@ class Rewriter:
         node.resize_inputs(2)
         node.replace_input_with(0, shape)
         node.replace_input_with(1, self._editor.constant(picked, "onnx_order"))
+
+    def _absorb(self, node: ir.Node) -> None:
+        source, result = node.inputs[0], node.outputs[0]
+        assert source is not None
+        given = self._order(source, self._own_label(source))
+        present = self._get(source, given)
+        dims = self._facts.dims(source)
+        absorption = self._constraints.absorptions[node]
+        self._held[result] = self._reshaped(node, present, given, self._identity(result), str(result.name))
+        self._replaced.append(node)
+        merged = absorption.group.before
+        perm = [merged.index(a) for a in given if a in merged]
+        if perm == sorted(perm):
+            return
+        sizes = [dims[a] for a in merged]
+        for user, axis in absorption.weights:
+            weights = user.inputs[1]
+            assert weights is not None
+            key = (weights, (axis, *sizes), tuple(perm))  # type: ignore[arg-type]
+            if key not in self._constants:
+                self._constants[key] = self._lazily(
+                    weights, lambda a, axis=axis: permuted_rows(a, axis, sizes, perm), weights.const_value.shape
+                )
+            user.replace_input_with(1, self._constants[key])
+
+    def _lazily(
+        self, value: ir.Value, change: Callable[[np.ndarray], np.ndarray], shape: Sequence[int] | ir.Shape
+    ) -> ir.Value:
+        """Return a constant that is computed from another when it is needed."""
+        tensor = value.const_value
+        assert tensor is not None
+        name = self._editor.fresh_name(f"{value.name}_channels_last")
+        moved = ir.LazyTensor(
+            lambda: ir.tensor(np.ascontiguousarray(change(tensor.numpy())), dtype=tensor.dtype, name=name),
+            dtype=tensor.dtype,
+            shape=ir.Shape(list(shape)),
+            name=name,
+        )
+        return self._editor.lazy_constant(moved, name)
 
     # Values in the order asked for
 

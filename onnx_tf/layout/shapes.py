@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-__all__ = ["Dim", "Group", "Shapes", "constant", "reshape_groups", "same_memory"]
+__all__ = ["Dim", "Group", "Shapes", "UnknownDim", "constant", "reshape_groups", "same_memory", "stated_shape"]
+
+
+class UnknownDim(str):
+    """The name of a dimension that the model does not name: one axis of one value."""
+
 
 Dim = int | str | None
 """A dimension: a number, a name (equal names are equal dimensions), or unknown."""
@@ -32,6 +37,7 @@ class Shapes:
     def __init__(self, graph: ir.Graph) -> None:
         self._anonymous = _ambiguous_names(graph)
         self._dims: dict[ir.Value, tuple[Dim, ...] | None] = {}
+        self._same: dict[str, int | str] = {}
 
     def dims(self, value: ir.Value | None) -> tuple[Dim, ...] | None:
         """Return the dimensions, or ``None`` where the rank is unknown."""
@@ -39,7 +45,26 @@ class Shapes:
             return None
         if value not in self._dims:
             self._dims[value] = self._read(value)
-        return self._dims[value]
+        dims = self._dims[value]
+        if dims is None or not self._same:
+            return dims
+        return tuple(self._known_as(d) if isinstance(d, str) else d for d in dims)
+
+    def equate(self, one: Dim, other: Dim) -> None:
+        """Take note that two dimensions are equal."""
+        one, other = (self._known_as(d) if isinstance(d, str) else d for d in (one, other))
+        if isinstance(one, str) and one != other and other is not None:
+            self._same[one] = other
+        elif isinstance(other, str) and one != other and one is not None:
+            self._same[other] = one
+
+    def _known_as(self, name: str) -> int | str:
+        found: int | str = name
+        while isinstance(found, str) and found in self._same:
+            found = self._same[found]
+        if found != name:
+            self._same[name] = found
+        return found
 
     def rank(self, value: ir.Value | None) -> int | None:
         """Return the rank, or ``None`` where it is unknown."""
@@ -56,10 +81,10 @@ class Shapes:
         shape = value.const_value.shape if value.const_value is not None else value.shape
         if shape is None:
             return None
-        return tuple(d if isinstance(d, int) else self._name(d.value) for d in shape)
+        return tuple(d if isinstance(d, int) else self._name(d.value, value, i) for i, d in enumerate(shape))
 
-    def _name(self, name: str | None) -> str | None:
-        return None if name is None or name in self._anonymous else name
+    def _name(self, name: str | None, value: ir.Value, axis: int) -> str:
+        return UnknownDim(f"{value.name}[{axis}]") if name is None or name in self._anonymous else name
 
 
 def _ambiguous_names(graph: ir.Graph) -> set[str]:
@@ -69,6 +94,40 @@ def _ambiguous_names(graph: ir.Graph) -> set[str]:
         names = Counter(d.value for d in value.shape or () if not isinstance(d, int) and d.value is not None)
         found |= {name for name, count in names.items() if count > 1}
     return found
+
+
+def stated_shape(value: ir.Value | None, shapes: Shapes) -> list[Dim] | None:
+    """Return the dimensions that a vector computed from shapes holds; ``None`` where that is not seen."""
+    array = constant(value)
+    if array is not None:
+        return [int(d) for d in array.reshape(-1)]
+    node = value.producer() if value is not None else None
+    if node is None or node.domain != "":
+        return None
+    if node.op_type in ("Cast", "Identity", "Unsqueeze", "Squeeze", "Reshape"):
+        inner = stated_shape(node.inputs[0], shapes)
+        # A vector or a number stays what it is: none of these changes the order of its elements.
+        return inner if (shapes.rank(value) or 0) <= 1 else None
+    if node.op_type == "Shape":
+        dims = shapes.dims(node.inputs[0])
+        start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
+        return None if dims is None else list(dims)[start:end]
+    if node.op_type == "Concat":
+        pieces = [stated_shape(piece, shapes) for piece in node.inputs]
+        return None if any(p is None for p in pieces) else [d for p in pieces for d in p or ()]
+    if node.op_type == "Gather":
+        inner, picked = stated_shape(node.inputs[0], shapes), constant(node.inputs[1])
+        return None if inner is None or picked is None else [inner[int(i)] for i in picked.reshape(-1)]
+    if node.op_type == "Slice" and len(node.inputs) >= 3:
+        inner = stated_shape(node.inputs[0], shapes)
+        bounds = [constant(v) for v in node.inputs[1:]]
+        if inner is None or any(b is None or b.size != 1 for b in bounds):
+            return None
+        start, end, *rest = (int(b.reshape(-1)[0]) for b in bounds if b is not None)
+        return inner[slice(start, end, rest[1] if len(rest) > 1 else 1)]
+    known = shapes.dims(value)
+    count = known[0] if known else 1
+    return [None] * count if isinstance(count, int) and len(known or ()) <= 1 else None
 
 
 @dataclass(frozen=True)
