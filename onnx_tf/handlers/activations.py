@@ -153,6 +153,8 @@ def _dropout(x, ratio, training, seed, mask_dtype):
     known = np.asarray(training) if isinstance(training, bool) else static_value(training)
     if known is not None and not known.any():
         return tf.identity(x), tf.ones(tf.shape(x), mask_dtype)
+    if not x.dtype.is_floating:
+        raise ValueError("Dropout of 8-bit floats in training is not supported: cast them before and after")
     ratio = tf.cast(ratio, tf.float32)
     kept = tf.random.uniform(tf.shape(x), seed=seed) >= ratio
     if known is None:

@@ -147,3 +147,18 @@ def test_narrow_dtypes_as_inputs():
         rep.run([[-9, 7]])
     with pytest.raises(Exception, match="int4"):
         rep.run([np.zeros(2, ml_dtypes.float8_e5m2)])
+
+
+@pytest.mark.parametrize("dtype", FLOATS8, ids=lambda d: d.__name__)
+def test_special_values_of_float8_are_found(dtype):
+    codes = np.arange(256, dtype=np.uint8).view(dtype)
+    check_op("IsNaN", [codes], opset=20, reference=[np.isnan(codes.astype(np.float32))])
+    check_op("IsInf", [codes], opset=20, reference=[np.isinf(codes.astype(np.float32))])
+
+
+@pytest.mark.parametrize("dtype", [*FLOATS8, *INTEGERS, ml_dtypes.float4_e2m1fn], ids=lambda d: d.__name__)
+def test_narrow_dtypes_pass_through_operators_that_move_elements(dtype):
+    x = np.arange(6).reshape(2, 3).astype(dtype)
+    ways = ["static", "dynamic", "export"]
+    check_op("Transpose", [x], opset=25, reference=[x.T], through=ways)
+    check_op("Reshape", [x, np.array([3, 2])], opset=25, reference=[x.reshape(3, 2)], constants=[1], through=ways[:2])
