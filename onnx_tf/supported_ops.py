@@ -15,7 +15,7 @@ from typing import Any
 import onnx
 
 import onnx_tf.handlers  # noqa: F401  (fills the registry)
-from onnx_tf.registry import CHANNELS_LAST_DOMAIN, Handler, registry
+from onnx_tf.registry import Handler, registry
 
 __all__ = ["SupportedOp", "markdown", "supported_ops"]
 
@@ -67,7 +67,7 @@ def supported_ops() -> list[SupportedOp]:
     ops = {key: _standard_op(*key, sorted(found, key=lambda s: s.since_version)) for key, found in schemas.items()}
     for handler in registry.handlers():
         key = handler.domain, handler.op_type
-        if key not in ops and handler.domain != CHANNELS_LAST_DOMAIN:
+        if key not in ops and not handler.domain.startswith("onnx_tf."):  # those are internal
             domain, since = handler.domain or "ai.onnx", registry.versions(*key)
             ops[key] = SupportedOp(domain, handler.op_type, since, (), (), "", _limits([handler]))
     return [op for _, op in sorted(ops.items())]

@@ -271,7 +271,11 @@ def test_ops(capsys):
     assert main(["ops", "Softm*"]) == 0
     assert "Softmax" in capsys.readouterr().out
     assert main(["ops", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) > 10
+    table = json.loads(capsys.readouterr().out)
+    assert len(table) > 200
+    assert not [op for op in table if op["domain"].startswith("onnx_tf")]
+    assert main(["ops", "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("# Supported operators")
 
 
 @pytest.mark.parametrize(
