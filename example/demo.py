@@ -1,4 +1,4 @@
-"""Convert a network that the onnx package carries, check its numbers, write it as a SavedModel.
+"""Convert two networks, check their numbers against references, write them as SavedModels.
 
 Run it with ``make demo``, or ``python example/demo.py [FOLDER]``.
 """
@@ -6,32 +6,46 @@ Run it with ``make demo``, or ``python example/demo.py [FOLDER]``.
 import sys
 from pathlib import Path
 
-import numpy as np
-import onnx
-import tensorflow as tf
+from onnx_tf.cli.console import import_tensorflow
 
-from onnx_tf import prepare
+import_tensorflow()  # without the lines that it writes to the screen
 
-network = "light_resnet50"
+import numpy as np  # noqa: E402
+import onnx  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+from onnx_tf import prepare  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+TARGET = Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo")
+
+
+def convert_and_check(name, model, x, expected, reference):
+    rep = prepare(model)
+    print(f"{name}: inputs {list(rep.inputs)}, outputs {list(rep.outputs)}, {len(rep.tf_module.weights)} variables")
+    folder = TARGET / name
+    rep.export_graph(folder)
+    signature = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    served = signature(tf.constant(x))[rep.outputs[0]].numpy()
+    print(f"  {reference:14s} {np.ravel(expected)[:5]} ...")
+    for way, result in {"run": np.asarray(rep.run(x)), "SavedModel": served}.items():
+        error = np.abs(result - expected).max() / np.abs(expected).max()
+        print(f"  {way:14s} {np.ravel(result)[:5]} ...  relative difference {error:.1e}")
+        assert error < 1e-3, "the numbers are wrong"
+    print(f"  The numbers are right. The SavedModel lies in {folder.resolve()}")
+
+
+# A network that the onnx package carries, with the output that belongs to a ramp from 0 to 1.
 data = Path(onnx.__file__).parent / "backend/test/data/light"
-model = data / f"{network}.onnx"
-expected = onnx.numpy_helper.to_array(onnx.load_tensor(data / f"{network}_output_0.pb"))
-target = Path(sys.argv[1] if len(sys.argv) > 1 else "build/demo") / network
+x = np.linspace(0, 1, 3 * 224 * 224, endpoint=False, dtype=np.float32).reshape(1, 3, 224, 224)
+expected = onnx.numpy_helper.to_array(onnx.load_tensor(data / "light_resnet50_output_0.pb"))
+convert_and_check("light_resnet50", data / "light_resnet50.onnx", x, expected, "shipped output")
 
-rep = prepare(model)
-print(f"{model.name}: inputs {list(rep.inputs)}, outputs {list(rep.outputs)}")
+# That one's weights are all alike. One with random weights, against ONNX Runtime:
+sys.path.insert(0, str(ROOT))
+from test.reference import ort_outputs  # noqa: E402
+from test.zoo.materialize import materialize  # noqa: E402
 
-# The input that the reference output belongs to: a ramp from 0 to 1.
-shape = (1, 3, 224, 224)
-x = (np.arange(np.prod(shape)) / np.prod(shape)).reshape(shape).astype(np.float32)
-y = rep.run(x)
-print(f"run:        first outputs {np.ravel(y)[:4]}, {np.abs(y - expected).max():.1e} from the reference")
-
-rep.export_graph(target)
-serve = tf.saved_model.load(str(target)).signatures["serving_default"]
-z = serve(tf.constant(x))[rep.outputs[0]].numpy()
-print(f"SavedModel: first outputs {np.ravel(z)[:4]}, {np.abs(z - expected).max():.1e} from the reference")
-
-for result in (y, z):
-    np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-6)
-print(f"The numbers are right. The SavedModel lies in {target.resolve()}")
+model = materialize(ROOT / "test/zoo/models/resnet18.onnx")
+expected = ort_outputs(model, {"input": x})["output"]
+convert_and_check("resnet18", model, x, expected, "ONNX Runtime")

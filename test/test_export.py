@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from onnx_tf import ExportError, InputError, prepare
+from onnx_tf import ExportError, prepare
 from onnx_tf.export import saved_model
 from test.models import relu_model, text_model
 from test.zoo.checks import run_in_fresh_process
@@ -180,11 +180,3 @@ def test_a_loaded_model_trains(rep, tmp_path):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(loaded.signatures["serving_default"](tf.constant(X))["y"])
     assert tape.gradient(loss, loaded.weights["w"]) is not None
-
-
-def test_a_sequence_input_has_no_signature(tmp_path):
-    body = "g (seq(float[2]) s) => (int64 n) { n = SequenceLength(s) }"
-    rep = prepare(text_model(body))
-    with pytest.raises(InputError, match="sequence"):
-        rep.export_graph(tmp_path / "model")
-    assert listing(tmp_path) == []
