@@ -22,6 +22,7 @@ def channels_last_op(
     data: Collection[int] = (0,),
     results: Collection[int] = (0,),
     filters: Collection[int] = (),
+    channels_first: Callable[..., Any] | None = None,
 ) -> Callable[[Kernel], Kernel]:
     """Register a channels-last kernel for ai.onnx and for the internal domains.
 
@@ -31,6 +32,8 @@ def channels_last_op(
         data: positions of the inputs that the kernel takes as N, spatial..., C.
         results: positions of the outputs that it gives as N, spatial..., C.
         filters: positions of the inputs that it takes as spatial..., C/group, M.
+        channels_first: a kernel that computes in ONNX order just as well; without one, the operator
+            in ONNX order is the channels-last kernel between Transposes.
     """
 
     def decorate(kernel: Kernel) -> Kernel:
@@ -38,7 +41,7 @@ def channels_last_op(
         if filters:
             registry.register(op_type, kernel, since=since, domain=PACKED_DOMAIN)
         registry.register(op_type, unpacked, since=since, domain=CHANNELS_LAST_DOMAIN)
-        onnx_order = _wrapped(unpacked, data, to_channels_last, results, to_channels_first)
+        onnx_order = channels_first or _wrapped(unpacked, data, to_channels_last, results, to_channels_first)
         registry.register(op_type, onnx_order, since=since, domain="")
         return kernel
 

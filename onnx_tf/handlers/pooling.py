@@ -73,23 +73,31 @@ def lp_pool_18(x, *, auto_pad, ceil_mode, dilations, kernel_shape, p, pads, stri
     return _lp_pool(x, w, p)
 
 
-@channels_last_op("GlobalAveragePool")
+def _global_average_pool(x, axes):
+    return widened(lambda x: tf.reduce_mean(x, axes, keepdims=True), x)
+
+
+def _global_lp_pool(x, axes, p):
+    return widened(lambda x: _root(tf.reduce_sum(_power(x, p), axes, keepdims=True), p), x)
+
+
+@channels_last_op("GlobalAveragePool", channels_first=lambda x: _global_average_pool(x, _spatial(x, 2)))
 def global_average_pool(x):
-    return widened(lambda x: tf.reduce_mean(x, _spatial(x), keepdims=True), x)
+    return _global_average_pool(x, _spatial(x, 1))
 
 
-@channels_last_op("GlobalMaxPool")
+@channels_last_op("GlobalMaxPool", channels_first=lambda x: tf.reduce_max(x, _spatial(x, 2), keepdims=True))
 def global_max_pool(x):
-    return tf.reduce_max(x, _spatial(x), keepdims=True)
+    return tf.reduce_max(x, _spatial(x, 1), keepdims=True)
 
 
-@channels_last_op("GlobalLpPool")
+@channels_last_op("GlobalLpPool", channels_first=lambda x, *, p: _global_lp_pool(x, _spatial(x, 2), p))
 def global_lp_pool(x, *, p):
-    return widened(lambda x: _root(tf.reduce_sum(_power(x, p), _spatial(x), keepdims=True), p), x)
+    return _global_lp_pool(x, _spatial(x, 1), p)
 
 
-def _spatial(x):
-    return list(range(1, rank_of(x) - 1))
+def _spatial(x, first):
+    return list(range(first, first + rank_of(x) - 2))
 
 
 def _max_pool(x, w):

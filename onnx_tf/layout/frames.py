@@ -232,7 +232,7 @@ def dequantized(node: ir.Node, shapes: Shapes) -> Frame | None:
 
 def mean_variance(node: ir.Node, shapes: Shapes) -> Frame | None:
     """Frame of MeanVarianceNormalization; the first version had no axes."""
-    return same_axes()(node, shapes) if (node.version or 1) >= 9 else None
+    return sensitive()(node, shapes) if (node.version or 1) >= 9 else None
 
 
 def batch_normalized(node: ir.Node, shapes: Shapes) -> Frame | None:

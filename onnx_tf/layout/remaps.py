@@ -124,17 +124,12 @@ def axis_input(index: int) -> Remap:
     return remap
 
 
-def axes_attribute_or_input(default: Sequence[int] | None = None) -> Remap:
-    """The axes of a reduction: an attribute in older versions, the second input in newer ones."""
-    by_input = axis_input(1)
-
-    def remap(move: Move) -> None:
-        given = move.node.attributes.get_ints("axes", default)
-        if given is not None:
-            move.node.attributes["axes"] = ir.AttrInt64s("axes", sorted(new_axis(move, a) for a in given))
-        by_input(move)
-
-    return remap
+def axes_attribute_or_input(move: Move) -> None:
+    """Reductions: the axes are an attribute in older versions, the second input in newer ones."""
+    given = move.node.attributes.get_ints("axes", None)
+    if given is not None:
+        move.node.attributes["axes"] = ir.AttrInt64s("axes", sorted(new_axis(move, a) for a in given))
+    axis_input(1)(move)
 
 
 def pads(move: Move) -> None:

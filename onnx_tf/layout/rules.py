@@ -72,6 +72,7 @@ class Rule:
         wants_last: whether it is computed channels-last only.
         moves: whether it joins the channels-last domain when its data is channels-last.
         fixed: whether it keeps the ONNX order although its axes are known.
+        weak: whether it only says which axis is the channel where no other operator does.
     """
 
     kind: Kind = Kind.FRAME
@@ -139,10 +140,6 @@ _add("Softmax LogSoftmax", Rule(frame=frames.same_axes(), remap=remaps.axis_attr
 _add("Hardmax", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute(default=-1)), since=13)
 _add("LpNormalization", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute(default=-1)))
 _add("LayerNormalization", Rule(frame=frames.normalized, allows=same_tail))
-_add(
-    "MeanVarianceNormalization",
-    Rule(frame=frames.mean_variance, remap=remaps.axes_attribute_or_input(default=(0, 2, 3))),
-)
 _add("TopK", Rule(frame=frames.same_axes(outputs=None), remap=remaps.axis_attribute(default=-1)))
 _add("CumSum CumProd", Rule(frame=frames.same_axes(), remap=remaps.axis_input(1)))
 _add("ArgMax ArgMin", Rule(frame=frames.reduced, remap=remaps.axis_attribute(default=0)))
@@ -151,7 +148,7 @@ _add(
     ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
     ReduceSumSquare
     """,
-    Rule(frame=frames.reduced, remap=remaps.axes_attribute_or_input()),
+    Rule(frame=frames.reduced, remap=remaps.axes_attribute_or_input),
 )
 _add("Pad", Rule(frame=frames.same_axes(), remap=remaps.pads))
 _add("Slice", Rule(frame=frames.sliced, remap=remaps.slices))
@@ -174,13 +171,15 @@ _add(
 _add("Conv ConvTranspose ConvInteger QLinearConv DeformConv", _needs_channels_last())
 _add("AveragePool LpPool LRN DepthToSpace SpaceToDepth GridSample RoiAlign MaxRoiPool", _needs_channels_last())
 _add("MaxPool", _only_first_output(_needs_channels_last()))
-_add(
-    "GlobalAveragePool GlobalMaxPool GlobalLpPool InstanceNormalization GroupNormalization",
-    Rule(frame=frames.sensitive(), channel_axis=True, moves=True),
-)
-_add("BatchNormalization", Rule(frame=frames.batch_normalized, channel_axis=True, moves=True))
-# Resizing has no channel axis of its own: a value that others call N, spatial..., C may be resized too.
+_add("InstanceNormalization GroupNormalization", _needs_channels_last())
+_add("GlobalAveragePool GlobalMaxPool GlobalLpPool", Rule(frame=frames.sensitive(), channel_axis=True, moves=True))
+_add("BatchNormalization", Rule(frame=frames.batch_normalized, channel_axis=True, wants_last=True, moves=True))
+# These have no channel axis of their own: what others call N, spatial..., C may be resized too.
 _add("Resize Upsample", Rule(frame=frames.sensitive(), channel_axis=True, wants_last=True, moves=True, weak=True))
+_add(
+    "MeanVarianceNormalization",
+    Rule(frame=frames.mean_variance, channel_axis=True, wants_last=True, moves=True, weak=True),
+)
 
 _add("Reshape Flatten Squeeze Unsqueeze", Rule(kind=Kind.RESHAPE))
 _add("Transpose", Rule(kind=Kind.TRANSPOSE))
