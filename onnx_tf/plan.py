@@ -56,7 +56,7 @@ class BoundNode:
             raise
         except Exception as error:
             raise ConversionError(self._explain(error, inputs)) from error
-        if len(self.outputs) == 1 and not isinstance(results, tuple):
+        if isinstance(results, tf.Tensor) or (len(self.outputs) == 1 and not isinstance(results, tuple)):
             results = (results,)
         for name, result in zip(self.outputs, results, strict=False):
             environment[name] = result

@@ -39,8 +39,8 @@ def _batch_normalization(x, scale, b, mean, var, epsilon, momentum, context, spa
     axes = list(range(rank_of(x) - 1)) if spatial else [0]
     if not spatial:
         scale, b, mean, var = (to_channels_last(t[tf.newaxis])[0] for t in (scale, b, mean, var))
-    # Before opset 14 a node trains where its statistics are wanted.
-    if not training or not any(context.outputs[1:]):
+    # Before opset 14 a node trains where it has outputs for statistics, used or not.
+    if not training or len(context.outputs) == 1:
         return _normalized(x, scale, b, mean, var, epsilon)
     saved_mean, saved_var = _moments(x, axes)
     running = (_running(mean, saved_mean, momentum), _running(var, saved_var, momentum))
