@@ -86,15 +86,20 @@ def _coordinates(axis: Axis, mode: str) -> tf.Tensor:
     if mode == "pytorch_half_pixel":
         return tf.where(after == 1, 0.0, half)
     if mode == "half_pixel_symmetric":
-        return before / 2 * (1 - after / (scale * before)) + half
+        return before / 2 * (1 - after / (scale * before)) + (steps + 0.5) / scale - 0.5
     raise ValueError(f"coordinate_transformation_mode {mode!r} is not known")
 
 
 def _nearest(places: tf.Tensor, axis: Axis, mode: str) -> tf.Tensor:
+    if mode.startswith("round"):
+        # A tie is one also where the division by an inexact scale misses it by the last bits.
+        halves = tf.round(places * 2) / 2
+        places = tf.where(tf.abs(places - halves) <= 3e-7 * tf.maximum(tf.abs(places), 1.0), halves, places)
+    fraction = places - tf.floor(places)
     if mode == "round_prefer_floor":
-        chosen = tf.math.ceil(places - 0.5)
+        chosen = tf.floor(places) + tf.cast(fraction > 0.5, tf.float32)
     elif mode == "round_prefer_ceil":
-        chosen = tf.floor(places + 0.5)
+        chosen = tf.floor(places) + tf.cast(fraction >= 0.5, tf.float32)
     elif mode == "ceil":
         chosen = tf.math.ceil(places)
     elif mode == "floor":

@@ -73,7 +73,7 @@ def instance_normalization(x, scale, b, *, epsilon):
 
 @channels_last_op("GroupNormalization", since=18)
 def group_normalization_18(x, scale, bias, *, epsilon, num_groups):
-    size = x.shape[-1] // num_groups
+    size = dims_of(x)[-1] // num_groups
     return _group_normalized(x, tf.repeat(scale, size), tf.repeat(bias, size), epsilon, num_groups)
 
 

@@ -160,7 +160,7 @@ def _is_untouched(x, axis, how):
         return False
     if how.mode != "nearest" and x.shape.rank > 3 and axis.position in (0, x.shape.rank - 1):
         # Batch and channels are not interpolated (ONNX Runtime refuses to), even if the sizes are dynamic.
-        return not isinstance(axis.after, int) or axis.after == axis.before
+        return not (isinstance(axis.after, int) and isinstance(axis.before, int)) or axis.after == axis.before
     return isinstance(axis.scale, np.float32) and axis.scale == 1 and axis.exact
 
 

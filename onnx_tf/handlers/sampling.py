@@ -72,7 +72,9 @@ def _mirrored_index(place, size, align_corners):
 
 @onnx_op("AffineGrid", since=20)
 def affine_grid(theta, size, *, align_corners):
-    sizes = elements_of(tf.ensure_shape(size, [theta.shape[-1] + 1]))[2:]
+    if size.shape[0] is None and theta.shape[-1] is None:
+        raise ValueError("the length of size is unknown: state the shape of this input in the model")
+    sizes = elements_of(tf.ensure_shape(size, [size.shape[0] or theta.shape[-1] + 1]))[2:]
     wide = tf.float64 if theta.dtype == tf.float64 else tf.float32
     ticks = []
     for dim in sizes:

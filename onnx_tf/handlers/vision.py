@@ -36,7 +36,7 @@ def non_max_suppression(
         )
         return tf.cast(chosen, tf.int64), valid
 
-    if batch == 1 and classes == 1:
+    if scores.shape[:2].as_list() == [1, 1]:
         chosen, valid = (t[tf.newaxis] for t in select(0))
     else:
         pairs = tf.range(tf.cast(batch * classes, tf.int64))
@@ -74,6 +74,9 @@ def roi_align_16(
     sampling_ratio,
     spatial_scale,
 ):
+    if rois.shape[0] == 0:
+        # Grappler divides by the number of regions.
+        return tf.zeros(as_shape([0, output_height, output_width, dims_of(x)[-1]]), x.dtype)
     wide = tf.float64 if x.dtype == tf.float64 else tf.float32
     half_pixel = coordinate_transformation_mode == "half_pixel"
     edges = tf.cast(rois, wide) * spatial_scale - (0.5 if half_pixel else 0.0)
@@ -137,7 +140,7 @@ def max_roi_pool(x, rois, *, pooled_shape, spatial_scale):
     corners = tf.sign(corners) * tf.floor(tf.abs(corners) + 0.5)
 
     def pool(roi):
-        image, left, top, right, bottom = tf.unstack(roi)
+        image, left, top, right, bottom = tf.unstack(roi, 5)
         rows = _bins(top, bottom, pooled_shape[0], height)
         columns = _bins(left, right, pooled_shape[1], width)
         data = x[tf.cast(image, tf.int64)]
