@@ -101,6 +101,10 @@ class Facts:
         """Tell whether the value has memory orders to choose from."""
         return self._found(value)[0]
 
+    def identity(self, value: ir.Value) -> tuple[int, ...]:
+        """Return the axes of a value as ONNX numbers them."""
+        return tuple(range(self.shapes.rank(value) or 0))
+
     def order(self, value: ir.Value, order: Order) -> tuple[int, ...]:
         """Return the axes of a value as they follow in memory; the ONNX order where it has no choice."""
         _, first, last = self._found(value)

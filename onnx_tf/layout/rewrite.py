@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,10 @@ from onnx_tf.layout.constraints import Constraints, Placement
 from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.facts import Order, State, permutation, same_up_to_units, sort_by_role
 from onnx_tf.layout.frames import Frame
-from onnx_tf.layout.shapes import Dim
+from onnx_tf.layout.reshapes import Axes, Reshapes
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
 __all__ = ["Copy", "Rewriter"]
-
-Axes = tuple[int, ...]
-"""An order: the axes of a value, numbered as in ONNX, from the outermost in memory to the innermost."""
 
 SUFFIX = {Order.FIRST: "channels_first", Order.LAST: "channels_last"}
 
@@ -47,6 +45,7 @@ class Rewriter:
         self._labels = labels
         self._editor = editor
         self._graph = constraints.facts.graph
+        self._reshapes = Reshapes(constraints.facts, editor, self._in_onnx_order)
         self._have: dict[tuple[ir.Value, Axes], ir.Value] = {}
         self._written: dict[ir.Value, Axes] = {}
         self._held: dict[ir.Value, ir.Value] = {}
@@ -175,7 +174,9 @@ class Rewriter:
             # Two orders that were to meet here are the same memory by chance.
             present = self._get(source, given)
             self._written[result] = wanted
-            self._held[result] = self._unit_move(present, dims, given, tuple(perm[a] for a in wanted), "moved", node)
+            self._held[result] = self._reshapes.unit_move(
+                present, dims, given, tuple(perm[a] for a in wanted), "moved", node
+            )
             self._replaced.append(node)
             return
         node.replace_input_with(0, self._get(source, given))
@@ -189,7 +190,7 @@ class Rewriter:
             return
         order = self._order(source, self._own_label(source))
         operand = self._get(source, order)
-        if node.op_type == "Size" or order == self._identity(source):
+        if node.op_type == "Size" or order == self._facts.identity(source):
             node.replace_input_with(0, operand)
             return
         start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
@@ -211,21 +212,23 @@ class Rewriter:
         present = self._get(source, given)
         dims = self._facts.dims(source)
         absorption = self._constraints.absorptions[node]
-        self._held[result] = self._reshaped(node, present, given, self._identity(result), str(result.name))
+        self._held[result] = self._reshapes.reshaped(
+            node, present, given, self._facts.identity(result), str(result.name)
+        )
         self._replaced.append(node)
         merged = absorption.group.before
         perm = [merged.index(a) for a in given if a in merged]
         if perm == sorted(perm):
             return
-        sizes = [dims[a] for a in merged]
+        sizes = [size for a in merged if isinstance(size := dims[a], int)]
         for user, axis in absorption.weights:
             weights = user.inputs[1]
             assert weights is not None
-            key = (weights, (axis, *sizes), tuple(perm))  # type: ignore[arg-type]
+            assert weights.const_value is not None
+            key = (weights, (axis, *sizes), tuple(perm))
             if key not in self._constants:
-                self._constants[key] = self._lazily(
-                    weights, lambda a, axis=axis: permuted_rows(a, axis, sizes, perm), weights.const_value.shape
-                )
+                change = functools.partial(permuted_rows, axis=axis, sizes=sizes, perm=perm)
+                self._constants[key] = self._lazily(weights, change, weights.const_value.shape.numpy())
             user.replace_input_with(1, self._constants[key])
 
     def _lazily(
@@ -251,11 +254,8 @@ class Rewriter:
     def _is_view(self, value: ir.Value) -> bool:
         return self._constraints.placements.get(value.producer()) is Placement.VIEW  # type: ignore[arg-type]
 
-    def _identity(self, value: ir.Value) -> Axes:
-        return tuple(range(self._facts.shapes.rank(value) or 0))
-
     def _order(self, value: ir.Value, label: Order) -> Axes:
-        return self._facts.order(value, label) if self._has_choice(value) else self._identity(value)
+        return self._facts.order(value, label) if self._has_choice(value) else self._facts.identity(value)
 
     def _own_label(self, value: ir.Value) -> Order:
         """Return the order in which the memory of a value is written."""
@@ -265,23 +265,23 @@ class Rewriter:
     def _produce(self, value: ir.Value, order: Axes) -> None:
         """State that a value is now produced in an order."""
         self._written[value] = order
-        if order != self._identity(value):
+        if order != self._facts.identity(value):
             label = Order.FIRST if order == self._facts.order(value, Order.FIRST) else Order.LAST
             value.name = self._editor.fresh_name(f"{value.name}_{SUFFIX[label]}")
             if value.shape is not None:
                 value.shape = ir.Shape([value.shape[a] for a in order])
 
     def _in_onnx_order(self, value: ir.Value) -> ir.Value:
-        return self._get(value, self._identity(value))
+        return self._get(value, self._facts.identity(value))
 
     def _get(self, value: ir.Value, order: Axes) -> ir.Value:
         """Return a value in one of its orders, or in the ONNX order."""
-        written = self._written.get(value, self._identity(value))
+        written = self._written.get(value, self._facts.identity(value))
         if order == written and not self._is_view(value):
             return self._held.get(value, value)
         if (value, order) not in self._have:
             name = self._names.get(value, str(value.name))
-            if order == self._identity(value):
+            if order == self._facts.identity(value):
                 self._editor.release_name(name)
             else:
                 label = Order.FIRST if order == self._facts.order(value, Order.FIRST) else Order.LAST
@@ -291,7 +291,7 @@ class Rewriter:
         return self._have[value, order]
 
     def _copy(self, value: ir.Value, order: Axes, name: str) -> ir.Value:
-        written = self._written.get(value, self._identity(value))
+        written = self._written.get(value, self._facts.identity(value))
         dims = self._facts.dims(value)
         perm = [written.index(a) for a in order]
         result = self._editor.permute(self._held.get(value, value), [dims[a] for a in written], perm, name)
@@ -309,127 +309,19 @@ class Rewriter:
         if node.op_type == "Transpose":
             perm = permutation(node, len(order))
             wanted = tuple(perm[a] for a in order)
-            return self._unit_move(present, self._facts.dims(source), given, wanted, name, node)
-        return self._reshaped(node, present, given, order, name)
+            return self._reshapes.unit_move(present, self._facts.dims(source), given, wanted, name, node)
+        return self._reshapes.reshaped(node, present, given, order, name)
 
     def _source_order(self, source: ir.Value, value: ir.Value, order: Axes) -> Axes:
         """Return the order of a view's source of which the view in the order asked for is the same memory."""
         if not self._has_choice(source):
-            return self._identity(source)
+            return self._facts.identity(source)
         own = self._own_label(source)
         if not self._has_choice(value):
             return self._order(source, own)
         dims = self._facts.dims(value)
         fitting = (la for la in (own, *Order) if same_up_to_units(dims, self._order(value, la), order))
         return self._order(source, next(fitting))
-
-    def _unit_move(
-        self, present: ir.Value, dims: Sequence[Dim], given: Axes, wanted: Axes, name: str, node: ir.Node
-    ) -> ir.Value:
-        if given == wanted:
-            return present
-        perm = [given.index(a) for a in wanted]
-        return self._editor.permute(present, [dims[a] for a in given], perm, name, before=node)
-
-    def _reshaped(self, node: ir.Node, present: ir.Value, given: Axes, order: Axes, name: str) -> ir.Value:
-        source, result = node.inputs[0], node.outputs[0]
-        assert source is not None
-        after = self._facts.dims(result)
-        if node.op_type in ("Squeeze", "Unsqueeze"):
-            return self._unit_axes(node, present, given, order, name)
-        if given == self._identity(source) and order == self._identity(result):
-            clone = ir.Node(
-                "", node.op_type, [present, *node.inputs[1:]], node.attributes.values(), version=node.version
-            )
-            clone.name = self._editor.fresh_name(str(node.name))
-            clone.outputs[0].name = self._editor.fresh_name(name)
-            clone.outputs[0].type, clone.outputs[0].shape = result.type, result.shape
-            for index, value in enumerate(node.inputs[1:], 1):
-                if value is not None and value.const_value is None:
-                    clone.replace_input_with(index, self._in_onnx_order(value))
-            node.prepend(clone)
-            return clone.outputs[0]
-        kept = {g.after[0]: g.before[0] for g in self._facts.groups[node] if len(g.after) == len(g.before) == 1}
-        dims = [after[b] for b in order]
-        target = [
-            d if isinstance(d, int) else 0 if b in kept and given.index(kept[b]) == i else -1
-            for i, (b, d) in enumerate(zip(order, dims, strict=True))
-        ]
-        if target.count(-1) <= 1:
-            return self._editor.reshape(present, target, dims, name, before=node)
-        shape = self._runtime_shape(node, present, given, order, target)
-        return self._editor.emit("Reshape", [present, shape], before=node, dims=dims, name=name)
-
-    def _runtime_shape(
-        self, node: ir.Node, present: ir.Value, given: Axes, order: Axes, target: Sequence[int]
-    ) -> ir.Value:
-        """Return a shape of which more than one dimension is known at run time only."""
-        editor, sizes = self._editor, None
-        pieces = []
-        group_of = {b: g for g in self._facts.groups[node] for b in g.after}
-        for place, (axis, size) in enumerate(zip(order, target, strict=True)):
-            group = group_of[axis]
-            if size > 0:
-                pieces.append(editor.constant(np.array([size], np.int64), "dim"))
-            elif size == 0 or len(group.after) == 1:
-                if sizes is None:
-                    sizes = editor.emit("Shape", [present], before=node, dims=[len(given)])
-                    sizes.type = ir.TensorType(ir.DataType.INT64)
-                where = [place] if size == 0 else [given.index(a) for a in group.before]
-                found = editor.emit(
-                    "Gather",
-                    [sizes, editor.constant(np.array(where, np.int64), "axes")],
-                    before=node,
-                    dims=[len(where)],
-                )
-                if len(where) != 1:
-                    found = self._product(found, node)
-                pieces.append(found)
-            else:
-                pieces.append(self._stated_size(node, axis, present, given))
-        attributes: dict[str, object] = {"axis": 0}
-        return editor.emit("Concat", pieces, before=node, attributes=attributes, dims=[len(pieces)])
-
-    def _product(self, vector: ir.Value, node: ir.Node) -> ir.Value:
-        attributes: dict[str, object] = {"keepdims": 1}
-        return self._editor.emit("ReduceProd", [vector], before=node, attributes=attributes, dims=[1])
-
-    def _stated_size(self, node: ir.Node, axis: int, present: ir.Value, given: Axes) -> ir.Value:
-        """Return a dimension as the node's own shape input states it, where 0 keeps the one at that place."""
-        editor, stated = self._editor, node.inputs[1]
-        assert stated is not None
-        stated = stated if stated.const_value is not None else self._in_onnx_order(stated)
-        where = editor.constant(np.array([axis], np.int64), "axis")
-        size = editor.emit("Gather", [stated, where], before=node, dims=[1])
-        if axis >= len(given) or node.attributes.get_int("allowzero", 0) != 0:
-            return size
-        sizes = editor.emit("Shape", [present], before=node, dims=[len(given)])
-        sizes.type = ir.TensorType(ir.DataType.INT64)
-        place = editor.constant(np.array([given.index(axis)], np.int64), "axis")
-        kept = editor.emit("Gather", [sizes, place], before=node, dims=[1])
-        zero = editor.emit("Equal", [size, editor.constant(np.array([0], np.int64), "zero")], before=node, dims=[1])
-        zero.type = ir.TensorType(ir.DataType.BOOL)
-        chosen = editor.emit("Where", [zero, kept, size], before=node, dims=[1])
-        chosen.type = size.type
-        return chosen
-
-    def _unit_axes(self, node: ir.Node, present: ir.Value, given: Axes, order: Axes, name: str) -> ir.Value:
-        groups = self._facts.groups[node]
-        kept = {g.before[0]: g.after[0] for g in groups if g.before and g.after}
-        follows = tuple(kept[a] for a in given if a in kept)
-        after = self._facts.dims(node.outputs[0])
-        if node.op_type == "Squeeze":
-            dropped = [i for i, a in enumerate(given) if a not in kept]
-            interim = name if follows == order else f"{name}_squeezed"
-            squeezed = self._editor.with_axes("Squeeze", present, dropped, [after[b] for b in follows], interim, node)
-            return self._unit_move(squeezed, after, follows, order, name, node)
-        added = [g.after[0] for g in groups if not g.before]
-        exact = tuple(b for b in order if b not in added) == follows
-        wanted = order if exact else (*added, *follows)
-        places = [i for i, b in enumerate(wanted) if b in added]
-        interim = name if exact else f"{name}_unsqueezed"
-        unsqueezed = self._editor.with_axes("Unsqueeze", present, places, [after[b] for b in wanted], interim, node)
-        return self._unit_move(unsqueezed, after, wanted, order, name, node)
 
 
 @dataclass(frozen=True)
