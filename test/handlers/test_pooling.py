@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -44,13 +46,18 @@ def test_max_pool(name):
     check_op("MaxPool", [image(shape)], attributes, opset=22)
 
 
-@pytest.mark.parametrize("storage_order", [0, 1])
-@pytest.mark.parametrize("name", ["plain", "stem", "line", "volume", "ceil", "dilated_padded"])
+# ONNX Runtime's column-major indices of other ranks than 4 are not what the operator says.
+@pytest.mark.parametrize(
+    ("name", "storage_order"),
+    [
+        *itertools.product(["plain", "stem", "ceil", "dilated_padded"], [0, 1]),
+        ("line", 0),
+        ("volume", 0),
+    ],
+)
 def test_max_pool_indices(name, storage_order):
     shape, attributes = {**POOLS, **CEIL, **DILATED}[name]
     x = image((2, *shape[1:]))
-    if storage_order and len(shape) != 4:
-        pytest.skip("ONNX Runtime's column-major indices of other ranks are not what the operator says")
     check_op("MaxPool", [x], {**attributes, "storage_order": storage_order}, opset=22, outputs=2)
 
 
