@@ -55,6 +55,8 @@ def _equate_broadcast(node: ir.Node, frame: Frame, shapes: Shapes) -> None:
         sizes.discard(1)
         if len(sizes) == 1:
             size = sizes.pop()
+            if node.op_type == "Expand" and not isinstance(size, int):
+                continue  # it may be 1 and take the size that the shape input states
             for index, axes in frame.outputs.items():
                 shapes.equate(size, _size(node.outputs[index], axes, axis, shapes))
 

@@ -236,3 +236,13 @@ def test_quantised_patterns_stay_together() -> None:
     for node in model.graph:
         if node.op_type == "Conv":
             assert node.inputs[0].producer().op_type == "DequantizeLinear"
+
+
+def test_a_size_that_expand_states_need_not_be_that_of_its_data() -> None:
+    net = Net(x=("n", 4, 3, 3))
+    expanded = net.add("Expand", "x", ints(4, 4, 3, 3))
+    pooled = net.conv(net.add("GlobalMaxPool", "x"), 4, 8, 1)
+    proto = net.model(expanded, pooled)
+    model, _ = optimized(proto)
+    for batch in (1, 4):
+        assert_same_numbers(proto, model, {"x": net.rng.standard_normal((batch, 4, 3, 3), dtype=np.float32)})
