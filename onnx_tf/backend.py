@@ -19,6 +19,7 @@ from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Layout, Options
 from onnx_tf.outputs import Outputs
 from onnx_tf.passes import simplify
+from onnx_tf.passes.fold_batch_normalization import fold_batch_normalization
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.plan import BoundGraph, bind, refuse_unsupported, unsupported_nodes
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, Registry, registry
@@ -75,6 +76,8 @@ def prepare(
 def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> tuple[BoundGraph, LayoutReport]:
     model = simplify(model, has_handler=_has_handler(handlers))
     refuse_unsupported(model.graph, handlers)  # in the terms of the model: the layout pass renames and moves nodes
+    if not options.training:
+        fold_batch_normalization(model)
     report = optimize_layout(
         model,
         channels_last_inputs=options.channels_last_inputs,

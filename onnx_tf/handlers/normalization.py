@@ -66,7 +66,14 @@ def _running(old, current, momentum):
     return computed_in(current.dtype, lambda a, c: a * momentum + c * (1 - momentum), old, current)
 
 
-@channels_last_op("InstanceNormalization")
+def _instance_normalization_first(x, scale, b, *, epsilon):
+    wide = _wide(x)
+    mean, variance = tf.nn.moments(tf.cast(x, wide), list(range(2, rank_of(x))), keepdims=True)
+    scale, b = (tf.reshape(tf.cast(t, wide), [-1, *[1] * (rank_of(x) - 2)]) for t in (scale, b))
+    return tf.cast((tf.cast(x, wide) - mean) * tf.math.rsqrt(variance + epsilon) * scale + b, x.dtype)
+
+
+@channels_last_op("InstanceNormalization", channels_first=_instance_normalization_first)
 def instance_normalization(x, scale, b, *, epsilon):
     return _group_normalized(x, scale, b, epsilon, None)
 

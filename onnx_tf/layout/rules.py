@@ -171,8 +171,11 @@ _add(
 _add("Conv ConvTranspose ConvInteger QLinearConv DeformConv", _needs_channels_last())
 _add("AveragePool LpPool LRN DepthToSpace SpaceToDepth GridSample RoiAlign MaxRoiPool", _needs_channels_last())
 _add("MaxPool", _only_first_output(_needs_channels_last()))
-_add("InstanceNormalization GroupNormalization", _needs_channels_last())
-_add("GlobalAveragePool GlobalMaxPool GlobalLpPool", Rule(frame=frames.sensitive(), channel_axis=True, moves=True))
+_add("GroupNormalization", _needs_channels_last())
+_add(
+    "GlobalAveragePool GlobalMaxPool GlobalLpPool InstanceNormalization",
+    Rule(frame=frames.sensitive(), channel_axis=True, moves=True),
+)
 _add("BatchNormalization", Rule(frame=frames.batch_normalized, channel_axis=True, wants_last=True, moves=True))
 # These have no channel axis of their own: what others call N, spatial..., C may be resized too.
 _add("Resize Upsample", Rule(frame=frames.sensitive(), channel_axis=True, wants_last=True, moves=True, weak=True))

@@ -1,0 +1,104 @@
+"""Fold BatchNormalization into the convolution before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.convenience import replace_all_uses_with
+
+_CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}
+_FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
+
+
+def fold_batch_normalization(model: ir.Model) -> bool:
+    """Scale the filters of convolutions that only feed a BatchNormalization; return whether any was folded.
+
+    For inference alone: training needs the statistics as they are.
+    """
+    names = {value.name for graph in model.graphs() for value in graph.initializers.values()}
+    folded = [_fold(node, names) for graph in model.graphs() for node in list(graph)]
+    return any(folded)
+
+
+def _fold(node: ir.Node, names: set[str | None]) -> bool:
+    conv = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+    if node.domain != "" or node.op_type != "BatchNormalization" or conv is None or not _is_foldable(node, conv):
+        return False
+    filters, bias = conv.inputs[1], conv.inputs[2] if len(conv.inputs) > 2 else None
+    assert filters is not None
+    assert filters.const_value is not None
+    parameters = [value.const_value for value in node.inputs[1:5] if value is not None]
+    epsilon = node.attributes.get_float("epsilon", 1e-5)
+
+    def factors() -> tuple[np.ndarray, ...]:
+        scale, shift, mean, variance = (t.numpy().astype(np.float64) for t in parameters if t is not None)
+        return scale / np.sqrt(variance + epsilon), shift, mean
+
+    weights, given = filters.const_value, None if bias is None else bias.const_value
+    axis, groups = _CHANNEL_AXIS[conv.op_type], conv.attributes.get_int("group", 1)
+
+    def scaled_filters() -> np.ndarray:
+        array = weights.numpy()
+        factor = factors()[0]
+        if axis == 0:
+            return array * factor.reshape(-1, *[1] * (array.ndim - 1))
+        # The filters of a transposed convolution are C, M/group: channel m lies in its group's rows.
+        parts = array.reshape(groups, -1, *array.shape[1:]) * factor.reshape(groups, 1, -1, *[1] * (array.ndim - 2))
+        return parts.reshape(array.shape)
+
+    def shifted_bias() -> np.ndarray:
+        factor, shift, mean = factors()
+        before = 0.0 if given is None else given.numpy().astype(np.float64)
+        return (before - mean) * factor + shift
+
+    channels = parameters[0].shape if parameters[0] is not None else ir.Shape([])
+    name = node.outputs[0].name
+    conv.replace_input_with(1, _constant(conv, f"{name}_filters", weights.dtype, weights.shape, scaled_filters, names))
+    conv.resize_inputs(3)
+    conv.replace_input_with(2, _constant(conv, f"{name}_bias", weights.dtype, channels, shifted_bias, names))
+    replace_all_uses_with(node.outputs[0], conv.outputs[0], replace_graph_outputs=True)
+    if node.graph is not None:
+        node.graph.remove(node, safe=True)
+    conv.outputs[0].name = name
+    return True
+
+
+def _is_foldable(node: ir.Node, conv: ir.Node) -> bool:
+    if conv.domain != "" or conv.op_type not in _CHANNEL_AXIS or len(node.outputs) != 1 or len(node.inputs) != 5:
+        return False
+    if node.attributes.get_int("training_mode", 0) or not node.attributes.get_int("spatial", 1):
+        return False
+    # Until opset 6 a node trains unless it says that it tests.
+    if (node.version or 1) < 7 and not node.attributes.get_int("is_test", 0):
+        return False
+    result = conv.outputs[0]
+    if result.is_graph_output() or len(result.uses()) != 1 or conv.graph is not node.graph:
+        return False
+    values = [*conv.inputs[1:], *node.inputs[1:]]
+    constants = [None if value is None else value.const_value for value in values if value is not None]
+    return all(c is not None and c.dtype in _FLOATS for c in constants) and len({c.dtype for c in constants if c}) == 1
+
+
+def _constant(
+    conv: ir.Node,
+    name: str,
+    dtype: ir.DataType,
+    shape: ir.Shape,
+    compute: Callable[[], np.ndarray],
+    names: set[str | None],
+) -> ir.Value:
+    while name in names:
+        name += "_folded"
+    names.add(name)
+    tensor = ir.LazyTensor(
+        lambda: ir.tensor(np.ascontiguousarray(compute()).astype(dtype.numpy()), name=name),
+        dtype=dtype,
+        shape=ir.Shape(list(shape)),
+        name=name,
+    )
+    value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(list(shape)), const_value=tensor)
+    assert conv.graph is not None
+    conv.graph.register_initializer(value)
+    return value
