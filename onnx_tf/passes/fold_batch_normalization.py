@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -85,7 +86,7 @@ def _constant(
     conv: ir.Node,
     name: str,
     dtype: ir.DataType,
-    shape: ir.Shape,
+    shape: Iterable[Any],
     compute: Callable[[], np.ndarray],
     names: set[str | None],
 ) -> ir.Value:

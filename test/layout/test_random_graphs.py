@@ -25,6 +25,11 @@ def test_same_numbers(seed: int, size: int) -> None:
     check(seed, size)
 
 
+def test_an_expanded_dimension_is_not_known_from_the_result() -> None:
+    # The batch, named and 1 at run time, is expanded to 4.
+    check(5260, 11)
+
+
 @pytest.mark.slow
 def test_ten_thousand_graphs() -> None:
     for seed in range(10_000):
