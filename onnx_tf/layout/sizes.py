@@ -19,8 +19,7 @@ _ALONG_ONE_AXIS = frozenset({"Concat", "Gather", "Split", "TopK"})
 def equate_dims(node: ir.Node, frame: Frame, shapes: Shapes) -> None:
     """Take note of the axes along which the operands and results of a node have the same size."""
     if frame.aligned:
-        if node.op_type != "Expand":  # its data may be 1 where its shape input says more
-            _equate_broadcast(node, frame, shapes)
+        _equate_broadcast(node, frame, shapes)
         return
     for axis in _kept(node, frame.rank):
         sizes = [_size(value, axes, axis, shapes) for value, axes in frame.ports(node) if axis in axes]
