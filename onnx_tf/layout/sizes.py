@@ -19,7 +19,8 @@ _ALONG_ONE_AXIS = frozenset({"Concat", "Gather", "Split", "TopK"})
 def equate_dims(node: ir.Node, frame: Frame, shapes: Shapes) -> None:
     """Take note of the axes along which the operands and results of a node have the same size."""
     if frame.aligned:
-        _equate_broadcast(node, frame, shapes)
+        if node.op_type != "Expand":  # its data may be 1 where its shape input says more
+            _equate_broadcast(node, frame, shapes)
         return
     for axis in _kept(node, frame.rank):
         sizes = [_size(value, axes, axis, shapes) for value, axes in frame.ports(node) if axis in axes]
@@ -55,8 +56,6 @@ def _equate_broadcast(node: ir.Node, frame: Frame, shapes: Shapes) -> None:
         sizes.discard(1)
         if len(sizes) == 1:
             size = sizes.pop()
-            if node.op_type == "Expand" and not isinstance(size, int):
-                continue  # it may be 1 and take the size that the shape input states
             for index, axes in frame.outputs.items():
                 shapes.equate(size, _size(node.outputs[index], axes, axis, shapes))
 
