@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def report_of(path: Path) -> LayoutReport:
-    """Return the report of a model as ``prepare`` makes it, without TensorFlow's part."""
+    """Return the report of a model with its BatchNormalizations, which ``prepare`` folds into convolutions first."""
 
     def has_handler(domain: str, op_type: str, version: int) -> bool:
         return registry.find(domain, op_type, version) is not None
