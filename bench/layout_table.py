@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
-from onnx_tf.layout import LayoutReport, optimize_layout
+from onnx_tf.layout import LayoutReport
 from onnx_tf.loading import load_model
-from onnx_tf.passes import simplify
+from onnx_tf.passes import optimize, simplify
 from onnx_tf.registry import registry
 from test.zoo.compare import manifest
 from test.zoo.materialize import materialize
@@ -32,12 +32,9 @@ def main() -> None:
 
 
 def report_of(path: Path) -> LayoutReport:
-    """Return the report of a model with its BatchNormalizations, which ``prepare`` folds into convolutions first."""
-
-    def has_handler(domain: str, op_type: str, version: int) -> bool:
-        return registry.find(domain, op_type, version) is not None
-
-    return optimize_layout(simplify(load_model(materialize(path)), has_handler=has_handler))
+    """Return the report that ``prepare`` gives."""
+    model = simplify(load_model(materialize(path)), has_handler=registry.supports)
+    return optimize(model, exists_channels_last=registry.supports_channels_last)
 
 
 def _row(name: str, report: LayoutReport) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,15 +14,14 @@ from onnx.backend.base import Backend
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.errors import OnnxTfError
-from onnx_tf.layout import LayoutReport, optimize_layout
+from onnx_tf.layout import LayoutReport
 from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Layout, Options
 from onnx_tf.outputs import Outputs
-from onnx_tf.passes import simplify
-from onnx_tf.passes.fold_batch_normalization import fold_batch_normalization
+from onnx_tf.passes import optimize, simplify
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.plan import BoundGraph, bind, refuse_unsupported, unsupported_nodes
-from onnx_tf.registry import CHANNELS_LAST_DOMAIN, Registry, registry
+from onnx_tf.registry import Registry, registry
 
 __all__ = ["TensorflowBackend", "is_compatible", "prepare", "run_model", "run_node", "supports_device"]
 
@@ -74,31 +73,17 @@ def prepare(
 
 
 def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> tuple[BoundGraph, LayoutReport]:
-    model = simplify(model, has_handler=_has_handler(handlers))
+    model = simplify(model, has_handler=handlers.supports)
     refuse_unsupported(model.graph, handlers)  # in the terms of the model: the layout pass renames and moves nodes
-    if not options.training:
-        fold_batch_normalization(model)
-    report = optimize_layout(
+    report = optimize(
         model,
+        training=options.training,
         channels_last_inputs=options.channels_last_inputs,
         channels_last_outputs=options.channels_last_outputs,
-        exists_channels_last=_exists_channels_last(handlers) if options.layout == "auto" else None,
+        exists_channels_last=handlers.supports_channels_last if options.layout == "auto" else None,
     )
     pack_weights(model)
     return bind(model.graph, handlers, options), report
-
-
-def _exists_channels_last(handlers: Registry) -> Callable[[str, int], bool]:
-    def exists(op_type: str, version: int) -> bool:
-        first, last = (handlers.find(domain, op_type, version) for domain in ("", CHANNELS_LAST_DOMAIN))
-        # A newer handler for ai.onnx alone is a user's own: it is the one to be called.
-        return first is not None and last is not None and first.since == last.since
-
-    return exists
-
-
-def _has_handler(handlers: Registry) -> Callable[[str, str, int], bool]:
-    return lambda domain, op_type, version: handlers.find(domain, op_type, version) is not None
 
 
 def _without_defaults(model: ir.Model, names: frozenset[str]) -> ir.Model:
@@ -138,7 +123,7 @@ def is_compatible(model: ModelSource, device: str = "CPU", **kwargs: Any) -> boo
     """
     del kwargs
     try:
-        source = simplify(load_model(model), has_handler=_has_handler(registry))
+        source = simplify(load_model(model), has_handler=registry.supports)
     except OnnxTfError:
         return False
     return supports_device(device) and not unsupported_nodes(source.graph, registry)

@@ -157,6 +157,16 @@ class Registry:
         versions = self._handlers.get((normalize_domain(domain), op_type), ())
         return next((h for h in reversed(versions) if h.since <= version), None)
 
+    def supports(self, domain: str, op_type: str, version: int) -> bool:
+        """Tell whether an operator has a handler at an opset version."""
+        return self.find(domain, op_type, version) is not None
+
+    def supports_channels_last(self, op_type: str, version: int) -> bool:
+        """Tell whether an operator of ai.onnx has a handler for channels-last data at an opset version."""
+        first, last = (self.find(domain, op_type, version) for domain in ("", CHANNELS_LAST_DOMAIN))
+        # A newer handler for ai.onnx alone is a user's own: it is the one to be called.
+        return first is not None and last is not None and first.since == last.since
+
     def versions(self, domain: str, op_type: str) -> tuple[int, ...]:
         """Return the versions from which each handler of an operator holds."""
         return tuple(h.since for h in self._handlers.get((normalize_domain(domain), op_type), ()))

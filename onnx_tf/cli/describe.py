@@ -42,7 +42,7 @@ def describe_model(path: str) -> dict[str, Any]:
         ],
         "operators": dict(counts.most_common()),
     }
-    simplify(model, has_handler=lambda d, op, version: registry.find(d, op, version) is not None)
+    simplify(model, has_handler=registry.supports)
     problems = unsupported_nodes(model.graph, registry)
     description["unsupported"] = [vars(node) | {"text": str(node)} for node in problems]
     return description

@@ -1,6 +1,6 @@
 """Passes from IR to IR that make a model small and plain before it is bound to handlers.
 
-One pass a file; none imports TensorFlow. :func:`simplify` is the order they run in.
+One pass a file; none imports TensorFlow. :func:`simplify` and :func:`optimize` are the order they run in.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
 from onnx_tf.passes.lift_initializers import lift_initializers
 from onnx_tf.passes.merge_duplicates import merge_duplicates
+from onnx_tf.passes.optimize import optimize
 from onnx_tf.passes.remove_identities import remove_identities
 
-__all__ = ["simplify"]
+__all__ = ["optimize", "simplify"]
 
 
 def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -> ir.Model:
