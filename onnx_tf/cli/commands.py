@@ -36,13 +36,18 @@ def convert(arguments: argparse.Namespace) -> int:
             check=check,
             progress=progress,
         )
-    accuracy = done.accuracy
+    accuracy, report = done.accuracy, done.rep.layout_report
+    moved = {"inputs": report.channels_last_inputs, "outputs": report.channels_last_outputs}
     if arguments.json:
         checked = None if accuracy is None else {"fits": accuracy.fits, "outputs": [vars(o) for o in accuracy.outputs]}
         summary = {"path": str(done.path), "bytes": done.bytes, "seconds": round(done.seconds, 3), "check": checked}
-        _print_json(summary | {"inputs": list(done.rep.inputs), "outputs": list(done.rep.outputs)})
+        summary |= {"inputs": list(done.rep.inputs), "outputs": list(done.rep.outputs)}
+        _print_json(summary | {f"channels_last_{side}": list(changed) for side, changed in moved.items()})
     else:
         print(f"{done.path}: SavedModel, {console.size(done.bytes)}, in {done.seconds:.1f} s")
+        for side, changed in moved.items():
+            if changed:
+                print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
         for output in accuracy.outputs if accuracy else ():
             verdict = "ok" if output.fits else "DIFFERS"
             print(
@@ -116,6 +121,10 @@ def layout(arguments: argparse.Namespace) -> int:
 
         progress("Converting")
         report = prepare(arguments.model, **_layout(arguments)).layout_report
+    if arguments.html is not None:
+        from onnx_tf.layout.drawing import page
+
+        Path(arguments.html).write_text(page(report, Path(arguments.model).name), encoding="utf-8")
     if arguments.json:
         _print_json(dataclasses.asdict(report))
     else:

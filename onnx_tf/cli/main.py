@@ -106,6 +106,7 @@ def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def _add_layout_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     layout = commands.add_parser("layout", help="say which Transposes are left, and why")
     layout.add_argument("model", help="the .onnx file")
+    layout.add_argument("--html", metavar="FILE", help="draw the graph, its memory orders and Transposes, as a page")
     _add_layout(layout)
     return layout
 

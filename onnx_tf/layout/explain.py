@@ -10,9 +10,9 @@ import onnx_ir as ir
 from onnx_tf.layout.constraints import Constraints, Memory, Placement
 from onnx_tf.layout.facts import Order, State
 from onnx_tf.layout.network import FIRST, LAST
-from onnx_tf.layout.report import LayoutReport, RemainingTranspose, ValueLayout
+from onnx_tf.layout.report import ValueLayout
 from onnx_tf.layout.rewrite import Rewriter
-from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+from onnx_tf.layout.story import Movement, Story
 
 __all__ = ["Explanation"]
 
@@ -36,31 +36,19 @@ class Explanation:
             for variable in {memory.producer, *memory.consumers} - {None}:
                 self._memories_of.setdefault(variable, []).append(memory)  # type: ignore[arg-type]
 
-    def add_to(self, report: LayoutReport, rewriter: Rewriter) -> None:
-        """Add what is known after the rewrite to a report."""
+    def add_to(self, story: Story, rewriter: Rewriter) -> None:
+        """Add what is known after the rewrite to the story of the model."""
         facts = self._constraints.facts
-        copies = {copy.result: copy for copy in rewriter.copies}
         copied: dict[int, int] = {}
-        for node in facts.graph:
-            if node.domain == CHANNELS_LAST_DOMAIN:
-                report.channels_last_nodes.append(str(node.name))
-            source = node.inputs[0] if node.op_type == "Transpose" and node.domain == "" else None
-            if source is None or source.const_value is not None:
-                continue
-            copy = copies.get(node.outputs[0])
-            if copy is not None:
-                memory = self._constraints.memories[copy.value]
-                nbytes = facts.shapes.nbytes(copy.value)
-                copied[id(memory)] = nbytes
-                forced_by, reason = self._cause(memory, copy.order)
-                name = copy.name
-            else:
-                name, nbytes = self._moved[node]
-                forced_by, reason = str(node.name), "the model's own Transpose moves data"
-            perm = tuple(node.attributes.get_ints("perm", ()))
-            report.transposes.append(RemainingTranspose(str(node.name), name, perm, nbytes, forced_by, reason))
-            report.bytes_moved += nbytes
-        report.values.extend(self._layouts(copied))
+        for copy in rewriter.copies:
+            memory = self._constraints.memories[copy.value]
+            nbytes = copied[id(memory)] = facts.shapes.nbytes(copy.value)
+            story.movements[copy.result] = Movement(copy.name, nbytes, *self._cause(memory, copy.order))
+        for node, (name, nbytes) in self._moved.items():
+            told = Movement(name, nbytes, str(node.name), "the model's own Transpose moves data")
+            story.movements.setdefault(node.outputs[0], told)
+        story.channels_last |= rewriter.values_in(Order.LAST)
+        story.values.extend(self._layouts(copied))
 
     def _layouts(self, copied: dict[int, int]) -> list[ValueLayout]:
         facts, found = self._constraints.facts, []

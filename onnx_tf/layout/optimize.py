@@ -16,6 +16,7 @@ from onnx_tf.layout.network import solve
 from onnx_tf.layout.report import LayoutReport
 from onnx_tf.layout.rewrite import Rewriter
 from onnx_tf.layout.signature import move_inputs, move_outputs
+from onnx_tf.layout.story import Story
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
 __all__ = ["optimize_layout"]
@@ -42,7 +43,7 @@ def optimize_layout(
     Raises:
         ValueError: some names are no inputs or outputs, or have no channel axis.
     """
-    report = LayoutReport()
+    report, story = LayoutReport(), Story()
     version = model.opset_imports.setdefault("", 1)
     names = _names(model)
     exists = exists_channels_last
@@ -54,16 +55,18 @@ def optimize_layout(
         are_last = _already_channels_last(model.graph)
         report.channels_last_inputs = move_inputs(model.graph, channels_last_inputs, are_last)
         report.channels_last_outputs = move_outputs(model.graph, channels_last_outputs, are_last)
-    if exists is None:
-        return report
-    model.opset_imports[CHANNELS_LAST_DOMAIN] = version
-    for graph in _outer_graphs_first(model.graph):
-        _optimize_graph(graph, moves, Editor(graph, names, version), report)
-    RemoveUnusedNodesPass()(model)
+    if exists is not None:
+        model.opset_imports[CHANNELS_LAST_DOMAIN] = version
+        for graph in _outer_graphs_first(model.graph):
+            _optimize_graph(graph, moves, Editor(graph, names, version), report, story)
+        RemoveUnusedNodesPass()(model)
+    story.tell(model, report)
     return report
 
 
-def _optimize_graph(graph: ir.Graph, moves: Callable[[ir.Node], bool], editor: Editor, report: LayoutReport) -> None:
+def _optimize_graph(
+    graph: ir.Graph, moves: Callable[[ir.Node], bool], editor: Editor, report: LayoutReport, story: Story
+) -> None:
     facts = Facts(graph, moves)
     constraints = Constraints(facts)
     labels, value = solve(constraints.problem)
@@ -72,7 +75,7 @@ def _optimize_graph(graph: ir.Graph, moves: Callable[[ir.Node], bool], editor: E
     explanation = Explanation(constraints, labels)
     rewriter.apply()
     report.cut_bytes += value // BYTE
-    explanation.add_to(report, rewriter)
+    explanation.add_to(story, rewriter)
 
 
 def _transposes(node: ir.Node, facts: Facts) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["LayoutReport", "RemainingTranspose", "ValueLayout"]
+__all__ = ["LayoutReport", "NodeLayout", "RemainingTranspose", "ValueLayout", "size"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,27 @@ class ValueLayout:
     copied_bytes: int
 
 
+@dataclass(frozen=True)
+class NodeLayout:
+    """A node of the rewritten graph.
+
+    Attributes:
+        name: its name; a graph input or output is a node of the type ``input`` or ``output``.
+        op_type: its operator.
+        order: ``"channels-last"`` if what it computes lies so, else ``""``.
+        inputs: the run-time values that it reads, those its bodies read included.
+        outputs: the values that it computes.
+        graph: the node whose body it is in, with the attribute's name, or ``""``.
+    """
+
+    name: str
+    op_type: str
+    order: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    graph: str = ""
+
+
 @dataclass
 class LayoutReport:
     """What the layout pass did.
@@ -58,6 +79,7 @@ class LayoutReport:
         transposes_before: the Transposes of the model, and two for each operator that is computed
             channels-last but was written channels-first.
         channels_last_nodes: the names of the nodes that now compute channels-last.
+        nodes: the rewritten graph, with its inputs and outputs.
         bytes_moved: what the Transposes that are left move.
         cut_bytes: the value of the minimum cut in bytes: no choice of orders moves less.
         channels_last_inputs: graph inputs whose signature is N, spatial..., C now.
@@ -68,6 +90,7 @@ class LayoutReport:
     transposes: list[RemainingTranspose] = field(default_factory=list)
     transposes_before: int = 0
     channels_last_nodes: list[str] = field(default_factory=list)
+    nodes: list[NodeLayout] = field(default_factory=list)
     bytes_moved: int = 0
     cut_bytes: int = 0
     channels_last_inputs: tuple[str, ...] = ()
@@ -76,28 +99,33 @@ class LayoutReport:
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
-    def _lines(self) -> Iterator[str]:
-        yield (
+    def totals(self) -> str:
+        """Return what is left to move in one line."""
+        return (
             f"{len(self.transposes)} Transposes left of {self.transposes_before}, "
-            f"{_size(self.bytes_moved)} moved; {len(self.channels_last_nodes)} nodes compute channels-last"
+            f"{size(self.bytes_moved)} moved; {len(self.channels_last_nodes)} nodes compute channels-last"
         )
+
+    def _lines(self) -> Iterator[str]:
+        yield self.totals()
         for kind, names in (("inputs", self.channels_last_inputs), ("outputs", self.channels_last_outputs)):
             if names:
                 yield f"channels-last {kind}: {', '.join(names)}"
         if self.transposes:
             rows = [("value", "perm", "bytes", "needed by", "because")]
             rows += [
-                (t.value, " ".join(map(str, t.perm)), _size(t.nbytes), t.forced_by, t.reason) for t in self.transposes
+                (t.value, " ".join(map(str, t.perm)), size(t.nbytes), t.forced_by, t.reason) for t in self.transposes
             ]
             widths = [max(len(row[i]) for row in rows) for i in range(4)]
             for row in rows:
                 yield "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]).rstrip()
 
 
-def _size(nbytes: int) -> str:
-    size = float(nbytes)
+def size(nbytes: int) -> str:
+    """Return a number of bytes as in ``1.5 MiB``."""
+    count = float(nbytes)
     for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"

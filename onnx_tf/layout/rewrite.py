@@ -49,6 +49,7 @@ class Rewriter:
         self._have: dict[tuple[ir.Value, Axes], ir.Value] = {}
         self._written: dict[ir.Value, Axes] = {}
         self._held: dict[ir.Value, ir.Value] = {}
+        self._renamed: dict[ir.Value, ir.Value] = {}
         self._replaced: list[ir.Node] = []
         self._constants: dict[tuple[ir.Value, Axes, Axes], ir.Value] = {}
         self._aligned: dict[tuple[ir.Value, Axes], ir.Value] = {}
@@ -74,6 +75,16 @@ class Rewriter:
         self._rewrite_outputs()
         self._graph.remove(self._replaced, safe=True)
 
+    def values_in(self, label: Order) -> set[ir.Value]:
+        """Return the values of the rewritten graph that lie in a memory order, of those that had a choice."""
+        held = {(v, self._written.get(v, self._facts.identity(v))): self._held.get(v, v) for v in self._names}
+        lying = {
+            found
+            for (value, order), found in (held | self._have).items()
+            if self._has_choice(value) and order == self._facts.order(value, label)
+        }
+        return lying | {renamed for renamed, value in self._renamed.items() if value in lying}
+
     def _rewrite_outputs(self) -> None:
         taken: set[ir.Value] = set(self._graph.inputs)
         for index, value in enumerate(list(self._graph.outputs)):
@@ -88,7 +99,9 @@ class Rewriter:
                 taken.add(found)
 
     def _identity_of(self, value: ir.Value) -> ir.Value:
-        return self._editor.emit("Identity", [value], dims=list(self._facts.shapes.dims(value) or ()) or None)
+        renamed = self._editor.emit("Identity", [value], dims=list(self._facts.shapes.dims(value) or ()) or None)
+        self._renamed[renamed] = value
+        return renamed
 
     # What each kind of node becomes
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,6 +115,7 @@ class TestConvert:
         assert summary["path"] == "out"
         assert summary["bytes"] > 1000
         assert summary["inputs"] == ["x"]
+        assert summary["channels_last_inputs"] == summary["channels_last_outputs"] == []
         assert summary["check"] == {"fits": True, "outputs": [{"name": "y", "error": 0.0, "tolerance": 1e-3}]}
 
     def test_check_with_inputs_of_ones_own(self, capsys):
@@ -132,7 +134,9 @@ class TestConvert:
         (folder / "model.onnx").write_bytes(model.SerializeToString())
         sides = ["--channels-last-inputs", "x", "--channels-last-outputs", "all"]
         assert main(["convert", "model.onnx", "-o", "out", "--check", *sides]) == 0
-        assert capsys.readouterr().out.endswith("ok\n")
+        text = capsys.readouterr().out
+        assert text.endswith("ok\n")
+        assert "inputs that are N, spatial..., C now: x\n  outputs that are N, spatial..., C now: y\n" in text
         signature = tf.saved_model.load("out").signatures["serving_default"]
         assert signature.structured_input_signature[1]["x"].shape == (None, 5, 4, 2)
         assert signature.structured_outputs["y"].shape == (None, 5, 4, 2)
@@ -265,6 +269,8 @@ def test_layout(capsys):
     assert capsys.readouterr().out.startswith("0 Transposes left of 0")
     assert main(["layout", "model.onnx", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["transposes"] == []
+    assert main(["layout", "model.onnx", "--html", "layout.html"]) == 0
+    assert "Relu</text>" in Path("layout.html").read_text()
 
 
 def test_ops(capsys):
