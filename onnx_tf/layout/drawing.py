@@ -168,9 +168,7 @@ def _curve(x: float, to: float, layer: int) -> str:
 def _drawn(box: _Box, x: float, y: float) -> Iterable[str]:
     anchor = f' id="{box.anchor}"' if box.anchor else ""
     kind = f' class="{box.kind}"' if box.kind else ""
-    corner = HEIGHT / 2 if box.kind.endswith("end") else 4
+    left, corner = x - box.width / 2, HEIGHT / 2 if box.kind.endswith("end") else 4
     yield f"<g{anchor}{kind}><title>{escape(box.tooltip)}</title>"
-    yield (
-        f'<rect x="{x - box.width / 2:.1f}" y="{y:.0f}" width="{box.width:.1f}" height="{HEIGHT:.0f}" rx="{corner:.0f}"/>'
-    )
+    yield f'<rect x="{left:.1f}" y="{y:.0f}" width="{box.width:.1f}" height="{HEIGHT:.0f}" rx="{corner:.0f}"/>'
     yield f'<text x="{x:.1f}" y="{y + HEIGHT * 0.67:.0f}">{escape(box.label)}</text></g>'
