@@ -10,10 +10,11 @@ demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 test: set-up  ## what continuous integration runs
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
-test-all: set-up  ## the slow tests too, and every model of ../shared/zoo and ../shared/real if they are there
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+test-all: test  ## all official cases through export, those of older onnx releases, every model of ../shared
 	$(BIN)/python -m pytest -m slow
-	$(BIN)/python -m test.zoo --everything
+	$(BIN)/python -m test.onnx_suite --through export
+	$(BIN)/python -m test.onnx_suite --release all
+	$(BIN)/python -m test.zoo --everything --export
 
 lint: set-up
 	$(BIN)/ruff check .

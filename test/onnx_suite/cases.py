@@ -85,7 +85,10 @@ def _load(folder: Path, prefix: str, values: Any) -> list[Any]:
         elif kind == "optional_type":
             loaded.append(onnx.numpy_helper.to_optional(onnx.OptionalProto.FromString(data)))
         else:
-            loaded.append(onnx.numpy_helper.to_array(onnx.TensorProto.FromString(data)))
+            array = onnx.numpy_helper.to_array(onnx.TensorProto.FromString(data))
+            # Releases up to 1.15 state the bits of bfloat16 as uint16.
+            dtype = onnx.helper.tensor_dtype_to_np_dtype(values[index].type.tensor_type.elem_type)
+            loaded.append(array.view(dtype) if dtype == "bfloat16" and array.dtype == np.uint16 else array)
     return loaded
 
 
