@@ -13,6 +13,7 @@ test: set-up  ## what continuous integration runs
 test-all: test  ## all official cases through export, those of older onnx releases, every model of ../shared
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m test.onnx_suite --through export
+	$(BIN)/python -m test.onnx_suite --through channels_last
 	$(BIN)/python -m test.onnx_suite --release all
 	$(BIN)/python -m test.zoo --everything --export
 

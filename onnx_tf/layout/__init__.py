@@ -7,7 +7,7 @@ Nothing here knows TensorFlow, and nothing is guessed from equal dimensions.
 
 from __future__ import annotations
 
-from onnx_tf.layout.optimize import optimize_layout
+from onnx_tf.layout.optimize import Choice, optimize_layout
 from onnx_tf.layout.report import LayoutReport, NodeLayout, RemainingTranspose, ValueLayout
 
-__all__ = ["LayoutReport", "NodeLayout", "RemainingTranspose", "ValueLayout", "optimize_layout"]
+__all__ = ["Choice", "LayoutReport", "NodeLayout", "RemainingTranspose", "ValueLayout", "optimize_layout"]

@@ -139,7 +139,8 @@ class Facts:
     def _classify(self, value: ir.Value) -> tuple[State, tuple[int, ...], tuple[int, ...]]:
         roles = self.roles(value)
         identity = tuple(range(len(roles)))
-        if not roles or any(role is None for role in roles):
+        # Without elements there is nothing to move, and a Reshape cannot state a dimension of 0.
+        if not roles or any(role is None for role in roles) or 0 in self.dims(value):
             return State.OPAQUE, identity, identity
         first, last = (sort_by_role(roles, order) for order in Order)
         if first == last:

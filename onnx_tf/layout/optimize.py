@@ -12,16 +12,17 @@ from onnx_tf.layout.constraints import BYTE, Constraints
 from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.explain import Explanation
 from onnx_tf.layout.facts import Facts, Order, State
-from onnx_tf.layout.network import solve
+from onnx_tf.layout.network import Problem, solve
 from onnx_tf.layout.report import LayoutReport
 from onnx_tf.layout.rewrite import Rewriter
 from onnx_tf.layout.signature import move_inputs, move_outputs
 from onnx_tf.layout.story import Story
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
-__all__ = ["optimize_layout"]
+__all__ = ["Choice", "optimize_layout"]
 
 Names = Sequence[str] | Literal["all"]
+Choice = Callable[[Problem], tuple[list[int], int]]
 
 
 def optimize_layout(
@@ -30,6 +31,7 @@ def optimize_layout(
     channels_last_inputs: Names = (),
     channels_last_outputs: Names = (),
     exists_channels_last: Callable[[str, int], bool] | None = lambda *_: True,
+    choose: Choice = solve,
 ) -> LayoutReport:
     """Rewrite a model so that the fewest bytes are transposed, and say what was done.
 
@@ -39,6 +41,7 @@ def optimize_layout(
         channels_last_outputs: likewise of graph outputs.
         exists_channels_last: whether (operator, opset version) can be computed channels-last; others
             stay in the ONNX order. ``None`` leaves everything as it is but the signature.
+        choose: returns the labels of a problem and what they cost; any labels give the same numbers.
 
     Raises:
         ValueError: some names are no inputs or outputs, or have no channel axis.
@@ -58,19 +61,18 @@ def optimize_layout(
     if exists is not None:
         model.opset_imports[CHANNELS_LAST_DOMAIN] = version
         for graph in _outer_graphs_first(model.graph):
-            _optimize_graph(graph, moves, Editor(graph, names, version), report, story)
+            _optimize_graph(Constraints(Facts(graph, moves)), choose, Editor(graph, names, version), report, story)
         RemoveUnusedNodesPass()(model)
     story.tell(model, report)
     return report
 
 
 def _optimize_graph(
-    graph: ir.Graph, moves: Callable[[ir.Node], bool], editor: Editor, report: LayoutReport, story: Story
+    constraints: Constraints, choose: Choice, editor: Editor, report: LayoutReport, story: Story
 ) -> None:
-    facts = Facts(graph, moves)
-    constraints = Constraints(facts)
-    labels, value = solve(constraints.problem)
-    report.transposes_before += sum(_transposes(node, facts) for node in graph)
+    labels, value = choose(constraints.problem)
+    facts = constraints.facts
+    report.transposes_before += sum(_transposes(node, facts) for node in facts.graph)
     rewriter = Rewriter(constraints, labels, editor)
     explanation = Explanation(constraints, labels)
     rewriter.apply()

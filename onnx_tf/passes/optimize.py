@@ -7,7 +7,8 @@ from typing import Literal
 
 import onnx_ir as ir
 
-from onnx_tf.layout import LayoutReport, optimize_layout
+from onnx_tf.layout import Choice, LayoutReport, optimize_layout
+from onnx_tf.layout.network import solve
 from onnx_tf.passes.fold_batch_normalization import fold_batch_normalization
 
 __all__ = ["optimize"]
@@ -20,6 +21,7 @@ def optimize(
     channels_last_inputs: Sequence[str] | Literal["all"] = (),
     channels_last_outputs: Sequence[str] | Literal["all"] = (),
     exists_channels_last: Callable[[str, int], bool] | None = lambda *_: True,
+    choose: Choice = solve,
 ) -> LayoutReport:
     """Bring a simplified model into the form that is bound to handlers, and say how it lies in memory.
 
@@ -29,6 +31,7 @@ def optimize(
         channels_last_inputs: see :func:`onnx_tf.layout.optimize_layout`.
         channels_last_outputs: see :func:`onnx_tf.layout.optimize_layout`.
         exists_channels_last: see :func:`onnx_tf.layout.optimize_layout`.
+        choose: see :func:`onnx_tf.layout.optimize_layout`.
 
     Raises:
         ValueError: some names are no inputs or outputs, or have no channel axis.
@@ -40,4 +43,5 @@ def optimize(
         channels_last_inputs=channels_last_inputs,
         channels_last_outputs=channels_last_outputs,
         exists_channels_last=exists_channels_last,
+        choose=choose,
     )

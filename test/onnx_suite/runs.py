@@ -5,14 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import onnx
 import tensorflow as tf
 
-from onnx_tf import prepare
+from onnx_tf import backend, prepare
 from onnx_tf.export.saved_model import input_specs
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.signature import flat_tensors, regrouped
+from test.layout.forcing import forced_channels_last
 
 
 def through_run(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
@@ -32,4 +34,14 @@ def through_export(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
     return [to_numpy(results[value.name], value.dtype) for value in rep.tf_module.graph.outputs]
 
 
-RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {"run": through_run, "export": through_export}
+def through_channels_last(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
+    """``prepare(model).run(inputs)`` with everything channels-last that has a rule for it."""
+    with mock.patch.object(backend, "optimize", forced_channels_last):
+        return through_run(model, inputs)
+
+
+RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {
+    "run": through_run,
+    "export": through_export,
+    "channels_last": through_channels_last,
+}

@@ -6,6 +6,7 @@ import functools
 
 import pytest
 
+from onnx_tf.layout.rules import RULES
 from test.ledger import hold, ledger
 from test.onnx_suite.cases import check, load_cases
 from test.onnx_suite.runs import RUNS
@@ -37,6 +38,26 @@ def test_export(name):
     if reason := ledger("onnx").get(name) or ledger("random").get(name):
         pytest.xfail(reason)
     hold("onnx", f"{name}@export", functools.partial(check, CASES[name], RUNS["export"]))
+
+
+def _one_per_rule() -> list[str]:
+    """Return one case for each operator that the layout pass has a rule for, with channels to be moved if there is one."""
+    ranked: dict[str, tuple[bool, str]] = {}
+    for name, case in CASES.items():
+        if name.startswith("node/") and case.model is not None and len(case.model.graph.node) == 1:
+            (node,) = case.model.graph.node
+            ranks = [len(value.type.tensor_type.shape.dim) for value in case.model.graph.input]
+            if (node.domain, node.op_type) in RULES:
+                found = max(ranks, default=0) < 3, name
+                ranked[node.op_type] = min(ranked.get(node.op_type, found), found)
+    return [name for _, name in ranked.values()]
+
+
+@pytest.mark.parametrize("name", _one_per_rule())
+def test_channels_last_wherever_there_is_a_rule(name):
+    if reason := ledger("onnx").get(name) or ledger("random").get(name):
+        pytest.xfail(reason)
+    check(CASES[name], RUNS["channels_last"])
 
 
 def test_the_ledger_lists_cases_that_exist():
