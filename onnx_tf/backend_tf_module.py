@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import carried, is_carried, to_tf
 from onnx_tf.feeding import is_map, map_spec
-from onnx_tf.plan import BoundGraph, constant, scope_name
+from onnx_tf.plan import BoundGraph, scope_name
 from onnx_tf.values import OptionalValue, TensorSequence
 
 __all__ = ["BackendTFModule", "input_spec"]
@@ -38,9 +39,9 @@ class BackendTFModule(tf.Module):
 
     def __init__(self, graph: BoundGraph, name: str | None = None) -> None:
         super().__init__(name=name)
-        self.graph = graph
+        self.graph = dataclasses.replace(graph, constants={})
         self.weights: dict[str, tf.Variable] = {}
-        self._constants: dict[str, ir.TensorProtocol] = {}
+        self._constants: dict[str, np.ndarray] = {}
         for key, tensor in graph.constants.items():
             if _is_variable(tensor):
                 trainable = tensor.dtype.is_floating_point() and not is_carried(tensor.dtype)
@@ -49,7 +50,8 @@ class BackendTFModule(tf.Module):
                 )
                 _release(tensor)
             else:
-                self._constants[key] = tensor
+                # A copy: a tensor of a parsed file keeps the whole file in memory.
+                self._constants[key] = carried(np.array(tensor.numpy()))
         self.input_names = tuple(str(value.name) for value in graph.inputs)
         self.output_names = tuple(str(value.name) for value in graph.outputs)
         specs = [input_spec(value) for value in graph.inputs]
@@ -75,8 +77,8 @@ class BackendTFModule(tf.Module):
     def _compute(self, *inputs: Any) -> dict[str, Any]:
         environment: dict[str, Any] = dict(self.weights)
         environment.update(zip(self.input_names, inputs, strict=True))
-        for key, tensor in self._constants.items():
-            environment[key] = constant(tensor)
+        for key, array in self._constants.items():
+            environment[key] = tf.constant(array)
         results = self.graph(environment)
         return {
             name: tf.identity(result, name=scope_name(name)) if tf.is_tensor(result) else result

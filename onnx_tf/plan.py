@@ -150,7 +150,7 @@ class Subgraph:
     def __call__(self, *inputs: Any) -> list[Any]:
         environment = {name: _in_this_graph(self.outer[name]) for name in self.graph.captures}
         for name, tensor in self.graph.constants.items():
-            environment[name] = constant(tensor)
+            environment[name] = tf.constant(carried(tensor.numpy()))
         environment.update(zip((str(value.name) for value in self.graph.inputs), inputs, strict=True))
         return self.graph(environment)
 
@@ -184,11 +184,6 @@ def unsupported_nodes(graph: ir.Graph, registry: Registry) -> list[UnsupportedNo
         for node in graph.all_nodes()
         for reason in _refusals(node, registry)
     ]
-
-
-def constant(tensor: ir.TensorProtocol) -> tf.Tensor:
-    """Return an initializer or attribute tensor as a TensorFlow constant."""
-    return tf.constant(carried(tensor.numpy()))
 
 
 def _in_this_graph(value: Any) -> Any:
@@ -260,11 +255,19 @@ def _missing(node: ir.Node, registry: Registry, schema: onnx.defs.OpSchema | Non
 def _bind_graph(graph: ir.Graph, registry: Registry, options: Options) -> BoundGraph:
     initializers = graph.initializers
     return BoundGraph(
-        inputs=tuple(graph.inputs),
-        outputs=tuple(graph.outputs),
+        inputs=_apart(graph.inputs),
+        outputs=_apart(graph.outputs),
         constants={name: v.const_value for name, v in initializers.items() if v.const_value is not None},
         nodes=tuple(_bind_node(node, registry, options) for node in graph),
     )
+
+
+def _apart(values: Sequence[ir.Value]) -> tuple[ir.Value, ...]:
+    """Return copies of values that do not keep their graph, and with it all weights, in memory."""
+    copies = [ir.Value(name=value.name, type=value.type, shape=value.shape) for value in values]
+    for copy, value in zip(copies, values, strict=True):
+        copy.meta.update(value.meta)
+    return tuple(copies)
 
 
 def _bind_node(node: ir.Node, registry: Registry, options: Options) -> BoundNode:
