@@ -41,7 +41,7 @@ def test_export(name):
 
 
 def _one_per_rule() -> list[str]:
-    """Return one case for each operator that the layout pass has a rule for, with channels to be moved if there is one."""
+    """Return one case for each operator with a layout rule, with channels to be moved if there is one."""
     ranked: dict[str, tuple[bool, str]] = {}
     for name, case in CASES.items():
         if name.startswith("node/") and case.model is not None and len(case.model.graph.node) == 1:
