@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,7 @@ def load_model(source: ModelSource) -> ir.Model:
         _sort(graph)
     _set_node_names_and_versions(model)
     _check_external_data(model)
+    _own_constants(model)
     return model
 
 
@@ -167,6 +169,21 @@ def _sort(graph: ir.Graph) -> None:
         raise ModelError(
             "the graph has a cycle: no order of its nodes computes each input before its use; export it again"
         ) from error
+
+
+def _own_constants(model: ir.Model) -> None:
+    # A pass that lifts a constant names its tensor: the one in the caller's model keeps its name.
+    for graph in _graphs(model):
+        for node in graph:
+            tensor = node.attributes.get_tensor("value", None) if node.op_type == "Constant" else None
+            if tensor is not None and tensor.dtype is not ir.DataType.STRING:
+                shape = ir.Shape(tensor.shape.numpy())
+                own = ir.LazyTensor(functools.partial(_same, tensor), dtype=tensor.dtype, shape=shape, name=tensor.name)
+                node.attributes["value"] = ir.AttrTensor("value", own)
+
+
+def _same(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    return tensor
 
 
 def _set_node_names_and_versions(model: ir.Model) -> None:

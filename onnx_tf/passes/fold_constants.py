@@ -10,10 +10,11 @@ from onnx.reference import ReferenceEvaluator
 # QuantizeLinear/DequantizeLinear stay so that quantised patterns remain recognisable.
 FOLDABLE = frozenset(
     """
-    Abs Add And ArgMax ArgMin Cast Ceil Concat ConstantOfShape Cos CumSum Div Equal Erf Exp Expand EyeLike Flatten
-    Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual Log Max Min Mod Mul Neg
-    NonZero Not Or Pow Range Reciprocal ReduceMax ReduceMin ReduceProd ReduceSum Reshape Round ScatterND Shape
-    Sigmoid Sign Sin Size Slice Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor
+    Abs Add And ArgMax ArgMin BatchNormalization Cast Ceil Concat ConstantOfShape Cos CumSum Div Equal Erf Exp
+    Expand EyeLike Flatten Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual Log
+    Max Min Mod Mul Neg NonZero Not Or Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    Reshape Round ScatterND Shape Sigmoid Sign Sin Size Slice Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu
+    Unsqueeze Where Xor
     """.split()  # noqa: SIM905
 )
 MAX_GROWTH_BYTES = 1 << 20
@@ -57,6 +58,8 @@ def _constant_results(node: ir.Node) -> list[np.ndarray] | None:
     if node.op_type == "Transpose":
         axes = node.attributes.get_ints("perm", None)
         return [np.transpose(next(iter(inputs.values())), axes)]
+    if node.op_type == "BatchNormalization":
+        return _standardized(node, [c.numpy() for c in constants if c is not None])
     try:
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(ir.to_proto(node), opsets={"": node.version or 1}).run(None, inputs)
@@ -65,6 +68,26 @@ def _constant_results(node: ir.Node) -> list[np.ndarray] | None:
     if not all(isinstance(r, (np.ndarray, np.generic)) for r in results):
         return None
     return [np.asarray(result) for result in results]
+
+
+def _standardized(node: ir.Node, inputs: list[np.ndarray]) -> list[np.ndarray] | None:
+    """Return the first result of a BatchNormalization of weights: networks with standardised weights have them.
+
+    PyTorch writes it with all the results of training, of which none is used.
+    """
+    version, unused = node.version or 1, node.outputs[1:]
+    if len(inputs) != 5 or version < 7 or any(output.uses() for output in unused):
+        return None
+    x, scale, shift, mean, variance = (array.astype(np.float64) for array in inputs)
+    if x.ndim < 2 or not node.attributes.get_int("spatial", 1):
+        return None
+    if node.attributes.get_int("training_mode", 0) or (version < 14 and unused):
+        others = tuple(axis for axis in range(x.ndim) if axis != 1)
+        mean, variance = x.mean(others), x.var(others)
+    factor = scale / np.sqrt(variance + node.attributes.get_float("epsilon", 1e-5))
+    per_channel = (-1, *[1] * (x.ndim - 2))
+    y = (x - mean.reshape(per_channel)) * factor.reshape(per_channel) + shift.reshape(per_channel)
+    return [y.astype(inputs[0].dtype)] * len(node.outputs)
 
 
 def _constant(value: ir.Value | None) -> ir.TensorProtocol | None:

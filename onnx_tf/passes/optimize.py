@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx_tf.layout import Choice, LayoutReport, optimize_layout
 from onnx_tf.layout.network import solve
 from onnx_tf.passes.fold_batch_normalization import fold_batch_normalization
+from onnx_tf.passes.fuse_group_normalization import fuse_group_normalization
 
 __all__ = ["optimize"]
 
@@ -37,6 +38,7 @@ def optimize(
         ValueError: some names are no inputs or outputs, or have no channel axis.
     """
     if not training:
+        fuse_group_normalization(model)
         fold_batch_normalization(model)
     return optimize_layout(
         model,

@@ -14,9 +14,9 @@ from onnx_tf.passes import simplify
 HEADER = '<ir_version: 8, opset_import: ["" : 17, "local" : 1]>\n'
 
 
-def simplified(text: str, without: frozenset[str] = frozenset()) -> tuple[onnx.ModelProto, ir.Model]:
+def simplified(text: str, without: frozenset[str] = frozenset(), opset: int = 17) -> tuple[onnx.ModelProto, ir.Model]:
     """Return the model of a textual graph, and the same simplified as if `without` had no handler."""
-    proto = onnx.parser.parse_model(HEADER + text)
+    proto = onnx.parser.parse_model(HEADER.replace("17", str(opset)) + text)
     given = proto.SerializeToString(deterministic=True)
     model = simplify(load_model(proto), has_handler=lambda domain, op_type, _: domain == "" and op_type not in without)
     assert proto.SerializeToString(deterministic=True) == given, "the caller's model was changed"
@@ -147,3 +147,34 @@ def test_an_output_that_renames_a_value_takes_its_place() -> None:
     proto, model = simplified("agraph (float[2] x) => (float[2] y) { a = Exp(x)  y = Identity(a) }")
     assert operators(model) == ["Exp"]
     assert_same_numbers(proto, model, x=np.ones(2, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("opset", "results", "attributes", "trains"),
+    [
+        (13, "b, m2, v2, m3, v3", "epsilon = 0.1", True),  # as PyTorch standardises weights
+        (13, "b", "epsilon = 0.1", False),
+        (17, "b, m2, v2", "epsilon = 0.1, training_mode = 1", True),
+        (17, "b", "epsilon = 0.1", False),
+    ],
+)
+def test_batch_normalization_of_weights_is_folded(opset: int, results: str, attributes: str, trains: bool) -> None:
+    _, model = simplified(
+        f"""agraph (float[2, 2] x) => (float[2, 3] y) {{
+            w = Constant<value = float[1, 2, 3] {{1, 2, 3, 5, 7, 9}}>()
+            scale = Constant<value = float[2] {{1, 2}}>()
+            bias = Constant<value = float[2] {{0, 1}}>()
+            m = Constant<value = float[2] {{3, 4}}>()
+            v = Constant<value = float[2] {{2, 5}}>()
+            {results} = BatchNormalization<{attributes}>(w, scale, bias, m, v)
+            f = ReduceMax<axes = [0], keepdims = 0>(b)
+            y = MatMul(x, f)
+        }}""",
+        opset=opset,
+    )
+    assert operators(model) == ["MatMul"]
+    w = np.array([[1, 2, 3], [5, 7, 9]], np.float64)
+    mean, variance = (w.mean(1), w.var(1)) if trains else (np.array([3, 4]), np.array([2, 5]))
+    expected = ((w.T - mean) / np.sqrt(variance + 0.1) * [1, 2] + [0, 1]).T
+    (weights,) = (v.const_value for v in model.graph.initializers.values())
+    np.testing.assert_allclose(weights.numpy(), expected, rtol=1e-6)
