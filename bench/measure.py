@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import resource
 import statistics
 import sys
@@ -42,7 +43,7 @@ def measure(path: Path, entry: Mapping[str, Any], layout: Layout, runs: int) -> 
     seconds, peak = time.perf_counter() - start, _peak()
     signature = tf.saved_model.load(str(path.with_suffix(""))).signatures["serving_default"]
     tensors = {key: tf.constant(value) for key, value in feed.items()}
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = ort_session(path)
     tools: dict[str, Callable[[], Any]] = {
         "onnx_tf": lambda: signature(**tensors),
         "onnxruntime": lambda: session.run(None, feed),
@@ -62,13 +63,26 @@ def measure(path: Path, entry: Mapping[str, Any], layout: Layout, runs: int) -> 
     }
 
 
+def ort_session(path: Path) -> ort.InferenceSession:
+    """Return a session whose threads sleep between its calls: by default they spin and slow whoever comes next."""
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
 def in_turn(tools: Mapping[str, Callable[[], Any]], runs: int) -> dict[str, float]:
-    """Return the median milliseconds of each tool; they take turns, so that a busy machine hits all alike."""
+    """Return the median milliseconds of each tool.
+
+    They take turns, so that a busy machine hits all alike, in an order that is shuffled: what a
+    call leaves behind in caches and thread pools hits the next one.
+    """
+    shuffled, order = random.Random(0), list(tools)
     times: dict[str, list[float]] = {name: [] for name in tools}
     for index in range(runs + 2):
-        for name, call in tools.items():
+        shuffled.shuffle(order)
+        for name in order:
             start = time.perf_counter()
-            call()
+            tools[name]()
             if index >= 2:
                 times[name].append(1000 * (time.perf_counter() - start))
     return {name: statistics.median(values) for name, values in times.items()}

@@ -20,8 +20,10 @@ __all__ = ["BackendTFModule", "input_spec"]
 MIN_VARIABLE_ELEMENTS = 16
 """Floating-point initializers of fewer elements stay constants: epsilons, scales, small tables."""
 
-MIN_VARIABLE_BYTES = 1 << 20
-"""Other initializers become (not trainable) variables from this size on: a graph holds 2 GB at most."""
+MAX_CONSTANT_BYTES = 1 << 28
+"""Other initializers, quantised weights above all, stay constants up to this total, the smallest
+first; TensorFlow dequantises constants once. Then they are variables that are not trainable: a
+graph holds 2 GB at most."""
 
 
 class BackendTFModule(tf.Module):
@@ -42,8 +44,9 @@ class BackendTFModule(tf.Module):
         self.graph = dataclasses.replace(graph, constants={})
         self.weights: dict[str, tf.Variable] = {}
         self._constants: dict[str, np.ndarray] = {}
+        variables = _variables(graph.constants)
         for key, tensor in graph.constants.items():
-            if _is_variable(tensor):
+            if key in variables:
                 trainable = tensor.dtype.is_floating_point() and not is_carried(tensor.dtype)
                 self.weights[key] = tf.Variable(
                     carried(tensor.numpy()), trainable=trainable, name=scope_name(key), dtype=to_tf(tensor.dtype)
@@ -103,12 +106,17 @@ def input_spec(value: ir.Value) -> tf.TypeSpec:
     return spec
 
 
-def _is_variable(tensor: ir.TensorProtocol) -> bool:
-    if tensor.dtype is ir.DataType.STRING:
-        return False
-    if tensor.dtype.is_floating_point() and tensor.dtype.bitwidth >= 16:
-        return int(np.prod(tensor.shape.numpy())) >= MIN_VARIABLE_ELEMENTS
-    return tensor.nbytes >= MIN_VARIABLE_BYTES
+def _variables(tensors: Mapping[str, ir.TensorProtocol]) -> set[str]:
+    """Return the names of the initializers that become variables."""
+    floats = {key for key, t in tensors.items() if t.dtype.is_floating_point() and t.dtype.bitwidth >= 16}
+    variables = {key for key in floats if int(np.prod(tensors[key].shape.numpy())) >= MIN_VARIABLE_ELEMENTS}
+    total = 0
+    for key in sorted(tensors.keys() - floats, key=lambda key: (tensors[key].nbytes, key)):
+        if tensors[key].dtype is not ir.DataType.STRING:
+            total += tensors[key].nbytes
+            if total > MAX_CONSTANT_BYTES:
+                variables.add(key)
+    return variables
 
 
 def _release(tensor: ir.TensorProtocol) -> None:

@@ -7,16 +7,21 @@ the convolution per group and than space-to-batch.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
-from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, pad_spatial
+from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, is_static, pad_spatial
 
-Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
-"""(data, filters, strides, "SAME" or "VALID") -> result."""
+Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], Any], tf.Tensor]
+"""(data, filters, strides, "SAME" or "VALID") -> result; that per channel takes explicit paddings as well."""
+
+MAX_DEPTHWISE_INPUTS = 4
+"""Groups of up to this many channels are faster as a sum of convolutions per channel (``doc/layout.md``)."""
 
 
 def convolve(x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows, groups: int) -> tf.Tensor:
@@ -53,6 +58,8 @@ def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int) -> Convolution:
         return lambda x, f, strides, padding: tf.nn.conv2d(x, f, strides, padding)
     if filters.shape[-2] == 1:
         return _depthwise
+    if filters.shape[-2] in range(1, MAX_DEPTHWISE_INPUTS + 1) and x.dtype.is_floating:
+        return _sum_of_depthwise
     return lambda x, f, strides, padding: tf.concat(
         [
             tf.nn.conv2d(part, own, strides, padding)
@@ -62,7 +69,7 @@ def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int) -> Convolution:
     )
 
 
-def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
+def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: Any) -> tf.Tensor:
     *kernel, _, results = dims_of(filters)
     channels = x.shape[-1] or tf.shape(x, tf.int64)[-1]
     own = tf.reshape(filters, as_shape([*kernel, channels, results // channels]))
@@ -72,15 +79,33 @@ def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding
     return widened(lambda x, f: tf.nn.depthwise_conv2d(x, f, [1, *strides, 1], padding), x, own)
 
 
+def _sum_of_depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: Any) -> tf.Tensor:
+    """Convolve the first channels of all groups, then the second, ..., and add up what they give."""
+    size = filters.shape[-2]
+    *outer, channels = dims_of(x)
+
+    def convolved(x: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
+        grouped = tf.reshape(x, as_shape([*outer, channels // size, size]))
+        parts = [_depthwise(grouped[..., i], filters[:, :, i : i + 1], strides, padding) for i in range(size)]
+        return functools.reduce(tf.add, parts)
+
+    return widened(convolved, x, filters)
+
+
 def _undilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolution) -> tf.Tensor:
     """Convolve by a kernel that knows no dilation, and no unequal strides if it is depthwise."""
     if set(w.dilations) == {1}:
         strides = w.strides
-        if convolution is _depthwise:
+        is_depthwise = convolution in (_depthwise, _sum_of_depthwise)
+        if is_depthwise:
             strides = (math.gcd(*w.strides),) * len(w.strides)
         if strides == w.strides and is_same_padding(w):
             return convolution(x, filters, strides, "SAME")
-        y = convolution(pad_spatial(x, w.reach), filters, strides, "VALID")
+        if is_depthwise and is_static(w.reach):
+            # Not so where channels are mixed: there a Pad costs no more than TensorFlow's explicit padding.
+            y = convolution(x, filters, strides, [(0, 0), *w.reach, (0, 0)])
+        else:
+            y = convolution(pad_spatial(x, w.reach), filters, strides, "VALID")
     else:
         strides = (1,) * len(w.strides)
         y = _dilated(x, filters, w, convolution)

@@ -88,13 +88,18 @@ def windows(
 
 def pad_spatial(x: tf.Tensor, padding: Sequence[Padding], value: Any = 0) -> tf.Tensor:
     """Pad the spatial axes of channels-last data."""
-    if all(isinstance(n, int) and n == 0 for pair in padding for n in pair):
+    if is_static(padding) and not any(n for pair in padding for n in pair):
         return x
     pairs = [(0, 0), *padding, (0, 0)]
-    if all(isinstance(n, int) for pair in pairs for n in pair):
+    if is_static(pairs):
         return tf.pad(x, pairs, constant_values=value)
     stacked = tf.stack([tf.stack([tf.cast(n, tf.int64) for n in pair]) for pair in pairs])
     return tf.pad(x, stacked, constant_values=value)
+
+
+def is_static(padding: Sequence[Padding]) -> bool:
+    """Return whether all paddings are known."""
+    return all(isinstance(n, int) for pair in padding for n in pair)
 
 
 def is_same_padding(w: Windows) -> bool:

@@ -1,4 +1,4 @@
-"""Store the filters of convolutions in TensorFlow's order."""
+"""Store constant weights in the order in which TensorFlow's kernels read them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,18 @@ _FILTERS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "DeformConv": 1, "Q
 
 
 def pack_weights(model: ir.Model) -> bool:
-    """Move convolutions with constant filters to PACKED_DOMAIN; return whether any was moved.
+    """Permute the constant weights of convolutions and of Gemms; return whether there were any.
 
     TensorFlow cannot fold the transposition of a variable, so the initializer itself is permuted:
-    one that convolutions share stays one, one that something else uses stays as it is. Runs after
-    the layout is chosen; what is still channels-first becomes channels-last between Transposes.
+    one that several nodes use alike stays one, one that something else uses stays as it is. A
+    DequantizeLinear between the initializer and its users is permuted with it.
+
+    - Convolutions move to PACKED_DOMAIN. Runs after the layout is chosen; what is still
+      channels-first becomes channels-last between Transposes.
+    - A Gemm with transB multiplies by the matrix as it is stored: a single row by a transposed
+      matrix takes TensorFlow several times as long.
     """
-    packed = [_pack(value) for graph in model.graphs() for value in graph.initializers.values()]
+    packed = [_pack(value) for graph in model.graphs() for value in list(graph.initializers.values())]
     return any(packed)
 
 
@@ -29,20 +34,58 @@ def _pack(value: ir.Value) -> bool:
     tensor, uses = value.const_value, tuple(value.uses())
     if tensor is None or value.is_graph_input() or value.is_graph_output() or not uses:
         return False
-    if len(tensor.shape) < 3 or not all(_is_filter(node, index) for node, index in uses):
+    rank = len(tensor.shape)
+    dequantized = _dequantized(value) if rank > 1 else None
+    if dequantized is not None:
+        uses = tuple(dequantized.uses())
+    if rank > 2 and all(_is_filter(node, index) for node, index in uses):
+        perm = [*range(2, rank), 1, 0]
+    elif rank == 2 and all(_is_transposed_matrix(node, index) for node, index in uses):
+        perm = [1, 0]
+    else:
         return False
-    perm = [*range(2, len(tensor.shape)), 1, 0]
     value.const_value = _permuted(tensor, perm)
     value.shape = ir.Shape(value.const_value.shape.numpy())
+    if dequantized is not None:
+        _permute_dequantized(dequantized, perm)
     for node, _ in uses:
+        if rank == 2:
+            node.attributes["transB"] = ir.AttrInt64("transB", 0)
+            continue
         if node.domain == "":
-            _surround(node, len(perm))
+            _surround(node, rank)
         node.domain = PACKED_DOMAIN
     return True
 
 
 def _is_filter(node: ir.Node, index: int) -> bool:
     return node.domain in ("", CHANNELS_LAST_DOMAIN) and _FILTERS.get(node.op_type) == index
+
+
+def _is_transposed_matrix(node: ir.Node, index: int) -> bool:
+    return (node.domain, node.op_type, index) == ("", "Gemm", 1) and bool(node.attributes.get_int("transB", 0))
+
+
+def _dequantized(value: ir.Value) -> ir.Value | None:
+    """Return what weights are once dequantised, if that is all that they are used for."""
+    uses = tuple(value.uses())
+    node, index = uses[0]
+    if len(uses) != 1 or index != 0 or (node.domain, node.op_type) != ("", "DequantizeLinear"):
+        return None
+    result = node.outputs[0]
+    # Blocks of elements along an axis have scales of the same rank.
+    has_blocks = bool(node.attributes.get_int("block_size", 0))
+    in_scope = all(user.graph is node.graph for user, _ in result.uses())
+    return result if result.uses() and not result.is_graph_output() and in_scope and not has_blocks else None
+
+
+def _permute_dequantized(result: ir.Value, perm: Sequence[int]) -> None:
+    node = result.producer()
+    assert node is not None
+    axis = node.attributes.get_int("axis", 1) % len(perm)
+    if (node.version or 1) >= 13:
+        node.attributes["axis"] = ir.AttrInt64("axis", perm.index(axis))
+    result.shape = _order(result.shape, perm)
 
 
 def _permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtocol:

@@ -116,9 +116,9 @@ def test_integer_powers_are_exact_and_take_negative_exponents():
     check_op("Pow", [x, np.array(-3, np.int64)], reference=[np.array([0, 0, 1, -1, 0, 0], np.int64)])
 
 
-@pytest.mark.parametrize(("low", "high"), [(None, None), (0.0, None), (None, 3.0), (0.0, 3.0), (2.0, -1.0)])
+@pytest.mark.parametrize(("low", "high"), [(None, None), (0.0, None), (None, 3.0), (0.0, 3.0), (0.0, 6.0), (2.0, -1.0)])
 def test_clip(low, high):
-    x = np.array([np.inf, -np.inf, np.nan, 1, 5, -4], np.float32)
+    x = np.array([np.inf, -np.inf, np.nan, 1, 7, -4], np.float32)
     bounds = [None if bound is None else np.array(bound, np.float32) for bound in (low, high)]
     check_op("Clip", [x, *bounds])
     check_op("Clip", [x, *bounds], opset=11)

@@ -1,0 +1,134 @@
+"""Compare forms of exported models: ``python -m bench.latency FOLDER [NAME...]`` prints a Markdown table.
+
+All forms of a model are loaded in one process and called in turn: the layout pass with variables
+and frozen, ``layout="keep"``, the same network written by hand (where ``by_hand`` has it) and ONNX
+Runtime. Without names it takes every model of the folder that convolves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import tensorflow as tf
+
+from bench import by_hand
+from bench.measure import in_turn, ort_session
+from onnx_tf import prepare
+from test.zoo.compare import manifest
+from test.zoo.materialize import make_inputs, materialize
+
+CONVOLUTIONS = {"Conv", "ConvTranspose", "QLinearConv", "ConvInteger"}
+COLUMNS = ["model", "auto ms", "frozen ms", "keep ms", "by hand ms", "ORT ms"]
+RATIOS = {
+    "auto / keep": ("auto", "keep"),
+    "frozen / auto": ("frozen", "auto"),
+    "best / by hand": ("best", "by_hand"),
+    "best / ORT": ("best", "onnxruntime"),
+}
+
+
+def main() -> None:
+    """Print a row for each model, and the geometric means."""
+    parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--runs", type=int, default=50, help="rounds of a model, at most")
+    parser.add_argument("--seconds", type=float, default=20, help="time for the rounds of a model")
+    parser.add_argument("--json", type=Path, default=None, help="where to write the milliseconds")
+    arguments = parser.parse_args()
+    entries = manifest(arguments.folder)
+    names = arguments.names or [name for name in sorted(entries) if CONVOLUTIONS & entries[name]["ops"].keys()]
+    columns = [*COLUMNS, *RATIOS]
+    print(f"| {' | '.join(columns)} |\n|---|{'--:|' * (len(columns) - 1)}", flush=True)
+    results: dict[str, dict[str, float]] = {}
+    for name in names:
+        model = materialize(arguments.folder / f"{name}.onnx")
+        results[name] = latencies(model, name, make_inputs(entries[name]["inputs"]), arguments.runs, arguments.seconds)
+        print(_row(name, results[name]), flush=True)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(results, indent=2) + "\n")
+        gc.collect()
+    means = [_geometric_mean(_ratios(results.values(), pair)) for pair in RATIOS.values()]
+    print(f"| geometric mean | | | | | | {' | '.join(means)} |")
+
+
+def latencies(
+    model: onnx.ModelProto, name: str, feed: Mapping[str, Any], runs: int, seconds: float
+) -> dict[str, float]:
+    """Return the median milliseconds of each form of a model.
+
+    Args:
+        model: the model with its weights.
+        name: under which ``by_hand`` may have it.
+        feed: an array for each input.
+        runs: the number of rounds, at most.
+        seconds: the time that all rounds may take, about.
+    """
+    tensors = {key: tf.constant(value) for key, value in feed.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.onnx"
+        onnx.save(model, file)
+        auto = prepare(file)
+        auto.export_graph(f"{folder}/auto")
+        auto.export_graph(f"{folder}/frozen", freeze=True)
+        del auto
+        prepare(file, layout="keep").export_graph(f"{folder}/keep")
+        tools = {form: _serving(f"{folder}/{form}", tensors) for form in ("auto", "frozen", "keep")}
+        session = ort_session(file)
+        tools["onnxruntime"] = lambda: session.run(None, dict(feed))
+        if name in by_hand.NETWORKS:
+            image = next(iter(tensors.values()))
+            for form in ("constants", "variables"):
+                tools[f"by_hand_{form}"] = _by_hand(name, form == "variables", image)
+        first = in_turn(tools, 1)
+        rounds = int(seconds * 1000 / sum(first.values()))
+        return in_turn(tools, min(max(rounds, 5), runs))
+
+
+def _serving(path: str, tensors: Mapping[str, tf.Tensor]) -> Callable[[], Any]:
+    loaded = tf.saved_model.load(path)
+    signature = loaded.signatures["serving_default"]
+    signature.owner = loaded  # whose variables it uses
+    return lambda: signature(**tensors)
+
+
+def _by_hand(name: str, variables: bool, image: tf.Tensor) -> Callable[[], Any]:
+    network = by_hand.build(name, variables=variables)
+    last = tf.transpose(image, [0, 2, 3, 1])
+    return lambda: network(last)
+
+
+def _row(name: str, measured: Mapping[str, float]) -> str:
+    by_hand_ms = " / ".join(f"{measured[k]:.1f}" for k in ("by_hand_constants", "by_hand_variables") if k in measured)
+    cells = [f"{measured[form]:.1f}" for form in ("auto", "frozen", "keep")]
+    cells += [by_hand_ms, f"{measured['onnxruntime']:.1f}"]
+    cells += [_geometric_mean(_ratios([measured], pair)) for pair in RATIOS.values()]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _ratios(results: Iterable[Mapping[str, float]], pair: tuple[str, str]) -> list[float]:
+    """Return the ratios of two forms over the models that have both."""
+    found = []
+    for measured in results:
+        best = {"best": min(measured["auto"], measured["frozen"])}
+        hands = [measured[key] for key in ("by_hand_constants", "by_hand_variables") if key in measured]
+        times = {**measured, **best, **({"by_hand": min(hands)} if hands else {})}
+        if all(form in times for form in pair):
+            found.append(times[pair[0]] / times[pair[1]])
+    return found
+
+
+def _geometric_mean(ratios: list[float]) -> str:
+    return f"{math.exp(sum(map(math.log, ratios)) / len(ratios)):.2f}" if ratios else ""
+
+
+if __name__ == "__main__":
+    main()
