@@ -7,7 +7,7 @@ Transpose at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -240,44 +240,73 @@ def of_microsoft() -> Iterator[Case]:
 
 
 CASES = [*elementwise(), *along_axes(), *with_channels(), *same_memory(), *of_microsoft()]
-BEFORE: dict[str, Callable[[], onnx.NodeProto]] = {
-    "IsNaN": lambda: helper.make_node("IsNaN", ["x"], ["z"]),
-    "Int": lambda: helper.make_node("Cast", ["x"], ["z"], to=TensorProto.INT64),
-    "UInt8": lambda: helper.make_node("Cast", ["x"], ["z"], to=TensorProto.UINT8),
-    "GlobalAveragePool": lambda: helper.make_node("GlobalAveragePool", ["x"], ["z"]),
+BEFORE: dict[str, dict[str, Any]] = {
+    "IsNaN": {"op_type": "IsNaN"},
+    "Int": {"op_type": "Cast", "to": TensorProto.INT64},
+    "UInt8": {"op_type": "Cast", "to": TensorProto.UINT8},
+    "GlobalAveragePool": {"op_type": "GlobalAveragePool"},
 }
 ELSEWHERE = {("", "Swish"), ("", "ConstantOfShape"), ("com.microsoft", "BiasGelu")}
 """Rules of operators that a single node of data cannot show, or that ONNX Runtime does not have."""
 
+BATCH = 16
 
-def model_of(case: Case, dynamic: bool) -> onnx.ModelProto:
-    shape = shape_of(case.rank)
-    read = "z" if case.before else "x"
-    inputs, initializers = [], []
-    for index, constant in enumerate(case.constants):
-        if isinstance(constant, str):
-            inputs.append(read)
-        elif constant is None:
-            inputs.append("")
-        else:
-            initializers.append(numpy_helper.from_array(np.asarray(constant), f"c{index}"))
-            inputs.append(f"c{index}")
-    names = [f"y{i}" for i in range(case.outputs)]
-    node = helper.make_node(case.op_type, inputs, names, domain=case.domain, name="op", **case.attributes)
-    weight = np.ones((1, shape[1], *[1] * (case.rank - 2)), np.float32)
-    initializers.append(numpy_helper.from_array(weight, "seed_weight"))
-    nodes = [helper.make_node("Conv", ["x", "seed_weight"], ["seed"]), node]
-    if case.before:
-        nodes.insert(0, BEFORE[case.before]())
+
+@dataclass
+class Batch:
+    """Cases of one rank and opset, in one model: to build and start a model takes longer than to run it."""
+
+    cases: list[Case]
+    left: int
+
+    def __str__(self) -> str:
+        first, last = self.cases[0], self.cases[-1]
+        return f"{first}..{last}"
+
+
+def batches() -> Iterator[Batch]:
+    """Return all cases, those of which nothing may be left apart from the others."""
+    kinds: dict[tuple[int, int, bool], list[Case]] = {}
+    for case in CASES:
+        kinds.setdefault((case.rank, case.opset, case.left > 0), []).append(case)
+    for cases in kinds.values():
+        for start in range(0, len(cases), BATCH):
+            some = cases[start : start + BATCH]
+            yield Batch(some, sum(case.left for case in some))
+
+
+def model_of(cases: Sequence[Case], dynamic: bool) -> onnx.ModelProto:
+    rank, opset = cases[0].rank, cases[0].opset
+    shape = shape_of(rank)
+    weight = np.ones((1, shape[1], *[1] * (rank - 2)), np.float32)
+    initializers = [numpy_helper.from_array(weight, "seed_weight")]
+    nodes = [helper.make_node("Conv", ["x", "seed_weight"], ["seed"])]
+    for kind in dict.fromkeys(case.before for case in cases if case.before):
+        nodes.append(helper.make_node(inputs=["x"], outputs=[kind], **BEFORE[kind]))
+    results = []
+    for number, case in enumerate(cases):
+        inputs = []
+        for index, constant in enumerate(case.constants):
+            if isinstance(constant, str):
+                inputs.append(case.before or "x")
+            elif constant is None:
+                inputs.append("")
+            else:
+                inputs.append(f"c{number}_{index}")
+                initializers.append(numpy_helper.from_array(np.asarray(constant), inputs[-1]))
+        names = [f"y{number}_{i}" for i in range(case.outputs)]
+        results += names
+        node = helper.make_node(case.op_type, inputs, names, domain=case.domain, name=f"op{number}", **case.attributes)
+        nodes.append(node)
     dims = [f"d{i}" if i != 1 else d for i, d in enumerate(shape)] if dynamic else shape
     graph = helper.make_graph(
         nodes,
         "rule",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, dims)],
-        [helper.make_empty_tensor_value_info(name) for name in [*names, "seed"]],
+        [helper.make_empty_tensor_value_info(name) for name in [*results, "seed"]],
         initializers,
     )
-    opsets = [helper.make_opsetid("", case.opset), helper.make_opsetid("com.microsoft", 1)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
@@ -286,10 +315,10 @@ def to_last(array: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_same_numbers_in_both_orders(case: Case, dynamic: bool) -> None:
-    proto = model_of(case, dynamic)
-    x = np.random.default_rng(1).uniform(0, 9, shape_of(case.rank)).astype(np.float32)
+@pytest.mark.parametrize("batch", batches(), ids=str)
+def test_same_numbers_in_both_orders(batch: Batch, dynamic: bool) -> None:
+    proto = model_of(batch.cases, dynamic)
+    x = np.random.default_rng(1).uniform(0, 9, shape_of(batch.cases[0].rank)).astype(np.float32)
     expected = run(proto, {"x": x})
     for last in (False, True):
         names = "all" if last else ()
@@ -297,11 +326,12 @@ def test_same_numbers_in_both_orders(case: Case, dynamic: bool) -> None:
         actual = run(lower(model), {"x": to_last(x) if last else x})
         for name, array in expected.items():
             wanted = to_last(array) if name in report.channels_last_outputs else array
-            np.testing.assert_allclose(actual[name], wanted, rtol=1e-4, atol=1e-4, err_msg=f"{name}, last={last}")
+            case = "" if name == "seed" else batch.cases[int(name[1:].partition("_")[0])]
+            np.testing.assert_allclose(actual[name], wanted, rtol=1e-4, atol=1e-4, err_msg=f"{case}, last={last}")
         assert report.bytes_moved == report.cut_bytes
         if last:
             assert report.channels_last_inputs == ("x",)
-            assert len(report.transposes) <= case.left, report
+            assert len(report.transposes) <= batch.left, report
 
 
 def test_every_rule_is_tested() -> None:
