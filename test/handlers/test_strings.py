@@ -1,4 +1,4 @@
-"""String operators and ONNX Runtime's Tokenizer, against ONNX Runtime."""
+"""String operators, against ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from test.handlers.check import check_op
 
 LINES = np.array([["a b  c", "  lead"], ["trail  ", "x"], ["", "  "], ["a,b,,c", ",x,"]], object)
 WORDS = np.array(["Monday", "tuesday", "Über", "ß", "MONDAY"], object)
-TEXTS = np.array(["one two, three", "", "a  b", "x,yy zzz", "ünï cödé"], object)
 
 
 @pytest.mark.parametrize("delimiter", [None, "", ",", " ", ", "])
@@ -86,36 +85,5 @@ def test_tf_idf_vectorizer_of_strings(shape):
     check_op("TfIdfVectorizer", [x.reshape(shape)], attributes, opset=9, through=["dynamic"])
 
 
-@pytest.mark.parametrize(
-    "attributes",
-    [
-        {"tokenexp": "[a-zA-Z0-9_]+"},
-        {"tokenexp": r"\w+|,"},
-        {"tokenexp": "(a|b)"},
-        {"tokenexp": "."},
-        {"separators": [" "]},
-        {"separators": [", ", " "]},
-        {"separators": ["[ ,]+"]},
-        {"separators": [""]},
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("mark", [0, 1])
-@pytest.mark.parametrize("mincharnum", [1, 2])
-def test_tokenizer(attributes, mark, mincharnum):
-    if mincharnum > 1 and attributes in ({"tokenexp": "."}, {"separators": [""]}):
-        pytest.skip("ONNX Runtime refuses single characters as tokens of two")
-    attributes = attributes | {"mark": mark, "mincharnum": mincharnum, "pad_value": "#"}
-    for x in (TEXTS, TEXTS[:4].reshape(2, 2), np.array(["", ""], object)):
-        check_op("Tokenizer", [x], attributes, domain="com.microsoft", through=["dynamic"])
-
-
 def test_strings_through_a_saved_model():
-    check_op(
-        "Tokenizer",
-        [TEXTS],
-        {"mark": 1, "mincharnum": 1, "pad_value": "", "tokenexp": "[a-z]+"},
-        domain="com.microsoft",
-        through=["export"],
-    )
     check_op("StringSplit", [LINES], {"delimiter": ","}, outputs=2, opset=20, through=["export"])

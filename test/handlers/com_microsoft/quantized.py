@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-
 import numpy as np
-import pytest
 
-from test.handlers.check import check_op
+from test.handlers.com_microsoft.case import case, each
 
 RNG = np.random.default_rng(11)
-check = functools.partial(check_op, domain="com.microsoft")
 
 
 def scalar(value, dtype=np.float32):
@@ -26,31 +22,31 @@ def zero_of(dtype, value=0):
     return scalar(value + (128 if dtype == np.uint8 else 0), dtype)
 
 
-@pytest.mark.parametrize("op_type", ["QLinearAdd", "QLinearMul"])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-def test_sums_and_products(op_type, dtype):
+@each("op_type", ["QLinearAdd", "QLinearMul"])
+@each("dtype", [np.uint8, np.int8])
+def sums_and_products(op_type, dtype):
     for a_shape, b_shape in [((2, 3, 300), (2, 3, 300)), ((3, 4), (3, 1)), ((5,), ())]:
         a, b = integers(dtype, *a_shape), np.asarray(integers(dtype, *b_shape))
         inputs = [a, scalar(0.031), zero_of(dtype, 5), b, scalar(0.017), zero_of(dtype, -7)]
         inputs += [scalar(0.04 if op_type == "QLinearAdd" else 0.03), zero_of(dtype, 3)]
-        check(op_type, inputs, through=["static", "export"] if a.ndim == 2 else ["dynamic"])
-        check(op_type, inputs[:7], constants=range(1, 3), through=["dynamic"])
+        yield case(op_type, inputs, through=["static", "export"] if a.ndim == 2 else ["dynamic"])
+        yield case(op_type, inputs[:7], constants=range(1, 3), through=["dynamic"])
 
 
-@pytest.mark.parametrize(("op_type", "attributes"), [("QLinearSigmoid", {}), ("QLinearLeakyRelu", {"alpha": 0.3})])
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-def test_activations_of_every_value(op_type, attributes, dtype):
+@each("op_type attributes", [("QLinearSigmoid", {}), ("QLinearLeakyRelu", {"alpha": 0.3})])
+@each("dtype", [np.uint8, np.int8])
+def activations_of_every_value(op_type, attributes, dtype):
     limits = np.iinfo(dtype)
     x = np.arange(limits.min, limits.max + 1).astype(dtype)
     y_scale = 1 / 256 if op_type == "QLinearSigmoid" else 0.03
     inputs = [x, scalar(0.04), zero_of(dtype, 9), scalar(y_scale), zero_of(dtype, -20)]
-    check(op_type, inputs, attributes)
-    check(op_type, [*inputs[:2], None, inputs[3], None], attributes, through=["dynamic", "export"])
+    yield case(op_type, inputs, attributes)
+    yield case(op_type, [*inputs[:2], None, inputs[3], None], attributes, through=["dynamic", "export"])
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-@pytest.mark.parametrize(("opset", "axis"), [(13, -1), (13, 1), (12, 1), (11, 2)])
-def test_softmax(dtype, opset, axis):
+@each("dtype", [np.uint8, np.int8])
+@each("opset axis", [(13, -1), (13, 1), (12, 1), (11, 2)])
+def softmax(dtype, opset, axis):
     x = integers(dtype, 3, 4, 10)
     inputs = [x, scalar(0.02), zero_of(dtype), scalar(1 / 256), scalar(np.iinfo(dtype).min, dtype)]
     expected = np.asarray(inputs[0])
@@ -59,22 +55,22 @@ def test_softmax(dtype, opset, axis):
     exponentials = np.exp(rows)
     soft = exponentials / exponentials.sum(axis if opset >= 13 else -1, keepdims=True)
     expected = np.clip(np.rint(soft.reshape(x.shape) * 256) + np.iinfo(dtype).min, *_range(dtype)).astype(dtype)
-    check("QLinearSoftmax", inputs, {"opset": opset, "axis": axis}, reference=[expected])
+    yield case("QLinearSoftmax", inputs, {"opset": opset, "axis": axis}, reference=[expected])
 
 
 def _range(dtype):
     return np.iinfo(dtype).min, np.iinfo(dtype).max
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int8])
-def test_concat_and_where(dtype):
+@each("dtype", [np.uint8, np.int8])
+def concat_and_where(dtype):
     a, b = integers(dtype, 2, 3, 4), integers(dtype, 2, 2, 4)
     triples = [a, scalar(0.1), zero_of(dtype, 1), b, scalar(0.03), zero_of(dtype, -9)]
-    check("QLinearConcat", [scalar(0.07), zero_of(dtype, 4), *triples], {"axis": 1})
-    check("QLinearConcat", [scalar(0.07), zero_of(dtype, 4), *triples], {"axis": -2}, constants=[0, 1, 3, 4, 6, 7])
+    yield case("QLinearConcat", [scalar(0.07), zero_of(dtype, 4), *triples], {"axis": 1})
+    yield case("QLinearConcat", [scalar(0.07), zero_of(dtype, 4), *triples], {"axis": -2}, constants=[0, 1, 3, 4, 6, 7])
     condition = RNG.integers(0, 2, (2, 1, 4)).astype(bool)
     inputs = [condition, *triples[:3], b[:, :1], *triples[4:], scalar(0.05), zero_of(dtype, 2)]
-    check("QLinearWhere", inputs, constants=[2, 3, 5, 6, 7, 8])
+    yield case("QLinearWhere", inputs, constants=[2, 3, 5, 6, 7, 8])
 
 
 POOLS = [
@@ -84,21 +80,21 @@ POOLS = [
 ]
 
 
-@pytest.mark.parametrize(("shape", "attributes"), POOLS)
-@pytest.mark.parametrize("channels_last", [0, 1])
-def test_average_pools(shape, attributes, channels_last):
+@each("shape attributes", POOLS)
+@each("channels_last", [0, 1])
+def average_pools(shape, attributes, channels_last):
     for dtype in (np.uint8, np.int8):
         x = integers(dtype, *shape)
         x = x.transpose(0, 2, 3, 1).copy() if channels_last else x
         inputs = [x, scalar(0.05), zero_of(dtype, 3), scalar(0.02), zero_of(dtype, -1)]
         last = {"channels_last": channels_last}
-        check("QLinearAveragePool", inputs, attributes | last)
-        check("QLinearGlobalAveragePool", inputs, last)
+        yield case("QLinearAveragePool", inputs, attributes | last)
+        yield case("QLinearGlobalAveragePool", inputs, last)
 
 
-@pytest.mark.parametrize(("a_type", "b_type"), [(np.uint8, np.uint8), (np.int8, np.int8)])
-@pytest.mark.parametrize("columns", [False, True])
-def test_gemm(a_type, b_type, columns):
+@each("a_type b_type", [(np.uint8, np.uint8), (np.int8, np.int8)])
+@each("columns", [False, True])
+def gemm(a_type, b_type, columns):
     a, b = integers(a_type, 5, 40), integers(b_type, 40, 6)
     count = (6,) if columns else ()
     b_scale = np.asarray(RNG.uniform(0.01, 0.1, count), np.float32)
@@ -106,49 +102,49 @@ def test_gemm(a_type, b_type, columns):
     c = RNG.integers(-5000, 5000, 6).astype(np.int32)
     y = [scalar(2.3), zero_of(a_type, 1)]
     inputs = [a, scalar(0.02), zero_of(a_type, 3), b, b_scale, b_zero]
-    check("QGemm", [*inputs, c, *y], constants=range(3, 9))
-    check("QGemm", [*inputs, None, *y], {"alpha": 0.7})
-    check("QGemm", [*inputs, c[None]], constants=range(3, 7))
+    yield case("QGemm", [*inputs, c, *y], constants=range(3, 9))
+    yield case("QGemm", [*inputs, None, *y], {"alpha": 0.7})
+    yield case("QGemm", [*inputs, c[None]], constants=range(3, 7))
     transposed = [a.T.copy(), *inputs[1:3], b.T.copy(), b_scale, b_zero]
-    check("QGemm", [*transposed, c, *y], {"transA": 1, "transB": 1}, constants=range(3, 9), through=["dynamic"])
-    check("QGemm", [*transposed, None], {"transA": 1, "transB": 1}, through=["dynamic", "export"])
+    yield case("QGemm", [*transposed, c, *y], {"transA": 1, "transB": 1}, constants=range(3, 9), through=["dynamic"])
+    yield case("QGemm", [*transposed, None], {"transA": 1, "transB": 1}, through=["dynamic", "export"])
 
 
-@pytest.mark.parametrize("columns", [False, True])
-def test_matrix_products_to_float(columns):
+@each("columns", [False, True])
+def matrix_products_to_float(columns):
     a, b = integers(np.uint8, 2, 5, 40), integers(np.uint8, 40, 6)
     count = (6,) if columns else ()
     b_scale = np.asarray(RNG.uniform(0.01, 0.1, count), np.float32)
     b_zero = np.asarray(RNG.integers(0, 20, count), np.uint8)
     bias = RNG.normal(size=6).astype(np.float32)
     inputs = [a, b, scalar(0.02), b_scale, scalar(7, np.uint8), b_zero, bias]
-    check("MatMulIntegerToFloat", inputs, constants=[1, 5])
-    check("MatMulIntegerToFloat", [*inputs[:4], None, None, bias], through=["dynamic", "export"])
-    check("MatMulIntegerToFloat", inputs[:4])
+    yield case("MatMulIntegerToFloat", inputs, constants=[1, 5])
+    yield case("MatMulIntegerToFloat", [*inputs[:4], None, None, bias], through=["dynamic", "export"])
+    yield case("MatMulIntegerToFloat", inputs[:4])
     x = RNG.normal(size=(2, 5, 40)).astype(np.float32)
     for optional in ([], [b_zero], [None, bias], [b_zero, bias]):
-        check("DynamicQuantizeMatMul", [x, b, b_scale, *optional], constants=[1], through=["dynamic"])
+        yield case("DynamicQuantizeMatMul", [x, b, b_scale, *optional], constants=[1], through=["dynamic"])
 
 
-def test_linear():
+def linear():
     x = RNG.normal(0, 3, (3, 4)).astype(np.float32)
     for dtype in (np.uint8, np.int8, np.uint16, np.int16):
         q = integers(dtype, 3, 4)
-        check("QuantizeLinear", [x, scalar(0.1), zero_of(dtype)], through=["dynamic"])
-        check("DequantizeLinear", [q, scalar(0.1), zero_of(dtype)], through=["dynamic"])
+        yield case("QuantizeLinear", [x, scalar(0.1), zero_of(dtype)], through=["dynamic"])
+        yield case("DequantizeLinear", [q, scalar(0.1), zero_of(dtype)], through=["dynamic"])
     scale, zero = RNG.uniform(0.1, 1, 3).astype(np.float32), integers(np.int8, 3)
-    check("QuantizeLinear", [x, scale, zero], {"axis": 0})
-    check("DequantizeLinear", [integers(np.int8, 3, 4), scale, zero], {"axis": -2})
-    check("QuantizeLinear", [x, scalar(0.1)], through=["export"])
+    yield case("QuantizeLinear", [x, scale, zero], {"axis": 0})
+    yield case("DequantizeLinear", [integers(np.int8, 3, 4), scale, zero], {"axis": -2})
+    yield case("QuantizeLinear", [x, scalar(0.1)], through=["export"])
 
 
-@pytest.mark.parametrize("channels_last", [0, 1])
-@pytest.mark.parametrize("group", [1, 2])
-def test_conv(channels_last, group):
+@each("channels_last", [0, 1])
+@each("group", [1, 2])
+def conv(channels_last, group):
     x, w = integers(np.uint8, 1, 4, 6, 7), integers(np.uint8, 4, 4 // group, 3, 3)
     x = x.transpose(0, 2, 3, 1).copy() if channels_last else x
     bias = RNG.integers(-5000, 5000, 4).astype(np.int32)
     inputs = [x, scalar(0.02), scalar(120, np.uint8), w, scalar(0.01), scalar(99, np.uint8), scalar(0.5)]
     attributes = {"channels_last": channels_last, "group": group, "pads": [1, 0, 1, 1], "strides": [2, 1]}
-    check("QLinearConv", [*inputs, scalar(90, np.uint8), bias], attributes, constants=range(1, 9))
-    check("QLinearConv", [*inputs, scalar(90, np.uint8)], attributes, constants=range(1, 8), through=["static"])
+    yield case("QLinearConv", [*inputs, scalar(90, np.uint8), bias], attributes, constants=range(1, 9))
+    yield case("QLinearConv", [*inputs, scalar(90, np.uint8)], attributes, constants=range(1, 8), through=["static"])

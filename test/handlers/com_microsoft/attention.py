@@ -1,0 +1,139 @@
+"""Attention and rotary embedding of com.microsoft, against ONNX Runtime."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from test.handlers.com_microsoft.case import case, each
+
+RNG = np.random.default_rng(9)
+check = functools.partial(case, rtol=1e-3, atol=1e-4)
+HEADS = {"num_heads": 2}
+
+
+def normal(*shape, dtype=np.float32):
+    return np.asarray(RNG.normal(size=shape), dtype)
+
+
+def lengths(*values):
+    return np.array(values, np.int32)
+
+
+MASKS = {
+    "none": None,
+    "ends": lengths(3, 5),
+    "ends and starts": lengths(5, 4, 1, 0),
+    "keys": np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1]], np.int32),
+    "queries and keys": RNG.integers(0, 2, (2, 5, 5)).astype(np.int32),
+}
+
+
+@each("name", MASKS)
+@each("unidirectional", [0, 1])
+def attention(name, unidirectional):
+    x, weights, bias = normal(2, 5, 6), normal(6, 24), normal(24)
+    attributes = HEADS | {"unidirectional": unidirectional}
+    yield check("Attention", [x, weights, bias, MASKS[name]], attributes, constants=[1, 2])
+
+
+def attention_with_past_and_biases():
+    x, weights, bias, past = normal(2, 3, 6), normal(6, 24), normal(24), normal(2, 2, 2, 4, 4)
+    yield check("Attention", [x, weights, bias, None, past], HEADS | {"unidirectional": 1}, outputs=2)
+    mask = np.array([[1] * 7, [0, 1, 1, 1, 1, 1, 1]], np.int32)
+    yield check("Attention", [x, weights, bias, mask, past], HEADS | {"scale": 0.3}, outputs=2, through=["export"])
+    added = normal(1, 2, 3, 3)
+    yield check("Attention", [x, weights, bias, None, None, added], HEADS, through=["dynamic"])
+    sizes = {"qkv_hidden_sizes": [8, 8, 12], "mask_filter_value": -5.0}
+    some = np.array([[1, 0, 1], [1, 1, 0]], np.int32)
+    yield check("Attention", [x, normal(6, 28), normal(28), some], HEADS | sizes)
+
+
+def q_attention():
+    x = RNG.integers(0, 256, (2, 5, 6)).astype(np.uint8)
+    weights = RNG.integers(0, 256, (6, 24)).astype(np.uint8)
+    inputs = [x, weights, normal(24), np.array(0.01, np.float32), np.array(0.02, np.float32)]
+    zeros = [np.array(120, np.uint8), np.array(130, np.uint8)]
+    yield check("QAttention", [*inputs, MASKS["ends"], *zeros], HEADS, constants=[1])
+    yield check("QAttention", [*inputs, None, *zeros], HEADS | {"unidirectional": 1}, through=["dynamic"])
+    past = normal(2, 2, 2, 4, 4)
+    yield check(
+        "QAttention", [*inputs, None, *zeros, past], HEADS | {"unidirectional": 1}, outputs=2, through=["dynamic"]
+    )
+
+
+def multi_head_attention():
+    q, k, v = normal(2, 3, 8), normal(2, 5, 8), normal(2, 5, 12)
+    yield check("MultiHeadAttention", [q, k, v], HEADS)
+    yield check("MultiHeadAttention", [q, k, v, normal(28)], HEADS | {"scale": 0.2}, through=["dynamic", "export"])
+    mask = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1]], np.int32)
+    yield check("MultiHeadAttention", [q, k, v, None, mask, normal(1, 2, 3, 5)], HEADS)
+    yield check("MultiHeadAttention", [q, k, v, None, lengths(2, 5)], HEADS | {"mask_filter_value": -3.0})
+    yield check("MultiHeadAttention", [q, normal(2, 2, 5, 4), normal(2, 2, 5, 4)], HEADS, through=["dynamic"])
+
+
+def multi_head_attention_with_past():
+    q, k, v = normal(2, 3, 8), normal(2, 3, 8), normal(2, 3, 8)
+    past = [normal(2, 2, 4, 4), normal(2, 2, 4, 4)]
+    yield check("MultiHeadAttention", [q, k, v, None, None, None, *past], HEADS, outputs=3)
+    yield check(
+        "MultiHeadAttention", [q, k, v, normal(24), None, None, *past], HEADS | {"unidirectional": 1}, outputs=3
+    )
+    yield check("MultiHeadAttention", [q, k, v], HEADS | {"unidirectional": 1}, outputs=3, through=["export"])
+
+
+CACHES = [normal(16, 2), normal(16, 2)]
+
+
+@each("interleaved", [0, 1])
+def rotary_embedding(interleaved):
+    attributes = {"interleaved": interleaved}
+    positions = RNG.integers(0, 16, (2, 3)).astype(np.int64)
+    yield check("RotaryEmbedding", [normal(2, 3, 8), positions, *CACHES], attributes)
+    yield check("RotaryEmbedding", [normal(2, 3, 8), np.array([4]), *CACHES], attributes)
+    yield check("RotaryEmbedding", [normal(2, 2, 3, 4), positions, *CACHES], attributes, through=["dynamic", "export"])
+    partial = attributes | {"num_heads": 2, "rotary_embedding_dim": 4}
+    yield check("RotaryEmbedding", [normal(2, 3, 12), positions, *CACHES], partial)
+
+
+GROUPS = {"num_heads": 4, "kv_num_heads": 2}
+
+
+def grouped(length, past, ends):
+    """Return the inputs of GroupQueryAttention for heads of size 16."""
+    query, key, value = normal(2, length, 64), normal(2, length, 32), normal(2, length, 32)
+    cache = [normal(2, 2, past, 16), normal(2, 2, past, 16)]
+    return [query, key, value, *cache, lengths(*ends) - 1, np.array(max(ends), np.int32)]
+
+
+ROTATIONS = [normal(32, 8), normal(32, 8)]
+VARIANTS = [{}, {"softcap": 2.0}, {"scale": 0.1}, {"local_window_size": 3}, {"smooth_softmax": 1}]
+
+
+@each("attributes", VARIANTS)
+def group_query_attention_of_prompts(attributes):
+    inputs = grouped(6, 0, (6, 6))
+    yield check("GroupQueryAttention", inputs, GROUPS | attributes, outputs=3, through=["static"])
+    rotated = GROUPS | attributes | {"do_rotary": 1}
+    yield check("GroupQueryAttention", [*inputs, *ROTATIONS], rotated, outputs=3, through=["dynamic"])
+    yield check("GroupQueryAttention", [*inputs, *ROTATIONS], rotated | {"rotary_interleaved": 1}, outputs=3)
+
+
+@each("attributes", VARIANTS)
+def group_query_attention_of_tokens(attributes):
+    inputs = grouped(1, 6, (7, 7))
+    yield check("GroupQueryAttention", inputs, GROUPS | attributes, outputs=3, through=["dynamic"])
+    rotated = GROUPS | attributes | {"do_rotary": 1}
+    yield check("GroupQueryAttention", [*inputs, *ROTATIONS], rotated, outputs=3, constants=[6])
+
+
+def group_query_attention_packed_and_without_past():
+    query, key, value, *_ = grouped(5, 0, (5, 5))
+    rest = [None, None, lengths(4, 4), np.array(5, np.int32)]
+    yield check("GroupQueryAttention", [query, key, value, *rest], GROUPS, outputs=3, through=["dynamic"])
+    packed = np.concatenate([query, key, value], -1)
+    yield check("GroupQueryAttention", [packed, None, None, *rest, *ROTATIONS], GROUPS | {"do_rotary": 1}, outputs=3)
+    sink = normal(4)
+    inputs = [query, key, value, *rest, None, None, None, normal(1, 4, 5, 5), sink]
+    yield check("GroupQueryAttention", inputs, GROUPS, outputs=3, through=["export"])

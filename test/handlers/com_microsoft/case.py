@@ -1,0 +1,84 @@
+"""One checked combination of an operator of com.microsoft, and what tables of them are made of."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from test.handlers.check import check_op
+
+MICROSOFT = "com.microsoft"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A node of one operator with its inputs.
+
+    Attributes:
+        op_type: the operator.
+        inputs: one array per input, ``None`` for an absent one.
+        attributes: the node's attributes.
+        settings: see :func:`test.handlers.check.check_op`.
+    """
+
+    op_type: str
+    inputs: Sequence[Any]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Check that the numbers are the reference's.
+
+        Raises:
+            AssertionError: an output differs.
+        """
+        check_op(self.op_type, self.inputs, self.attributes, **{"domain": MICROSOFT} | dict(self.settings))
+
+    @property
+    def combination(self) -> tuple[Any, ...]:
+        """What tells combinations apart: shapes and dtypes of the inputs, and attributes."""
+        inputs = tuple(None if x is None else (np.shape(x), np.asarray(x).dtype.name) for x in self.inputs)
+        while inputs and inputs[-1] is None:
+            inputs = inputs[:-1]
+        return inputs, str(sorted(self.attributes.items()))
+
+    @property
+    def domain(self) -> str:
+        """The domain of the operator."""
+        return self.settings.get("domain", MICROSOFT)
+
+
+def case(op_type: str, inputs: Sequence[Any], attributes: Mapping[str, Any] | None = None, **settings: Any) -> Case:
+    """Return a case; the keywords are those of :func:`test.handlers.check.check_op`."""
+    return Case(op_type, inputs, attributes or {}, settings)
+
+
+Generator = Callable[..., Iterator[Case]]
+
+
+def each(names: str, values: Iterable[Any]) -> Callable[[Generator], Generator]:
+    """Repeat a generator function with every value of a parameter, or of several parameters together."""
+
+    def decorate(function: Generator) -> Generator:
+        @functools.wraps(function)
+        def repeated(**others: Any) -> Iterator[Case]:
+            for value in values:
+                given = value if " " in names else (value,)
+                yield from function(**others, **dict(zip(names.split(), given, strict=True)))
+
+        return repeated
+
+    return decorate
+
+
+def cases_of(module: ModuleType) -> Iterator[Case]:
+    """Yield what the generator functions of a module yield, in the order of their definition."""
+    for function in vars(module).values():
+        if inspect.isgeneratorfunction(function) and function.__module__ == module.__name__:
+            yield from function()
