@@ -15,6 +15,7 @@ from typing import Any
 import onnx
 
 import onnx_tf.handlers  # noqa: F401  (fills the registry)
+from onnx_tf.passes import microsoft_bodies
 from onnx_tf.registry import Handler, registry
 
 __all__ = ["SupportedOp", "markdown", "supported_ops"]
@@ -70,6 +71,8 @@ def supported_ops() -> list[SupportedOp]:
         if key not in ops and not handler.domain.startswith("onnx_tf."):  # those are internal
             domain, since = handler.domain or "ai.onnx", registry.versions(*key)
             ops[key] = SupportedOp(domain, handler.op_type, since, (), (), "", _limits([handler]))
+    for name in microsoft_bodies.OPERATORS:
+        ops["com.microsoft", name] = SupportedOp("com.microsoft", name, (), (1,), (), "", "")
     return [op for _, op in sorted(ops.items())]
 
 
@@ -79,8 +82,9 @@ def markdown() -> str:
         "# Supported operators",
         "",
         f"Made by `onnx-tf ops --markdown` with onnx {onnx.__version__}. A version is the opset version that",
-        "introduced a form of the operator; `f` marks those that are computed by the function body that ONNX defines",
-        "for them. Types are those that the standard allows for the first input of the newest version.",
+        "introduced a form of the operator; `f` marks those that are computed by a function body: the one that ONNX",
+        "defines for them, or one of operators of ai.onnx. Types are those that the standard allows for the first",
+        "input of the newest version.",
     ]
     domain = None
     for op in supported_ops():

@@ -95,8 +95,8 @@ def linear_attention(
     steps, batch, _, key_size = dims_of(q)
     value_size = dims_of(v)[3]
     groups = q_num_heads // kv_num_heads
-    scale = scale or 1 / math.sqrt(key_size)
-    q = tf.reshape(q * tf.cast(scale, q.dtype), as_shape([steps, batch, kv_num_heads, groups, key_size]))
+    factor = scale if scale else tf.math.rsqrt(tf.cast(key_size, q.dtype))
+    q = tf.reshape(q * tf.cast(factor, q.dtype), as_shape([steps, batch, kv_num_heads, groups, key_size]))
     rows = {"q": q, "k": k, "v": v}
     if update_rule in ("gated", "gated_delta"):
         rows["decay"] = tf.exp(_steps(decay, kv_num_heads))

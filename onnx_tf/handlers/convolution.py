@@ -29,13 +29,19 @@ def kernel_of(filters, kernel_shape):
 
 @onnx_op("CausalConvWithState", since=27)
 def causal_conv_with_state(x, weight, bias=None, past_state=None, *, activation):
-    length = kernel_of(pack_filters(weight), None)[0] - 1
+    return causal_convolution(x, weight, bias, past_state, activation)
+
+
+def causal_convolution(x, weight, bias, past_state, activation, dilation=1):
+    """Return the depthwise convolution of N, C, length data with what came before it, and the next state."""
+    taps = kernel_of(pack_filters(weight), None)[0]
+    length = (taps - 1) * dilation
     batch, channels, _ = dims_of(x)
     if past_state is None:
         past_state = tf.zeros(as_shape([batch, channels, length]), x.dtype)
     seen = tf.concat([past_state, x], 2)
     data, filters = to_channels_last(seen), pack_filters(weight)
-    place = windows(data, [length + 1], strides=None, dilations=None, auto_pad="VALID", pads=None)
+    place = windows(data, [taps], strides=None, dilations=[dilation], auto_pad="VALID", pads=None)
     y = to_channels_first(convolve(data, filters, bias, place, weight.shape[0] or channels))
     if activation in ("silu", "swish"):
         y = widened(lambda y: y * tf.sigmoid(y), y)

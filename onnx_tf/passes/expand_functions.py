@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
+from onnx_tf.passes.microsoft_bodies import microsoft_body
 from onnx_tf.registry import normalize_domain
 
 _DOMAIN = "onnx_tf.function_body"
@@ -50,25 +51,26 @@ def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
     version = node.version or 1
     schema = _schema(node)
     if schema is None:
-        return None
+        body = microsoft_body(node)
+        return None if body is None else _private_function(body, {}, node, serial)
     # A body is written against ai.onnx; for another domain the newest opset that it knows serves.
     if schema.has_context_dependent_function:
         opsets = schema.context_dependent_function_opset_versions
-        body = _newest(opsets, version if not node.domain else None)
-        if body is None:
+        opset = _newest(opsets, version if not node.domain else None)
+        if opset is None:
             return None
         proto = ir.to_proto(node)
         data = schema.get_context_dependent_function_with_opset_version(
-            body, proto.SerializeToString(), [_type(value) for value in node.inputs]
+            opset, proto.SerializeToString(), [_type(value) for value in node.inputs]
         )
     elif schema.has_function:
-        body = _newest(schema.function_opset_versions, version if not node.domain else None)
-        if body is None:
+        opset = _newest(schema.function_opset_versions, version if not node.domain else None)
+        if opset is None:
             return None
-        data = schema.get_function_with_opset_version(body)
+        data = schema.get_function_with_opset_version(opset)
     else:
         return None
-    return _private_function(onnx.FunctionProto.FromString(data), schema, node, serial)
+    return _private_function(onnx.FunctionProto.FromString(data), schema.attributes, node, serial)
 
 
 def _newest(opsets: list[int], at_most: int | None) -> int | None:
@@ -83,11 +85,13 @@ def _type(value: ir.Value | None) -> bytes:
     return proto.SerializeToString()
 
 
-def _private_function(proto: onnx.FunctionProto, schema: Any, node: ir.Node, serial: int) -> ir.Function:
-    proto.domain, proto.name, proto.overload = _DOMAIN, f"{schema.name}_{serial}", ""
+def _private_function(
+    proto: onnx.FunctionProto, attributes: Mapping[str, Any], node: ir.Node, serial: int
+) -> ir.Function:
+    proto.domain, proto.name, proto.overload = _DOMAIN, f"{node.op_type}_{serial}", ""
     defaults = {attribute.name for attribute in proto.attribute_proto}
     for name in list(proto.attribute):
-        default = schema.attributes[name].default_value if name in schema.attributes else None
+        default = attributes[name].default_value if name in attributes else None
         if default is not None and default.name and name not in defaults:
             proto.attribute.remove(name)
             proto.attribute_proto.append(default)

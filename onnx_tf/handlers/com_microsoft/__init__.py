@@ -2,8 +2,10 @@
 
 from onnx_tf.handlers.com_microsoft import (
     attention,
+    experts,
     fused,
     grouped_attention,
+    linear_attention,
     normalization,
     quantized,
     quantized_elementwise,
@@ -14,8 +16,10 @@ from onnx_tf.handlers.com_microsoft import (
 
 __all__ = [
     "attention",
+    "experts",
     "fused",
     "grouped_attention",
+    "linear_attention",
     "normalization",
     "quantized",
     "quantized_elementwise",

@@ -104,13 +104,65 @@ def multi_head_attention(
     scale=None,
     unidirectional=0,
 ):
-    if past_sequence_length is not None or cache_indirection is not None:
-        raise ValueError("MultiHeadAttention with a shared buffer or beams is not supported; export the model without")
+    if cache_indirection is not None:
+        raise ValueError("attention over beams in one buffer is not supported; export the model without")
     q, k, v = _heads_of(query, key, value, bias, num_heads)
-    if past_key is not None:
-        k, v = tf.concat([past_key, k], 2), tf.concat([past_value, v], 2)
+    keys, values = k, v
+    if past_key is not None and past_sequence_length is not None:
+        start = tf.reshape(past_sequence_length, [])
+        keys, values = _written(past_key, k, start), _written(past_value, v, start)
+        end = start + tf.cast(dims_of(k)[2], start.dtype)
+        k, v = keys[:, :, :end], values[:, :, :end]
+    elif past_key is not None:
+        k, v = keys, values = tf.concat([past_key, k], 2), tf.concat([past_value, v], 2)
     y, scores = _attend(q, k, v, scale, key_padding_mask, attention_bias, mask_filter_value, unidirectional)
-    return y, k, v, scores
+    return y, keys, values, scores
+
+
+def _written(buffer, new, start):
+    """Return a buffer [batch, heads, capacity, size] with new elements from ``start`` on."""
+    end = start + tf.cast(dims_of(new)[2], start.dtype)
+    return tf.ensure_shape(tf.concat([buffer[:, :, :start], new, buffer[:, :, end:]], 2), buffer.shape)
+
+
+@onnx_op("DecoderMaskedMultiHeadAttention", domain=MICROSOFT)
+def decoder_masked_multi_head_attention(
+    query,
+    key=None,
+    value=None,
+    mask_index=None,
+    attention_bias=None,
+    past_key=None,
+    past_value=None,
+    past_sequence_length=None,
+    beam_width=None,
+    cache_indirection=None,
+    bias=None,
+    *,
+    mask_filter_value=MASKED,
+    num_heads,
+    output_qk=0,
+    past_present_share_buffer=0,
+    scale=None,
+):
+    del beam_width, output_qk
+    y, k, v, scores = multi_head_attention(
+        query,
+        key,
+        value,
+        bias,
+        mask_index,
+        attention_bias,
+        past_key,
+        past_value,
+        past_sequence_length if past_present_share_buffer else None,
+        cache_indirection,
+        mask_filter_value=mask_filter_value,
+        num_heads=num_heads,
+        scale=scale,
+        unidirectional=0,
+    )
+    return y, k, v, tf.nn.softmax(scores)
 
 
 def _heads_of(query, key, value, bias, heads):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._layout import pack_filters, to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import rank_of, widened
-from onnx_tf.handlers.convolution import conv
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, widened
 from onnx_tf.handlers.linear_algebra import gemm_7, mat_mul
 from onnx_tf.registry import onnx_op
 
@@ -33,38 +31,6 @@ def _activated(x, name, parameters):
     return widened(lambda x: ACTIVATIONS[name](x, *parameters), x)
 
 
-@onnx_op("FusedConv", domain=MICROSOFT)
-def fused_conv(
-    x,
-    w,
-    b=None,
-    z=None,
-    *,
-    activation="",
-    activation_params=(),
-    auto_pad="NOTSET",
-    dilations=None,
-    group=1,
-    kernel_shape=None,
-    pads=None,
-    strides=None,
-):
-    y = conv(
-        to_channels_last(x),
-        pack_filters(w),
-        b,
-        auto_pad=auto_pad,
-        dilations=dilations,
-        group=group,
-        kernel_shape=kernel_shape,
-        pads=pads,
-        strides=strides,
-    )
-    if z is not None:
-        y += to_channels_last(z)
-    return to_channels_first(_activated(y, activation, activation_params))
-
-
 @onnx_op("FusedGemm", domain=MICROSOFT)
 def fused_gemm(
     a,
@@ -89,6 +55,18 @@ def fused_gemm(
 def fused_mat_mul(a, b, *, alpha=1.0, transA=0, transB=0, transBatchA=0, transBatchB=0):
     y = mat_mul(_oriented(a, transA, transBatchA), _oriented(b, transB, transBatchB))
     return y if alpha == 1 else y * tf.cast(alpha, y.dtype)
+
+
+@onnx_op("FusedMatMulActivation", domain=MICROSOFT)
+def fused_mat_mul_activation(
+    a, b, *, activation, activation_alpha=None, activation_axis=None, activation_beta=None, activation_gamma=None,
+    alpha=1.0, transA=0, transB=0, transBatchA=0, transBatchB=0,
+):  # fmt: skip
+    y = fused_mat_mul(a, b, alpha=alpha, transA=transA, transB=transB, transBatchA=transBatchA, transBatchB=transBatchB)
+    if activation == "Softmax":
+        return widened(lambda y: tf.nn.softmax(y, -1 if activation_axis is None else activation_axis), y)
+    parameters = [p for p in (activation_alpha, activation_beta, activation_gamma) if p is not None]
+    return _activated(y, activation, parameters)
 
 
 @onnx_op("TransposeMatMul", domain=MICROSOFT)
@@ -125,3 +103,32 @@ def fast_gelu(x, bias=None):
 @onnx_op("QuickGelu", domain=MICROSOFT)
 def quick_gelu(x, *, alpha=1.702):
     return widened(lambda x: x * tf.sigmoid(alpha * x), x)
+
+
+@onnx_op("GemmFastGelu", domain=MICROSOFT)
+def gemm_fast_gelu(x, w, bias=None):
+    return fast_gelu(mat_mul(x, w), bias)
+
+
+@onnx_op("BiasAdd", domain=MICROSOFT)
+def bias_add(x, bias, skip):
+    return x + bias + skip
+
+
+@onnx_op("BiasSplitGelu", domain=MICROSOFT)
+def bias_split_gelu(x, bias):
+    kept, gate = tf.split(x + bias, 2, -1)
+    return kept * gelu(gate)
+
+
+@onnx_op("BiasSoftmax", domain=MICROSOFT)
+def bias_softmax(x, bias, *, axis=1, is_inner_broadcast):
+    rank, dims = rank_of(x), dims_of(x)
+    axis = normalize_axis(axis, rank)
+    if is_inner_broadcast:
+        # The bias lacks the axes between its batch and the softmax.
+        inner = dims_of(bias)
+        outer = rank_of(bias) - (rank - axis)
+        bias = tf.reshape(bias, as_shape([*inner[:outer], *[1] * (axis - outer), *inner[outer:]]))
+    rows = tf.reshape(x + bias, as_shape([*dims[:axis], product(dims[axis:])]))
+    return tf.reshape(widened(tf.nn.softmax, rows), as_shape(dims))

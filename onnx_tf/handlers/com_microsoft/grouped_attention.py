@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.handlers import attention as onnx_attention
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
-from onnx_tf.handlers._tensors import dims_of, static_value
+from onnx_tf.handlers._quantized import dequantize, quantize
+from onnx_tf.handlers._tensors import as_shape, dims_of, static_value
 from onnx_tf.registry import onnx_op
 
 
@@ -45,35 +47,61 @@ def group_query_attention(
     softcap=0.0,
     v_quant_type="NONE",
 ):
-    if (k_quant_type, v_quant_type) != ("NONE", "NONE") or kv_cache_bit_width or k_scale is not None:
-        raise ValueError("GroupQueryAttention with a quantised cache is not supported; export the model without")
-    if sliding_window_cache or v_scale is not None:
-        raise ValueError("GroupQueryAttention with a cache that slides is not supported; export the model without")
+    if kv_cache_bit_width not in (0, 8) or sliding_window_cache:
+        raise ValueError("GroupQueryAttention with a cache that slides or of 4 bits is not supported")
     q, k, v = _heads_of(query, key, value, num_heads, kv_num_heads)
     if q_norm_weight is not None:
         q, k = _unit(q, q_norm_weight, qk_norm_epsilon), _unit(k, k_norm_weight, qk_norm_epsilon)
-    length = dims_of(q)[2]
-    totals = tf.cast(tf.reshape(seqlens_k, [-1]), tf.int64) + 1
-    # The first prompts are padded on the right: the new tokens of all start at 0.
-    is_prompt = tf.reshape(tf.cast(total_sequence_length, tf.int64), []) == tf.cast(length, tf.int64)
-    before = tf.where(is_prompt, tf.zeros_like(totals), totals - tf.cast(length, tf.int64))
-    positions = before[:, None] + tf.range(tf.cast(length, tf.int64))[None, :]
+    before, positions, totals = _positions(seqlens_k, total_sequence_length, dims_of(q)[2])
     if do_rotary:
-        where = positions if position_ids is None else position_ids
+        where = positions
+        if position_ids is not None:
+            # Of first prompts the very first position alone counts, as ONNX Runtime says.
+            consecutive = position_ids[:1, :1] + tf.range(dims_of(q)[2], dtype=position_ids.dtype)
+            is_prompt = tf.reduce_all(before == 0)
+            where = tf.where(is_prompt, consecutive, position_ids)
         q, k = (_rotated(t, where, cos_cache, sin_cache, rotary_interleaved) for t in (q, k))
-    capacity = total_sequence_length
-    keys, values = (_appended(past, new, before, capacity) for past, new in ((past_key, k), (past_value, v)))
-    scores = scores_of(computable(q), computable(keys), scale or None)
+    k_scale, v_scale = _by_channel(k_scale, k, k_quant_type), _by_channel(v_scale, v, v_quant_type)
+    keys, values = (
+        _appended(past, _stored(new, scale), before, total_sequence_length)
+        for past, new, scale in ((past_key, k, k_scale), (past_value, v, v_scale))
+    )
+    scores = scores_of(computable(q), _read(keys, k_scale), scale or None)
     scores = softcap * tf.tanh(scores / softcap) if softcap else scores
     if attention_bias is not None:
         missing = tf.shape(scores)[-1] - tf.shape(attention_bias)[-1]
         scores += tf.pad(tf.cast(attention_bias, scores.dtype), [[0, 0], [0, 0], [0, 0], [0, missing]])
-    scores = tf.where(
-        _visible(positions, totals, dims_of(keys)[2], causal, local_window_size), scores, scores.dtype.min
-    )
+    visible = _visible(positions, totals, dims_of(keys)[2], causal, local_window_size)
+    scores = tf.where(visible, scores, scores.dtype.min)
     probabilities = _softmax(scores, head_sink, smooth_softmax > 0)
-    y = tf.cast(join_heads(weighted_sums(probabilities, computable(values))), query.dtype)
-    return y, keys, values, tf.cast(probabilities if qk_output == 2 else scores, query.dtype)
+    y = tf.cast(join_heads(weighted_sums(probabilities, _read(values, v_scale))), query.dtype)
+    shown = probabilities if qk_output == 2 else tf.where(visible, scores, 0)
+    return y, keys, values, tf.cast(shown, query.dtype)
+
+
+def _positions(seqlens_k, total_sequence_length, length):
+    """Return for each item how many tokens came before, where the new ones are, and how many there are then."""
+    totals = tf.cast(tf.reshape(seqlens_k, [-1]), tf.int64) + 1
+    # The first prompts are padded on the right: the new tokens of all start at 0.
+    is_prompt = tf.reshape(tf.cast(total_sequence_length, tf.int64), []) == tf.cast(length, tf.int64)
+    before = tf.where(is_prompt, tf.zeros_like(totals), totals - tf.cast(length, tf.int64))
+    return before, before[:, None] + tf.range(tf.cast(length, tf.int64))[None, :], totals
+
+
+def _by_channel(scale, x, kind):
+    """Return the scale of a quantised cache in the form that multiplies [batch, heads, length, size]."""
+    if kind == "NONE":
+        return None
+    _, heads, _, size = dims_of(x)
+    return tf.reshape(scale, [] if kind == "PER_TENSOR" else as_shape([1, heads, 1, size]))
+
+
+def _stored(x, scale):
+    return x if scale is None else quantize(x, scale, None, ir.DataType.INT8)
+
+
+def _read(cache, scale):
+    return computable(cache) if scale is None else dequantize(cache, scale, None, ir.DataType.INT8)
 
 
 def _heads_of(query, key, value, num_heads, kv_num_heads):
@@ -120,16 +148,17 @@ def _appended(past, new, before, total):
     fresh = tf.transpose(tf.gather(tf.transpose(new, [0, 2, 1, 3]), nearest, batch_dims=1), [0, 2, 1, 3])
     kept = tf.pad(past, [[0, 0], [0, 0], [0, tf.cast(capacity, tf.int32) - tf.cast(old, tf.int32)], [0, 0]])
     inside = (places >= 0) & (places <= last)
+    kept = tf.where((places < 0)[:, None, :, None], kept, tf.zeros_like(kept))
     return tf.where(inside[:, None, :, None], fresh, kept)
 
 
 def _visible(positions, totals, keys, causal, window):
     """Return which keys each query may see, [batch, 1, queries, keys]."""
     places = tf.range(tf.cast(keys, tf.int64))[None, None, :]
-    if not causal:
-        return (places < totals[:, None, None])[:, None]
-    visible = places <= positions[:, :, None]
-    if window >= 0:
+    visible = places < totals[:, None, None]
+    if causal:
+        visible &= places <= positions[:, :, None]
+    if causal and window >= 0:
         visible &= places > positions[:, :, None] - window
     return visible[:, None]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._cast import onnx_dtype
+from onnx_tf.handlers._quantized import dequantize
 from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of
 from onnx_tf.registry import onnx_op
 
@@ -72,6 +74,17 @@ def embed_layer_normalization(
     else:
         counts = tf.reduce_sum(tf.cast(mask == 1, tf.int32), 1)
     return tf.cast(y, word_embedding.dtype), counts, total
+
+
+@onnx_op("QEmbedLayerNormalization", domain=MICROSOFT)
+def q_embed_layer_normalization(input_ids, segment_ids, *inputs, epsilon=1e-12, context):
+    # Word, position and segment embeddings, gamma and beta; the mask; the scales and zero points of the five.
+    quantized, mask, scales, zeros = inputs[:5], inputs[5], inputs[6:11], inputs[11:16]
+    values = [
+        None if q is None else dequantize(q, scale, zero, onnx_dtype(q, context, i + 2))
+        for i, (q, scale, zero) in enumerate(zip(quantized, scales, zeros, strict=True))
+    ]
+    return embed_layer_normalization(input_ids, segment_ids, *values, mask, epsilon=epsilon)[:2]
 
 
 def normalized(x, scale, bias, axis, epsilon, centre):

@@ -6,10 +6,9 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.handlers._cast import onnx_dtype
-from onnx_tf.handlers._layout import pack_filters, to_channels_first, to_channels_last
 from onnx_tf.handlers._quantized import dequantize, quantize, requantize, spread, transposed
+from onnx_tf.handlers.linear_algebra import mat_mul
 from onnx_tf.handlers.quantization import by_row, dynamic_quantize_linear, integer_product
-from onnx_tf.handlers.quantized_convolution import q_linear_conv as q_linear_conv_channels_last
 from onnx_tf.registry import onnx_op
 
 MICROSOFT = "com.microsoft"
@@ -76,36 +75,6 @@ def _scaled(sums, a_scale, b_scale, bias):
     return y if bias is None else y + bias
 
 
-@onnx_op("QLinearConv", domain=MICROSOFT)
-def q_linear_conv(
-    x,
-    x_scale,
-    x_zero,
-    w,
-    w_scale,
-    w_zero,
-    y_scale,
-    y_zero,
-    b=None,
-    *,
-    auto_pad="NOTSET",
-    channels_last=0,
-    dilations=None,
-    group=1,
-    kernel_shape=None,
-    pads=None,
-    strides=None,
-    context,
-):
-    y = q_linear_conv_channels_last(
-        *(x if channels_last else to_channels_last(x), x_scale, x_zero),
-        *(pack_filters(w), w_scale, w_zero, y_scale, y_zero, b),
-        auto_pad=auto_pad,
-        dilations=dilations,
-        group=group,
-        kernel_shape=kernel_shape,
-        pads=pads,
-        strides=strides,
-        context=context,
-    )
-    return y if channels_last else to_channels_first(y)
+@onnx_op("MatMulInteger16", domain=MICROSOFT)
+def mat_mul_integer_16(a, b):
+    return mat_mul(tf.cast(a, tf.int32), tf.cast(b, tf.int32))

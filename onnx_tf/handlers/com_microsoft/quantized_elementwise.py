@@ -125,3 +125,10 @@ def q_linear_global_average_pool(x, x_scale, x_zero, y_scale, y_zero, *, channel
     sums = tf.reduce_sum(tf.cast(x, tf.int32), spatial, keepdims=True)
     sums -= tf.cast(x_zero, tf.int32) * tf.cast(count, tf.int32)
     return requantize(sums, x_scale / (y_scale * tf.cast(count, tf.float32)), y_zero, dtype)
+
+
+@onnx_op("QLinearReduceMean", domain=MICROSOFT)
+def q_linear_reduce_mean(x, x_scale, x_zero, y_scale, y_zero=None, *, axes, keepdims, context):
+    dtype = onnx_dtype(x, context, 0)
+    mean = tf.reduce_mean(dequantize(x, x_scale, x_zero, dtype), list(axes) or None, keepdims=bool(keepdims))
+    return quantize(mean, y_scale, y_zero, dtype)

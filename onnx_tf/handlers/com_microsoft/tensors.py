@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
-from onnx_tf.handlers._layout import pack_filters, to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import static_ints, widened
+from onnx_tf.handlers._layout import to_channels_first, to_channels_last
+from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints, widened
 from onnx_tf.handlers.generating import range_11
 from onnx_tf.handlers.indexing import gather_nd_11
 from onnx_tf.handlers.padding import pad_11
-from onnx_tf.handlers.pooling import max_pool_10
-from onnx_tf.handlers.sampling import grid_sample_16
 from onnx_tf.handlers.shaping import trilu
-from onnx_tf.handlers.transposed_convolution import conv_transpose
 from onnx_tf.registry import onnx_op
 
 MICROSOFT = "com.microsoft"
@@ -61,62 +60,6 @@ def c_dist(a, b, *, metric="sqeuclidean"):
     return squares if metric == "sqeuclidean" else tf.sqrt(squares)
 
 
-@onnx_op("GridSample", domain=MICROSOFT)
-def grid_sample(x, grid, *, align_corners=0, mode="bilinear", padding_mode="zeros"):
-    sampled = grid_sample_16(
-        to_channels_last(x), grid, align_corners=align_corners, mode=mode, padding_mode=padding_mode
-    )
-    return to_channels_first(sampled)
-
-
-@onnx_op("NhwcMaxPool", domain=MICROSOFT)
-def nhwc_max_pool(x, *, auto_pad="NOTSET", ceil_mode=0, dilations=None, kernel_shape, pads=None, strides=None, context):
-    return max_pool_10(
-        x,
-        auto_pad=auto_pad,
-        ceil_mode=ceil_mode,
-        dilations=dilations,
-        kernel_shape=kernel_shape,
-        pads=pads,
-        storage_order=0,
-        strides=strides,
-        context=context,
-    )
-
-
-@onnx_op("ConvTransposeWithDynamicPads", domain=MICROSOFT)
-def conv_transpose_with_dynamic_pads(
-    x,
-    w,
-    pads=None,
-    b=None,
-    *,
-    auto_pad="NOTSET",
-    dilations=None,
-    group=1,
-    kernel_shape=None,
-    output_padding=None,
-    strides=None,
-):
-    known = static_ints(pads)
-    if pads is not None and known is None:
-        raise ValueError("'Pads' must be a constant; make it an initializer of the model")
-    y = conv_transpose(
-        to_channels_last(x),
-        pack_filters(w),
-        b,
-        auto_pad=auto_pad,
-        dilations=dilations,
-        group=group,
-        kernel_shape=kernel_shape,
-        output_padding=output_padding,
-        output_shape=None,
-        pads=known,
-        strides=strides,
-    )
-    return to_channels_first(y)
-
-
 @onnx_op("CropAndResize", domain=MICROSOFT)
 def crop_and_resize(x, rois, batch_indices, crop_size, *, extrapolation_value=0.0, mode="bilinear"):
     crops = tf.image.crop_and_resize(
@@ -128,3 +71,25 @@ def crop_and_resize(x, rois, batch_indices, crop_size, *, extrapolation_value=0.
         extrapolation_value=extrapolation_value,
     )
     return tf.cast(to_channels_first(crops), x.dtype)
+
+
+@onnx_op("UnfoldTensor", domain=MICROSOFT)
+def unfold_tensor(x, *, dim=-1, size, step=1):
+    rank = rank_of(x)
+    axis = normalize_axis(dim, rank)
+    starts = tf.range(0, tf.cast(dims_of(x)[axis], tf.int64) - size + 1, step)
+    windows = tf.gather(x, starts[:, tf.newaxis] + tf.range(size, dtype=tf.int64), axis=axis)
+    return tf.transpose(windows, [*range(axis + 1), *range(axis + 2, rank + 1), axis + 1])
+
+
+@onnx_op("NGramRepeatBlock", domain=MICROSOFT)
+def n_gram_repeat_block(input_ids, scores, *, ngram_size):
+    length = tf.cast(dims_of(input_ids)[1], tf.int64)
+    grams = unfold_tensor(input_ids, dim=1, size=ngram_size)
+    last = input_ids[:, tf.maximum(length - ngram_size + 1, 0) :]
+    repeated = tf.reduce_all(grams[..., : ngram_size - 1] == last[:, tf.newaxis, : ngram_size - 1], -1)
+    places = tf.where(repeated)
+    tokens = tf.stack([places[:, 0], tf.cast(tf.gather_nd(grams[..., -1], places), tf.int64)], -1)
+    return tf.tensor_scatter_nd_update(
+        scores, tokens, tf.fill(tf.shape(tokens)[:1], tf.constant(-math.inf, scores.dtype))
+    )

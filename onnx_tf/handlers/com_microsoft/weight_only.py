@@ -54,6 +54,27 @@ def mat_mul_n_bits(
     return tf.cast(y, a.dtype)
 
 
+_FP4_MAGNITUDES = (0.0, 1 / 192, 2 / 3, 1.0, 1 / 3, 1 / 2, 1 / 6, 1 / 4)
+FP4 = (*_FP4_MAGNITUDES, *(-number for number in _FP4_MAGNITUDES))
+NF4 = (
+    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635),
+    *(-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725),
+    *(0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
+)
+"""The quantiles of a normal distribution that QLoRA (arXiv 2305.14314, appendix E) takes for 4 bits."""
+
+
+@onnx_op("MatMulBnb4", domain=MICROSOFT)
+def mat_mul_bnb4(a, b, absmax, *, K, N, block_size, quant_type, training_mode=0, transB=1):
+    del training_mode
+    # The first of two numbers lies in the upper bits.
+    codes = tf.reshape(tf.reverse(tf.reshape(unpacked(b, 4), [-1, 2]), [1]), [-1])[: N * K]
+    table = tf.constant(NF4 if quant_type == 1 else FP4, tf.float32)
+    factors = tf.gather(computable(absmax), tf.range(N * K) // block_size)
+    weights = tf.reshape(tf.gather(table, tf.cast(codes, tf.int32)) * factors, [N, K])
+    return tf.cast(mat_mul(computable(a), tf.transpose(weights) if transB else weights), a.dtype)
+
+
 @onnx_op("GatherBlockQuantized", domain=MICROSOFT)
 def gather_block_quantized(
     data, indices, scales, zero_points=None, *, bits=4, block_size=128, gather_axis=0, quantize_axis=1, context

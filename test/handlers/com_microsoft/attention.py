@@ -57,6 +57,9 @@ def q_attention():
     zeros = [np.array(120, np.uint8), np.array(130, np.uint8)]
     yield check("QAttention", [*inputs, MASKS["ends"], *zeros], HEADS, constants=[1])
     yield check("QAttention", [*inputs, None, *zeros], HEADS | {"unidirectional": 1}, through=["dynamic"])
+    yield check("QAttention", inputs, HEADS, constants=[1], through=["dynamic"])
+    columns = [x, weights.view(np.int8), normal(24), inputs[3], RNG.uniform(0.01, 0.1, 24).astype(np.float32)]
+    yield check("QAttention", columns, HEADS, constants=[1], through=["static"])
     past = normal(2, 2, 2, 4, 4)
     yield check(
         "QAttention", [*inputs, None, *zeros, past], HEADS | {"unidirectional": 1}, outputs=2, through=["dynamic"]
@@ -77,10 +80,26 @@ def multi_head_attention_with_past():
     q, k, v = normal(2, 3, 8), normal(2, 3, 8), normal(2, 3, 8)
     past = [normal(2, 2, 4, 4), normal(2, 2, 4, 4)]
     yield check("MultiHeadAttention", [q, k, v, None, None, None, *past], HEADS, outputs=3)
-    yield check(
-        "MultiHeadAttention", [q, k, v, normal(24), None, None, *past], HEADS | {"unidirectional": 1}, outputs=3
-    )
-    yield check("MultiHeadAttention", [q, k, v], HEADS | {"unidirectional": 1}, outputs=3, through=["export"])
+    causal = HEADS | {"unidirectional": 1}
+    yield check("MultiHeadAttention", [q, k, v, normal(24), None, None, *past], causal, outputs=3)
+    yield check("MultiHeadAttention", [q, k, v], causal, outputs=3, through=["export"])
+    buffer = [normal(2, 2, 8, 4), normal(2, 2, 8, 4)]
+    shared = [q, k, v, None, None, None, *buffer, lengths(3)]
+    yield check("MultiHeadAttention", shared, causal, outputs=3, through=["dynamic", "export"])
+    yield check("MultiHeadAttention", [q, k, v, normal(24), *shared[4:]], HEADS, outputs=3, through=["static"])
+
+
+def decoder_masked_multi_head_attention():
+    q, k, v = normal(2, 1, 8), normal(2, 1, 8), normal(2, 1, 8)
+    buffer, start = [normal(2, 2, 6, 4), normal(2, 2, 6, 4)], lengths(3)
+    yield check("DecoderMaskedMultiHeadAttention", [q, k, v], HEADS)
+    yield check("DecoderMaskedMultiHeadAttention", [q, *buffer], HEADS, through=["dynamic"])  # of another sequence
+    shared = HEADS | {"past_present_share_buffer": 1}
+    inputs = [q, k, v, None, None, *buffer, start]
+    yield check("DecoderMaskedMultiHeadAttention", inputs, shared | {"scale": 0.3}, outputs=3)
+    mask = np.array([[1, 1, 1, 1], [0, 1, 1, 1]], np.int32)
+    inputs = [q, k, v, mask, normal(1, 2, 1, 4), *buffer, start, None, None, normal(24)]
+    yield check("DecoderMaskedMultiHeadAttention", inputs, shared, outputs=3, through=["dynamic", "export"])
 
 
 CACHES = [normal(16, 2), normal(16, 2)]
@@ -137,3 +156,73 @@ def group_query_attention_packed_and_without_past():
     sink = normal(4)
     inputs = [query, key, value, *rest, None, None, None, normal(1, 4, 5, 5), sink]
     yield check("GroupQueryAttention", inputs, GROUPS, outputs=3, through=["export"])
+
+
+def group_query_attention_of_unequal_lengths():
+    prompts = grouped(3, 0, (3, 2))
+    yield check("GroupQueryAttention", prompts, GROUPS, outputs=3, through=["dynamic"])
+    for capacity in (6, 9):  # the cache grows, or has room
+        tokens = grouped(1, capacity, (7, 5))
+        yield check("GroupQueryAttention", tokens, GROUPS, outputs=3, through=["dynamic"])
+        positions = np.array([[3], [9]])
+        rotated = [*tokens, *ROTATIONS, positions]
+        yield check("GroupQueryAttention", rotated, GROUPS | {"do_rotary": 1}, outputs=3, through=["static"])
+    longer = [*grouped(3, 5, (8,))]
+    longer[:5] = [x[:1] for x in longer[:5]]
+    for positions in (None, np.array([[9, 3, 5]])):
+        inputs = [*longer, *ROTATIONS, positions]
+        yield check("GroupQueryAttention", inputs, GROUPS | {"do_rotary": 1}, outputs=3, through=["dynamic"])
+
+
+def group_query_attention_shows_its_scores():
+    inputs = grouped(3, 0, (3, 3))
+    for shown in (1, 2):
+        attributes = GROUPS | {"qk_output": shown, "softcap": 2.0}
+        yield check("GroupQueryAttention", inputs, attributes, outputs=4, through=["dynamic"])
+    yield check("GroupQueryAttention", inputs, GROUPS | {"causal": 0}, outputs=3, through=["static"])
+    first = [*inputs, *ROTATIONS, np.array([[2, 0, 1], [4, 4, 4]])]
+    yield check("GroupQueryAttention", first, GROUPS | {"do_rotary": 1}, outputs=3, through=["dynamic"])
+
+
+@each("kind shape", [("PER_TENSOR", (1,)), ("PER_CHANNEL", (1, 2, 1, 16)), ("PER_CHANNEL", (32,))])
+def group_query_attention_with_a_quantized_cache(kind, shape):
+    attributes = GROUPS | {"k_quant_type": kind, "v_quant_type": kind, "kv_cache_bit_width": 8}
+    scales = [RNG.uniform(0.01, 0.05, shape).astype(np.float32) for _ in range(2)]
+    inputs = grouped(1, 6, (7, 7))
+    inputs[3:5] = [RNG.integers(-128, 128, (2, 2, 6, 16)).astype(np.int8) for _ in range(2)]
+    inputs += [None] * 5 + scales
+    yield check("GroupQueryAttention", inputs, attributes, outputs=3, through=["dynamic"])
+
+
+GATES = [-np.abs(normal(2, 3, 8)), np.abs(normal(2, 3, 2))]
+
+
+def linear_attention():
+    q, k, v = normal(2, 3, 8), normal(2, 3, 8), normal(2, 3, 6)
+    heads = {"q_num_heads": 2, "kv_num_heads": 2}
+    yield check("LinearAttention", [q, k, v], heads | {"update_rule": "linear"}, outputs=2, through=["static"])
+    yield check("LinearAttention", [q, k, v, normal(2, 2, 4, 3), *GATES], heads, outputs=2, through=["dynamic"])
+    more = {"q_num_heads": 4, "kv_num_heads": 2, "update_rule": "gated", "scale": 0.4}
+    inputs = [normal(2, 3, 16), k, v, None, GATES[0][..., :2].copy()]
+    yield check("LinearAttention", inputs, more, outputs=2, through=["static"])
+    fewer = {"q_num_heads": 2, "kv_num_heads": 4, "update_rule": "delta"}
+    inputs = [q, normal(2, 3, 16), normal(2, 3, 12), None, None, np.abs(normal(2, 3, 4))]
+    yield check("LinearAttention", inputs, fewer, outputs=2, through=["dynamic"])
+
+
+def linear_attention_gates():
+    a, bias, scale = normal(2, 3, 4), normal(4), -np.abs(normal(4))
+    yield check("LinearAttentionGate", [a, bias, scale])
+    yield check("LinearAttentionGate", [a, bias, scale, normal(2, 3, 4)], outputs=2)
+    half = [a.astype(np.float16), bias, scale, a.astype(np.float16)]
+    yield check("LinearAttentionGate", half, outputs=2, through=["dynamic"], rtol=1e-2)
+
+
+def causal_convolution():
+    x, weight, bias = normal(2, 4, 5), normal(4, 1, 3), normal(4)
+    settings = {"constants": [1], "outputs": 2}
+    yield check("CausalConvWithState", [x, weight], **settings)
+    yield check("CausalConvWithState", [x, weight, bias, normal(2, 4, 2)], {"activation": "silu"}, **settings)
+    yield check("CausalConvWithState", [x, weight, bias], {"dilation": 2}, **settings, through=["dynamic"])
+    last = [normal(2, 5, 2, 2), weight, bias, normal(2, 2, 2, 2)]
+    yield check("CausalConvWithState", last, {"channels_last": 1}, **settings, through=["dynamic"])

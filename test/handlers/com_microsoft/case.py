@@ -10,8 +10,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import onnx
 
 from test.handlers.check import check_op
+from test.reference import ort_outputs
 
 MICROSOFT = "com.microsoft"
 
@@ -56,7 +58,7 @@ class Case:
 
 def case(op_type: str, inputs: Sequence[Any], attributes: Mapping[str, Any] | None = None, **settings: Any) -> Case:
     """Return a case; the keywords are those of :func:`test.handlers.check.check_op`."""
-    return Case(op_type, inputs, attributes or {}, settings)
+    return Case(op_type, list(inputs), attributes or {}, settings)
 
 
 Generator = Callable[..., Iterator[Case]]
@@ -75,6 +77,22 @@ def each(names: str, values: Iterable[Any]) -> Callable[[Generator], Generator]:
         return repeated
 
     return decorate
+
+
+def by_onnx_runtime(nodes: str, *inputs: np.ndarray, opset: int = 21) -> list[np.ndarray]:
+    """Return what ONNX Runtime computes by operators of ai.onnx: y from float inputs x0, x1 and so on.
+
+    This is the reference for operators that it fuses from these, but implements on GPUs alone.
+    """
+    given = ", ".join(f"{_TYPES[x.dtype.name]}[{','.join(map(str, x.shape))}] x{i}" for i, x in enumerate(inputs))
+    types = _TYPES[inputs[0].dtype.name]
+    text = f'<ir_version: 10, opset_import: ["": {opset}]> unfused ({given}) => ({types} y) {{{nodes}}}'
+    model = onnx.parser.parse_model(text)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    return [ort_outputs(model, {f"x{i}": x for i, x in enumerate(inputs)})["y"]]
+
+
+_TYPES = {"float32": "float", "float16": "float16", "uint8": "uint8", "int64": "int64"}
 
 
 def cases_of(module: ModuleType) -> Iterator[Case]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from test.handlers.com_microsoft.case import case, each
+from test.handlers.com_microsoft.case import by_onnx_runtime, case, each
 
 RNG = np.random.default_rng(5)
 
@@ -58,19 +58,25 @@ MATRICES = [
 def fused_mat_mul(a_shape, b_shape, attributes):
     yield case("FusedMatMul", [normal(*a_shape), normal(*b_shape)], attributes)
     if not any(name.startswith("transBatch") for name in attributes):
-        yield case("TransposeMatMul", [normal(*a_shape), normal(*b_shape)], attributes, through=["dynamic"])
+        yield case("TransposeMatMul", [normal(*a_shape), normal(*b_shape)], attributes)
 
 
 def gelu():
     x, bias = normal(2, 3, 8), normal(8)
+    half = [x.astype(np.float16), bias.astype(np.float16)]
+    loose = {"rtol": 2e-2, "atol": 2e-3, "through": ["dynamic"]}
     yield case("Gelu", [x])
+    yield case("Gelu", [normal(0, 3)], through=["export"])
+    yield case("Gelu", half[:1], **loose)
+    yield case("QuickGelu", half[:1], **loose)
+    yield case("BiasGelu", half, **loose)
+    yield case("BiasGelu", [normal(5, 8), bias], through=["export"])
     yield case("QuickGelu", [x])
     yield case("QuickGelu", [x], {"alpha": 0.7}, through=["dynamic"])
     yield case("BiasGelu", [x, bias])
     yield case("FastGelu", [x])
     yield case("FastGelu", [x, bias], through=["dynamic", "export"])
-    half = [x.astype(np.float16), bias.astype(np.float16)]
-    yield case("FastGelu", half, through=["dynamic"], rtol=2e-2, atol=2e-3)
+    yield case("FastGelu", half, **loose)
 
 
 @each("axis", [-1, 1])
@@ -107,3 +113,73 @@ def embed_layer_normalization():
     yield case(
         "EmbedLayerNormalization", [ids, None, word, place, None, gamma, beta, mask], outputs=2, through=["export"]
     )
+
+
+@each("dtype", [np.uint8, np.int8])
+def q_embed_layer_normalization(dtype):
+    ids, segments = RNG.integers(0, 10, (2, 5)).astype(np.int32), RNG.integers(0, 2, (2, 5)).astype(np.int32)
+    mask = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], np.int32)
+    values = [RNG.integers(0, 256, shape).astype(np.uint8).view(dtype) for shape in ((10, 8), (6, 8), (2, 8), 8, 8)]
+    scales = [np.array(scale, np.float32) for scale in RNG.uniform(0.01, 0.1, 5)]
+    zeros = [np.array(zero, dtype) for zero in RNG.integers(0, 100, 5)]
+    yield case("QEmbedLayerNormalization", [ids, segments, *values, mask, *scales, *zeros], outputs=2)
+    values[2] = scales[2] = zeros[2] = None
+    yield case("QEmbedLayerNormalization", [ids, None, *values, None, *scales, *zeros], outputs=2, through=["dynamic"])
+
+
+def gated():
+    x, y = normal(2, 3, 8), normal(2, 3, 8)
+    yield case("GatedAdd", [x, y, normal(2, 3, 1)])
+    yield case("GatedAdd", [normal(3, 4), normal(3, 4), normal(3, 1)], through=["dynamic"])
+    yield case("GatedAdd", [z.astype(np.float16) for z in (x, y, normal(2, 3, 1))], rtol=2e-2, atol=1e-3)
+    yield case("GatedRMSNorm", [x, normal(4), y])
+    yield case("GatedRMSNorm", [x, normal(8), y], {"activation": "sigmoid", "epsilon": 0.1})
+    half = [z.astype(np.float16) for z in (x, normal(8), y)]
+    yield case("GatedRMSNorm", half, {"activation": "swish"}, rtol=1e-2, atol=1e-3)
+
+
+def matrix_products_with_activations():
+    a, b, bias = normal(2, 3, 4), normal(4, 5), normal(5)
+    for activation, attributes in [("Relu", {}), ("LeakyRelu", {"activation_alpha": 0.2}), ("Tanh", {})]:
+        nodes = f"p = MatMul (x0, x1) h = Constant <value_float = 0.5> () s = Mul (p, h) y = {activation}"
+        expected = by_onnx_runtime(nodes + ("<alpha = 0.2> (s)" if attributes else "(s)"), a, b)
+        attributes = {"alpha": 0.5, "activation": activation} | attributes
+        yield case("FusedMatMulActivation", [a, b], attributes, reference=expected)
+    expected = by_onnx_runtime("p = MatMul (x0, x1) y = Softmax <axis = 1> (p)", a, b)
+    softmax = {"activation": "Softmax", "activation_axis": 1, "transB": 1}
+    yield case("FusedMatMulActivation", [a, b.T.copy()], softmax, reference=expected)
+
+    for x in (a, normal(3, 4), normal(2, 1, 3, 4)):
+        expected = by_onnx_runtime(
+            'p = MatMul (x0, x1) s = Add (p, x2) y = Gelu <approximate = "tanh"> (s)', x, b, bias
+        )
+        yield case("GemmFastGelu", [x, b, bias], reference=expected)
+    expected = by_onnx_runtime('p = MatMul (x0, x1) y = Gelu <approximate = "tanh"> (p)', a, b)
+    yield case("GemmFastGelu", [a, b], reference=expected)
+
+
+@each("shape", [(2, 3, 8), (1, 5, 4), (0, 2, 6)])
+def biases(shape):
+    x, bias, skip = normal(*shape), normal(shape[-1]), normal(*shape)
+    yield case("BiasAdd", [x, bias, skip], reference=[x + bias + skip])
+    expected = by_onnx_runtime(
+        "s = Add (x0, x1) a, b = Split <axis = -1, num_outputs = 2> (s) g = Gelu (b) y = Mul (a, g)", x, bias
+    )
+    yield case("BiasSplitGelu", [x, bias], reference=expected)
+
+
+BIASED = [
+    ((2, 4, 3, 5), (2, 1, 1, 5), 3, 1),
+    ((2, 4, 3, 5), (2, 5), 3, 1),
+    ((2, 4, 3, 5), (3, 5), 2, 0),
+    ((6, 5), (5,), 1, 0),
+]
+
+
+@each("shape bias axis inner", BIASED)
+def bias_softmax(shape, bias, axis, inner):
+    x, bias = normal(*shape), normal(*bias)
+    wide = bias.reshape(shape[0], *[1] * (axis - 1), *shape[axis:]) if inner else bias
+    nodes = f"s = Add (x0, x1) f = Flatten <axis = {axis}> (s) p = Softmax (f) d = Shape (x0) y = Reshape (p, d)"
+    attributes = {"axis": axis, "is_inner_broadcast": inner}
+    yield case("BiasSoftmax", [x, bias], attributes, reference=by_onnx_runtime(nodes, x, wide))

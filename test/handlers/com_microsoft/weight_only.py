@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import ml_dtypes
 import numpy as np
 
 from test.handlers.com_microsoft.case import case, each
@@ -35,6 +36,8 @@ def mat_mul_n_bits(k, block, bits):
         yield check("MatMulNBits", [a, b, scales, floats], attributes, constants=[1, 2, 3], through=["export"])
         inputs = [a, b, scales, None, None, normal(n)]
         yield check("MatMulNBits", inputs, attributes, constants=[1, 2, 5], through=["dynamic"])
+        groups = RNG.permutation(np.arange(k) // block).astype(np.int32)
+        yield check("MatMulNBits", [a, b, scales, None, groups], attributes, constants=[1, 2, 4], through=["static"])
 
 
 @each("bits", [4, 8])
@@ -51,18 +54,29 @@ def gather_block_quantized_of_bytes(bits, with_zeros):
     yield check("GatherBlockQuantized", inputs, attributes, constants=[0, 2, 3][: len(inputs) - 1])
 
 
-@each("dtype gather_axis", [("int4", 0), ("uint4", 1)])
-def gather_block_quantized_of_4_bits(dtype, gather_axis):
-    import ml_dtypes
+PLACES = [
+    (0, 1, np.array([1, 3, 0])),
+    (1, 0, np.array([[1, 3], [0, 2]])),
+    (0, 2, np.array(1, np.int32)),
+]
 
-    low, high = (-8, 8) if dtype == "int4" else (0, 16)
-    data = RNG.integers(low, high, (4, 32, 3)).astype(getattr(ml_dtypes, dtype))
-    scales = RNG.uniform(0.01, 0.1, (4, 2, 3)).astype(np.float32)
-    quantize_axis = 1
-    if gather_axis == 1:
-        data, scales, quantize_axis = data.transpose(1, 0, 2), scales.transpose(1, 0, 2), 0
-    indices = np.array([1, 3, 0], np.int32)
-    found = np.take(data.astype(np.float32), indices, gather_axis)
-    repeated = np.repeat(np.take(scales, indices, gather_axis), 16, quantize_axis)
+
+@each("dtype low high", [(ml_dtypes.int4, -8, 8), (ml_dtypes.uint4, 0, 16)])
+@each("gather_axis quantize_axis indices", PLACES)
+def gather_block_quantized_of_4_bits(dtype, low, high, gather_axis, quantize_axis, indices):
+    shape, blocks = [4, 6, 5], [4, 6, 5]
+    shape[quantize_axis], blocks[quantize_axis] = 32, 2
+    data, zeros = (RNG.integers(low, high, dims).astype(dtype) for dims in (shape, blocks))
+    scales = RNG.uniform(0.01, 0.1, blocks).astype(np.float32)
     attributes = {"block_size": 16, "gather_axis": gather_axis, "quantize_axis": quantize_axis}
-    yield check("GatherBlockQuantized", [data, indices, scales], attributes, reference=[found * repeated])
+    yield check("GatherBlockQuantized", [data, indices, scales], attributes, constants=[0, 2], through=["static"])
+    inputs = [data, indices, scales, zeros]
+    yield check("GatherBlockQuantized", inputs, attributes, constants=[0, 2, 3], through=["dynamic"])
+
+
+@each("quant_type", [0, 1])
+@each("k n block", [(32, 10, 32), (48, 3, 16)])
+def mat_mul_bnb4(quant_type, k, n, block):
+    attributes = {"K": k, "N": n, "block_size": block, "quant_type": quant_type}
+    b, absmax = packed(k * n // 2), normal(-(-k * n // block))
+    yield check("MatMulBnb4", [normal(2, 3, k), b, absmax], attributes, constants=[1, 2])

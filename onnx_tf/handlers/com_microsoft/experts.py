@@ -1,0 +1,143 @@
+"""Mixtures of experts: every token goes through the networks that a router chooses for it."""
+
+from __future__ import annotations
+
+import functools
+
+import tensorflow as tf
+
+from onnx_tf.handlers._attend import computable
+from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers.com_microsoft.weight_only import unpacked
+from onnx_tf.registry import onnx_op
+
+MICROSOFT = "com.microsoft"
+
+
+@onnx_op("MoE", domain=MICROSOFT)
+def moe(
+    x, router_probs, fc1, fc1_bias, fc2, fc2_bias=None, fc3=None, fc3_bias=None, *,
+    activation_alpha=1.0, activation_beta=0.0, activation_type="relu", k=1, normalize_routing_weights=0,
+    swiglu_fusion=0, swiglu_limit=None, use_sparse_mixer=0,
+):  # fmt: skip
+    activation = functools.partial(
+        _activated, kind=activation_type, alpha=activation_alpha, beta=activation_beta, fusion=swiglu_fusion,
+        limit=swiglu_limit,
+    )  # fmt: skip
+    routes = _routes(router_probs, None, k, normalize_routing_weights, use_sparse_mixer)
+    return _mixed(x, routes, [(fc1, fc1_bias), (fc2, fc2_bias), (fc3, fc3_bias)], activation)
+
+
+@onnx_op("QMoE", domain=MICROSOFT)
+def q_moe(
+    x, router_probs, fc1, fc1_scales, fc1_bias, fc2, fc2_scales, fc2_bias=None, fc3=None, fc3_scales=None,
+    fc3_bias=None, fc1_zeros=None, fc2_zeros=None, fc3_zeros=None, router_weights=None, fc1_global_scale=None,
+    fc2_global_scale=None, fc1_act_scale=None, fc2_act_scale=None, fc1_act_block_scale=None, fc2_act_block_scale=None,
+    *, accuracy_level=0, activation_alpha=1.0, activation_beta=0.0, activation_type="relu", block_size=None,
+    expert_weight_bits=4, fc1_expert_weight_bits=None, fc2_expert_weight_bits=None, fc3_expert_weight_bits=None, k=1,
+    normalize_routing_weights=0, quant_type="int", swiglu_fusion=0, swiglu_limit=None, use_sparse_mixer=0,
+    weights_prepacked=-1,
+):  # fmt: skip
+    """Compute with weights of 2, 4 or 8 bits.
+
+    Limits: quant_type is "int".
+    """
+    del accuracy_level  # it allows ONNX Runtime less precision
+    scales = fc1_global_scale, fc2_global_scale, fc1_act_scale, fc2_act_scale, fc1_act_block_scale, fc2_act_block_scale
+    if quant_type != "int" or any(scale is not None for scale in scales):
+        raise ValueError(f"QMoE with weights of type {quant_type!r} is not supported: 'int' is expected")
+    if weights_prepacked == 1:
+        raise ValueError("QMoE with prepacked weights is for one device only; export the model without")
+    activation = functools.partial(
+        _activated, kind=activation_type, alpha=activation_alpha, beta=activation_beta, fusion=swiglu_fusion,
+        limit=swiglu_limit,
+    )  # fmt: skip
+    # ONNX Runtime's kernel for CPUs always takes the softmax of the chosen logits alone.
+    normalize = normalize_routing_weights or router_weights is None
+    routes = _routes(router_probs, router_weights, k, normalize, use_sparse_mixer)
+    layers = [
+        (None if w is None else _dequantized(w, s, z, bits or expert_weight_bits, block_size), bias)
+        for w, s, z, bits, bias in (
+            (fc1, fc1_scales, fc1_zeros, fc1_expert_weight_bits, fc1_bias),
+            (fc2, fc2_scales, fc2_zeros, fc2_expert_weight_bits, fc2_bias),
+            (fc3, fc3_scales, fc3_zeros, fc3_expert_weight_bits, fc3_bias),
+        )
+    ]
+    return _mixed(x, routes, layers, activation)
+
+
+def _dequantized(weights, scales, zeros, bits, block_size):
+    """Return packed weights [experts, rows, columns * bits / 8] as floats."""
+    values = tf.cast(unpacked(weights, bits), scales.dtype)
+    experts, rows, columns = dims_of(values)
+    blocks = columns // block_size if block_size else 1
+    if zeros is None:
+        zeros = tf.constant(1 << (bits - 1), scales.dtype)
+    else:
+        count = rows if not block_size else blocks
+        zeros = tf.cast(unpacked(zeros, bits)[..., :count], scales.dtype)
+        zeros = tf.reshape(zeros, as_shape([experts, rows, blocks, 1]))
+    scales = tf.reshape(scales, as_shape([experts, rows, blocks, 1]))
+    values = tf.reshape(values, as_shape([experts, rows, blocks, columns // blocks]))
+    return tf.reshape((values - zeros) * scales, as_shape([experts, rows, columns]))
+
+
+def _routes(logits, weights, k, normalize, sparse_mixer):
+    """Return how much of each expert each token takes, [tokens, experts]; 0 for those it does not pass."""
+    if sparse_mixer:
+        raise ValueError("use_sparse_mixer is not supported: ONNX Runtime has it on GPUs only")
+    logits = computable(logits)
+    chosen = tf.math.top_k(logits, k).indices
+    shares = tf.nn.softmax(logits) if weights is None else computable(weights)
+    taken = tf.gather(shares, chosen, batch_dims=1)
+    if normalize:
+        taken /= tf.reduce_sum(taken, -1, keepdims=True)
+    experts = tf.one_hot(chosen, tf.cast(dims_of(logits)[1], tf.int32), dtype=taken.dtype)
+    return tf.reduce_sum(experts * taken[..., tf.newaxis], 1)
+
+
+def _mixed(x, routes, layers, activation):
+    """Return the tokens after their experts; each expert computes the tokens that chose it alone."""
+    dims = dims_of(x)
+    tokens = tf.reshape(computable(x), as_shape([-1, dims[-1]]))
+    layers = [None if w is None else (computable(w), None if b is None else computable(b)) for w, b in layers]
+
+    def expert(index, total):
+        share = routes[:, index]
+        rows = tf.where(share != 0)
+        data = tf.gather_nd(tokens, rows)
+        hidden = _layer(data, layers[0], index)
+        hidden = activation(hidden, None if layers[2] is None else _layer(data, layers[2], index))
+        y = _layer(hidden, layers[1], index) * tf.gather_nd(share, rows)[:, tf.newaxis]
+        return index + 1, tf.tensor_scatter_nd_add(total, rows, y)
+
+    count = dims_of(routes)[1]
+    _, total = tf.while_loop(lambda i, _: i < tf.cast(count, tf.int32), expert, (0, tf.zeros_like(tokens)))
+    return tf.cast(tf.reshape(total, as_shape(dims)), x.dtype)
+
+
+def _layer(x, layer, expert):
+    weights, bias = layer
+    y = tf.matmul(x, weights[expert], transpose_b=True)
+    return y if bias is None else y + bias[expert]
+
+
+def _gelu(x):
+    return tf.nn.gelu(x, approximate=True)
+
+
+def _activated(x, linear, *, kind, alpha, beta, fusion, limit):
+    if kind == "swiglu":
+        gate = x
+        if fusion == 1:
+            gate, linear = x[..., 0::2], x[..., 1::2]
+        elif fusion == 2:
+            gate, linear = tf.split(x, 2, -1)
+        if limit is not None:
+            gate, linear = tf.minimum(gate, limit), tf.clip_by_value(linear, -limit, limit)
+        return gate * tf.sigmoid(alpha * gate) * (linear + beta)
+    functions = {"relu": tf.nn.relu, "gelu": _gelu, "silu": tf.nn.silu, "identity": tf.identity}
+    if kind not in functions:
+        raise ValueError(f"activation {kind!r} is not known: one of {sorted([*functions, 'swiglu'])} is expected")
+    y = functions[kind](x)
+    return y if linear is None else y * linear
