@@ -16,9 +16,13 @@ _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 def fold_batch_normalization(model: ir.Model) -> bool:
     """Scale the filters of convolutions that only feed a BatchNormalization; return whether any was folded.
 
-    For inference alone: training needs the statistics as they are.
+    Convolutions may be concatenated in between. For inference alone: training needs the statistics as
+    they are.
     """
     names = {value.name for graph in model.graphs() for value in graph.initializers.values()}
+    for graph in model.graphs():
+        for node in list(graph):
+            _split_over_concat(node)
     folded = [_fold(node, names) for graph in model.graphs() for node in list(graph)]
     return any(folded)
 
@@ -64,6 +68,51 @@ def _fold(node: ir.Node, names: set[str | None]) -> bool:
         node.graph.remove(node, safe=True)
     conv.outputs[0].name = name
     return True
+
+
+def _split_over_concat(node: ir.Node) -> None:
+    """Normalize each of the convolutions whose concatenation a BatchNormalization takes, if all are foldable."""
+    concat = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+    if node.domain != "" or node.op_type != "BatchNormalization" or concat is None or concat.op_type != "Concat":
+        return
+    joined = concat.outputs[0]
+    if concat.attributes.get_int("axis", 1) != 1 or joined.is_graph_output() or len(joined.uses()) != 1:
+        return
+    convs = [None if value is None else value.producer() for value in concat.inputs]
+    if not all(conv is not None and _is_foldable(node, conv) for conv in convs) or concat.graph is not node.graph:
+        return
+    start = 0
+    for index, conv in enumerate(convs):
+        assert conv is not None
+        stop = start + _channels(conv)
+        slices = [_slice(value, start, stop) for value in node.inputs[1:]]
+        result = conv.outputs[0]
+        own = ir.Node("", node.op_type, [result, *slices], node.attributes.values(), version=node.version)
+        own.name, own.outputs[0].name = f"{node.name}_{index}", f"{node.outputs[0].name}_{index}"
+        own.outputs[0].type, own.outputs[0].shape = result.type, result.shape
+        conv.append(own)
+        concat.replace_input_with(index, own.outputs[0])
+        start = stop
+    name = node.outputs[0].name
+    replace_all_uses_with(node.outputs[0], joined, replace_graph_outputs=True)
+    assert node.graph is not None
+    node.graph.remove(node, safe=True)
+    joined.name = name
+
+
+def _channels(conv: ir.Node) -> int:
+    filters = conv.inputs[1]
+    assert filters is not None
+    assert filters.const_value is not None
+    size = filters.const_value.shape.numpy()[_CHANNEL_AXIS[conv.op_type]]
+    return int(size * (conv.attributes.get_int("group", 1) if conv.op_type == "ConvTranspose" else 1))
+
+
+def _slice(value: ir.Value | None, start: int, stop: int) -> ir.Value:
+    assert value is not None
+    assert value.const_value is not None
+    tensor = ir.tensor(value.const_value.numpy()[start:stop], name=f"{value.name}_{start}_{stop}")
+    return ir.Value(name=tensor.name, type=value.type, shape=ir.Shape([stop - start]), const_value=tensor)
 
 
 def _is_foldable(node: ir.Node, conv: ir.Node) -> bool:

@@ -11,6 +11,7 @@ from onnx_tf.layout import Choice, LayoutReport, optimize_layout
 from onnx_tf.layout.network import solve
 from onnx_tf.passes.fold_batch_normalization import fold_batch_normalization
 from onnx_tf.passes.fuse_group_normalization import fuse_group_normalization
+from onnx_tf.passes.lower_batch_normalization import lower_batch_normalization
 
 __all__ = ["optimize"]
 
@@ -40,6 +41,7 @@ def optimize(
     if not training:
         fuse_group_normalization(model)
         fold_batch_normalization(model)
+        lower_batch_normalization(model)
     return optimize_layout(
         model,
         channels_last_inputs=channels_last_inputs,

@@ -55,3 +55,39 @@ def test_left_alone(what: dict[str, Any]) -> None:
     model = load_model(model_of(**what))
     assert not fold_batch_normalization(model)
     assert [node.op_type for node in model.graph] == ["Conv", "BatchNormalization"]
+
+
+def concatenation(axis: int = 1, last: str = "Conv") -> onnx.ModelProto:
+    constants = {name: RNG.uniform(-1, 1, (channels, 4, 1, 1)) for name, channels in (("v", 2), ("w", 6))}
+    constants |= {name: RNG.uniform(0.5, 1.5, 8) for name in ("scale", "shift", "mean", "var")}
+    nodes = [
+        helper.make_node("Conv", ["x", "v"], ["a"]),
+        helper.make_node(last, ["x", "w"][: 1 + (last == "Conv")], ["b"]),
+        helper.make_node("Concat", ["a", "b"], ["c"], axis=axis),
+        helper.make_node("BatchNormalization", ["c", "scale", "shift", "mean", "var"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 4, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(array.astype(np.float32), name) for name, array in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def test_folded_into_concatenated_convolutions() -> None:
+    proto = concatenation()
+    model = load_model(proto)
+    assert fold_batch_normalization(model)
+    assert [node.op_type for node in model.graph] == ["Conv", "Conv", "Concat"]
+    x = RNG.uniform(-1, 1, (2, 4, 8, 8)).astype(np.float32)
+    expected, actual = (run(p, {"x": x})["y"] for p in (proto, ir.to_proto(model)))
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("what", [{"last": "Relu"}, {"axis": 2}])
+def test_concatenations_left_alone(what: dict[str, Any]) -> None:
+    model = load_model(concatenation(**what))
+    assert not fold_batch_normalization(model)
+    assert [node.op_type for node in model.graph][2:] == ["Concat", "BatchNormalization"]
