@@ -168,7 +168,13 @@ def mod(a, b, *, fmod):
         return tf.math.floormod(a, b)
     if a.dtype in (tf.int8, tf.int16):
         return computed_in(tf.int32, tf.truncatemod, a, b)
-    return widened(tf.truncatemod, a, b)
+    return widened(_truncated_mod, a, b) if a.dtype.is_floating else tf.truncatemod(a, b)
+
+
+def _truncated_mod(a, b):
+    """Return the remainder with the sign of the dividend; TensorFlow's own has no gradient."""
+    magnitude = tf.math.floormod(tf.abs(a), tf.abs(b))
+    return tf.where(a < 0, -magnitude, magnitude)
 
 
 @onnx_op("BitShift", since=11)

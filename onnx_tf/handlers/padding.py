@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints, static_value
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
 
@@ -48,7 +48,11 @@ def _pad(data, pads, value, mode):
     data, before, after = _crop(data, pads[:rank], pads[rank:])
     if mode == "constant":
         paddings = tf.stack([as_shape(before), as_shape(after)], 1)
-        return tf.pad(data, paddings, constant_values=0 if value is None else tf.reshape(value, []))
+        if value is None or static_value(value) is not None:
+            return tf.pad(data, paddings, constant_values=0 if value is None else tf.reshape(value, []))
+        # TensorFlow's padding has no gradient by the value.
+        inside = tf.pad(tf.fill(as_shape(dims_of(data)), True), paddings)
+        return tf.where(inside, tf.pad(data, paddings), tf.reshape(value, []))
     if mode == "reflect" and _mirrors_once(data, before, after):
         return tf.pad(data, list(zip(before, after, strict=True)), "REFLECT")
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
