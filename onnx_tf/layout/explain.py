@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import onnx_ir as ir
 
 from onnx_tf.layout.constraints import Constraints, Memory, Placement
-from onnx_tf.layout.facts import Order, State
+from onnx_tf.layout.facts import Order, Role, State, permutation
 from onnx_tf.layout.network import FIRST, LAST
 from onnx_tf.layout.report import ValueLayout
 from onnx_tf.layout.rewrite import Rewriter
@@ -26,11 +26,12 @@ class Explanation:
         self._constraints = constraints
         self._labels = labels
         self._names = {v: str(v.name) for v in constraints.own_values()}
-        self._moved: dict[ir.Node, tuple[str, int]] = {}
+        self._own: dict[ir.Node, Movement] = {}
         for node in constraints.facts.graph:
             source = node.inputs[0] if node.op_type == "Transpose" else None
             if source is not None:
-                self._moved[node] = (str(source.name), constraints.facts.shapes.nbytes(source))
+                nbytes = constraints.facts.shapes.nbytes(source)
+                self._own[node] = Movement(str(source.name), nbytes, str(node.name), self._purpose(node, source))
         self._memories_of: dict[int, list[Memory]] = {}
         for memory in _distinct(constraints):
             for variable in {memory.producer, *memory.consumers} - {None}:
@@ -44,11 +45,22 @@ class Explanation:
             memory = self._constraints.memories[copy.value]
             nbytes = copied[id(memory)] = facts.shapes.nbytes(copy.value)
             story.movements[copy.result] = Movement(copy.name, nbytes, *self._cause(memory, copy.order))
-        for node, (name, nbytes) in self._moved.items():
-            told = Movement(name, nbytes, str(node.name), "the model's own Transpose moves data")
-            story.movements.setdefault(node.outputs[0], told)
+        for node, own in self._own.items():
+            story.movements.setdefault(node.outputs[0], own)
         story.channels_last |= rewriter.values_in(Order.LAST)
         story.values.extend(self._layouts(copied))
+
+    def _purpose(self, node: ir.Node, source: ir.Value) -> str:
+        """Say what a Transpose of the model is for."""
+        facts, result = self._constraints.facts, node.outputs[0]
+        rank = facts.shapes.rank(source)
+        perm = () if rank is None else permutation(node, rank)
+        moved = {a for i, a in enumerate(perm) if i != a}
+        if moved and all(facts.roles(source)[a] is Role.CHANNEL for a in moved):
+            return "the model's own Transpose shuffles channels"
+        if _leads_to_product(result) or _comes_from_product(source):
+            return "the model's own Transpose lays out a matrix product (attention)"
+        return "the model's own Transpose moves data"
 
     def _layouts(self, copied: dict[int, int]) -> list[ValueLayout]:
         facts, found = self._constraints.facts, []
@@ -90,6 +102,32 @@ class Explanation:
         if self._constraints.placements[node] is Placement.FIXED:
             return str(node.name), self._constraints.reasons[node] or f"{node.op_type} computes in the ONNX order"
         return str(node.name), f"{node.op_type} is computed channels-last"
+
+
+_BETWEEN = frozenset({"Add", "Cast", "Div", "Identity", "Mul", "Reshape", "Softmax", "Squeeze", "Sub", "Unsqueeze"})
+_PRODUCTS = frozenset({"Attention", "Einsum", "MatMul"})
+
+
+def _leads_to_product(value: ir.Value) -> bool:
+    """Tell whether a value is an operand of a product of two run-time values, but for its shape and scale."""
+    while len(value.uses()) == 1:
+        (use,) = value.uses()
+        if use.node.op_type in _BETWEEN:
+            value = use.node.outputs[0]
+        else:
+            return use.node.op_type in _PRODUCTS and _is_of_two(use.node)
+    return any(use.node.op_type in _PRODUCTS and _is_of_two(use.node) for use in value.uses())
+
+
+def _comes_from_product(value: ir.Value) -> bool:
+    node = value.producer()
+    while node is not None and node.op_type in _BETWEEN and node.inputs[0] is not None:
+        node = node.inputs[0].producer()
+    return node is not None and node.op_type in _PRODUCTS and _is_of_two(node)
+
+
+def _is_of_two(node: ir.Node) -> bool:
+    return sum(value is not None and value.const_value is None for value in node.inputs) > 1
 
 
 def _distinct(constraints: Constraints) -> list[Memory]:

@@ -8,6 +8,7 @@ from typing import Literal
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from onnx_tf.layout.compose import compose_transposes
 from onnx_tf.layout.constraints import BYTE, Constraints
 from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.explain import Explanation
@@ -63,6 +64,8 @@ def optimize_layout(
         for graph in _outer_graphs_first(model.graph):
             _optimize_graph(Constraints(Facts(graph, moves)), choose, Editor(graph, names, version), report, story)
         RemoveUnusedNodesPass()(model)
+        for graph in model.graphs():
+            compose_transposes(graph, Editor(graph, names, version), story)
     story.tell(model, report)
     return report
 
