@@ -92,8 +92,11 @@ def prelu_7(x, slope):
 
 
 def _hardmax(x, axis):
-    rank = rank_of(x)
-    return tf.one_hot(tf.argmax(x, axis), tf.shape(x)[axis], axis=normalize_axis(axis, rank), dtype=x.dtype)
+    axis = normalize_axis(axis, rank_of(x))
+    # An empty axis has no largest element: with one more of the lowest it has.
+    end = [0 if x.shape[axis] else int(i == axis) for i in range(rank_of(x))]
+    filled = tf.pad(x, [[0, more] for more in end], constant_values=x.dtype.min)
+    return tf.one_hot(tf.argmax(filled, axis), tf.shape(x)[axis], axis=axis, dtype=x.dtype)
 
 
 def _softmax(x, axis):

@@ -10,13 +10,13 @@ from onnx_tf.handlers._tensors import as_shape, dims_of
 
 @channels_last_op("DepthToSpace")
 def depth_to_space_1(x, *, blocksize):
-    return tf.nn.depth_to_space(x, blocksize)
+    return tf.identity(x) if blocksize == 1 else tf.nn.depth_to_space(x, blocksize)
 
 
 @channels_last_op("DepthToSpace", since=11)
 def depth_to_space_11(x, *, blocksize, mode):
     if mode == "DCR":
-        return tf.nn.depth_to_space(x, blocksize)
+        return depth_to_space_1(x, blocksize=blocksize)
     batch, height, width, channels = dims_of(x)
     depth = channels // blocksize**2
     blocks = tf.reshape(x, as_shape([batch, height, width, depth, blocksize, blocksize]))
@@ -26,13 +26,13 @@ def depth_to_space_11(x, *, blocksize, mode):
 
 @channels_last_op("SpaceToDepth")
 def space_to_depth_1(x, *, blocksize):
-    return tf.nn.space_to_depth(x, blocksize)
+    return tf.identity(x) if blocksize == 1 else tf.nn.space_to_depth(x, blocksize)
 
 
 @channels_last_op("SpaceToDepth", since=28)
 def space_to_depth_28(x, *, blocksize, mode):
     if mode == "DCR":
-        return tf.nn.space_to_depth(x, blocksize)
+        return space_to_depth_1(x, blocksize=blocksize)
     batch, height, width, depth = dims_of(x)
     height, width = height // blocksize, width // blocksize
     blocks = tf.reshape(x, as_shape([batch, height, blocksize, width, blocksize, depth]))

@@ -76,8 +76,19 @@ def _gather_nd(data, indices, batch_dims):
     depth = indices.shape[-1]
     if depth is None:
         raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
-    dims = as_shape(dims_of(data)[batch_dims : batch_dims + depth])
-    return tf.gather_nd(data, wrapped(indices, dims), batch_dims=batch_dims)
+    batches, rest = dims_of(data)[:batch_dims], dims_of(data)[batch_dims:]
+    indexed, kept = rest[:depth], rest[depth:]
+    if all(isinstance(dim, int) and dim for dim in kept):
+        return tf.gather_nd(data, wrapped(indices, as_shape(indexed)), batch_dims=batch_dims)
+    # TensorFlow refuses to index what has no elements.
+    rows = tf.reshape(data, as_shape([*batches, product(indexed), *kept]))
+    return tf.gather(rows, row_positions(indices, indexed), axis=batch_dims, batch_dims=batch_dims)
+
+
+def row_positions(indices: tf.Tensor, dims: list[Dim]) -> tf.Tensor:
+    """Return where in the flattened dimensions ``dims`` each index tuple (the last axis) points."""
+    strides = as_shape([product(dims[i + 1 :]) for i in range(len(dims))])
+    return tf.reduce_sum(tf.cast(wrapped(indices, as_shape(dims)), tf.int64) * strides, -1)
 
 
 @onnx_op("Slice")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, rank_of, widened
+from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, product, rank_of, widened
 from onnx_tf.registry import onnx_op
 
 MODULAR = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
@@ -24,8 +24,10 @@ def mat_mul(a, b):
         return tf.squeeze(mat_mul(a, b[:, None]), -1)
     if rank_of(b) == 2 and rank_of(a) > 2:
         # One large product is faster than one for each matrix of a batch.
-        rows = tf.reshape(a, as_shape([-1, dims_of(a)[-1]]))
-        return tf.reshape(tf.matmul(rows, b), as_shape([*dims_of(a)[:-1], dims_of(b)[-1]]))
+        *outer, depth = dims_of(a)
+        # What a dimension of an empty matrix is, -1 cannot tell.
+        rows = tf.reshape(a, as_shape([-1 if isinstance(depth, int) and depth else product(outer), depth]))
+        return tf.reshape(tf.matmul(rows, b), as_shape([*outer, dims_of(b)[-1]]))
     return tf.matmul(a, b)
 
 

@@ -77,9 +77,9 @@ def _negated_if_negative(pad):
 
 
 def _mirrors_once(data, before, after):
-    """Whether TensorFlow's own mirror padding holds: unknown dimensions are taken to be large enough."""
+    """Whether TensorFlow's own mirror padding holds: no pad is as long as the data, or that is known to be."""
     return all(
-        isinstance(low, int) and isinstance(high, int) and (dim is None or max(low, high) < dim)
+        isinstance(low, int) and isinstance(high, int) and max(low, high) < (1 if dim is None else max(dim, 1))
         for low, high, dim in zip(before, after, data.shape, strict=True)
     )
 

@@ -185,6 +185,9 @@ def _over_time(
     first = [_initial(state, w.dtype, layout, [len(directions), batch, hidden]) for state in initial]
     unroll = isinstance(time, int) and time <= MAX_UNROLLED_STEPS
     final, outputs = counted_loop(time, advance, first, [w.dtype] * wants_sequence, unroll=unroll)
+    if lengths is not None:
+        # The operator does not say what the last state of an empty sequence is; ONNX Runtime gives 0.
+        final = [tf.where((lengths > 0)[:, tf.newaxis], state, tf.zeros_like(state)) for state in final]
     final = [state if len(directions) == 2 else state[tf.newaxis] for state in final]
     final = [tf.transpose(state, [1, 0, 2]) if layout else state for state in final]
     if not wants_sequence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, product, rank_of
-from onnx_tf.handlers.indexing import flat_positions, wrapped
+from onnx_tf.handlers.indexing import flat_positions, row_positions
 from onnx_tf.registry import onnx_op
 
 SCATTER = {
@@ -54,15 +54,15 @@ def _scatter_nd(data, indices, updates, reduction):
         raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
     dims = dims_of(data)
     indexed, kept = dims[:depth], dims[depth:]
-    strides = as_shape([product(indexed[i + 1 :]) for i in range(depth)])
-    positions = tf.reduce_sum(tf.cast(wrapped(indices, as_shape(indexed)), tf.int64) * strides, -1)
     count = product(dims_of(indices)[:-1])
-    result = _scatter_flat(
-        tf.reshape(data, as_shape([product(indexed), *kept])),
-        tf.reshape(positions, [-1]),
-        tf.reshape(updates, as_shape([count, *kept])),
-        reduction,
-    )
+    positions = tf.reshape(row_positions(indices, indexed), [-1])
+    rows = tf.reshape(updates, as_shape([count, *kept]))
+    size = product(kept)
+    if not isinstance(size, int) or size == 0:
+        # TensorFlow refuses to write rows without elements: write none of them.
+        written = 0 if isinstance(size, int) else tf.cast(count, tf.int64) * tf.minimum(size, 1)
+        positions, rows = positions[:written], rows[:written]
+    result = _scatter_flat(tf.reshape(data, as_shape([product(indexed), *kept])), positions, rows, reduction)
     return tf.reshape(result, as_shape(dims))
 
 

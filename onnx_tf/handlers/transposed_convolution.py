@@ -94,7 +94,7 @@ def _transposed(x, filters, sizes, strides, groups, padding):
         )
     else:
         kernel = tf.nn.conv2d_transpose if len(sizes) == 2 else tf.nn.conv3d_transpose
-        shape = tf.cast(as_shape([batch, *sizes, filters.shape[-2]]), tf.int32)
+        shape = tf.cast(as_shape([batch, *sizes, dims_of(filters)[-2]]), tf.int32)
         parts = [
             kernel(part, own, shape, strides, padding)
             for part, own in zip(_split(x, groups), _split(filters, groups), strict=True)

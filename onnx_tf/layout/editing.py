@@ -94,13 +94,14 @@ class Editor:
     ) -> ir.Value:
         """Return a value with its axes permuted: by a Reshape where only axes of size 1 move."""
         moved = [dims[a] for a in perm]
-        if not same_up_to_units(dims, perm, range(len(dims))):
+        if 0 in moved or not same_up_to_units(dims, perm, range(len(dims))):
             attributes: dict[str, object] = {"perm": list(perm)}
             return self.emit("Transpose", [value], before=before, attributes=attributes, dims=moved, name=name)
         target = [
             d if isinstance(d, int) else 0 if moved[i] == dims[i] and perm[i] == i else -1 for i, d in enumerate(moved)
         ]
-        if target.count(-1) <= 1:
+        # Of an empty value -1 can be told only where every other dimension is stated.
+        if target.count(-1) + (0 in target) <= 1 or -1 not in target:
             return self.reshape(value, target, moved, name, before)
         units = [a for a in range(len(dims)) if dims[a] == 1]
         squeezed = self.with_axes("Squeeze", value, units, [d for d in dims if d != 1], f"{name}_squeezed", before)

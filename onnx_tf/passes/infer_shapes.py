@@ -42,7 +42,7 @@ def infer_shapes(model: ir.Model) -> bool:
     """
     if any(node.op_type in _MAP_OPERATORS for node in model.graph.all_nodes()):
         return False
-    with _twins_in_place(model):
+    with _twins_in_place(model), _same_padding_understood(model):
         for node in model.graph.all_nodes():
             if node.domain == "":
                 for output in node.outputs:
@@ -107,6 +107,33 @@ def _twins_in_place(model: ir.Model) -> Iterator[None]:
         for node, domain, op_type, inputs in replaced:
             node.domain, node.op_type = domain, op_type
             _set_inputs(node, inputs)
+
+
+@contextlib.contextmanager
+def _same_padding_understood(model: ir.Model) -> Iterator[None]:
+    """Make the result of a transposed convolution of SAME padding n times its strides, as the operator says.
+
+    Inference gets it wrong where windows are shorter than the stride or there is output_padding:
+    it sees windows as long as the stride instead, for which it is right.
+    """
+    replaced: list[tuple[ir.Node, list[ir.Attr]]] = []
+    for node in model.graph.all_nodes():
+        if node.domain != "" or node.op_type != "ConvTranspose":
+            continue
+        strides = node.attributes.get("strides")
+        if strides is None or not node.attributes.get_string("auto_pad", "").startswith("SAME"):
+            continue
+        replaced.append((node, list(node.attributes.values())))
+        for name in ("output_padding", "dilations"):
+            node.attributes.pop(name, None)
+        node.attributes.add(ir.AttrInt64s("kernel_shape", strides.as_ints()))
+    try:
+        yield
+    finally:
+        for node, attributes in replaced:
+            node.attributes.clear()
+            for attribute in attributes:
+                node.attributes.add(attribute)
 
 
 def _set_inputs(node: ir.Node, inputs: Sequence[ir.Value | None]) -> None:

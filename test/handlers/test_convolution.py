@@ -190,3 +190,29 @@ def test_causal_conv_with_state(activation):
             constants=(1,),
             reference="onnx",
         )
+
+
+@pytest.mark.parametrize("attributes", [{"strides": [3]}, {"strides": [2], "output_padding": [1]}])
+def test_transposed_convolution_of_same_padding_multiplies_the_size(attributes):
+    """ONNX's own shape inference says otherwise here; the layout pass relied on it."""
+    x, w = np.arange(1, 4, dtype=np.float32).reshape(1, 1, 3), np.ones((1, 1, 2), np.float32)
+    step = attributes["strides"][0]
+    expected = np.zeros((1, 1, 3 * step), np.float32)
+    expected[..., ::step], expected[..., 1::step] = x, x
+    attributes = {"auto_pad": "SAME_UPPER", "kernel_shape": [2], **attributes}
+    check_op("ConvTranspose", [x, w], attributes, reference=[expected])
+
+
+def test_grouped_transposed_convolution_with_filters_of_unknown_shape():
+    inputs, attributes = arrays("ConvTranspose", "volume_grouped")
+    check_op("ConvTranspose", inputs, {**attributes, "kernel_shape": inputs[1].shape[2:]}, through=["dynamic"])
+
+
+def test_an_empty_batch_of_one_channel():
+    """Moving the channels is a Reshape here, in which 0 and -1 have a meaning of their own."""
+    model = make_op_model("MaxPool", [np.zeros((0, 1, 5), np.float32)], {"kernel_shape": [2]})
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    dims[0].dim_param, dims[2].dim_param = "n", "length"
+    assert prepare(model).run([np.zeros((0, 1, 5), np.float32)])[0].shape == (0, 1, 4)
+    empty = np.zeros((3, 0, 1, 1), np.float32)
+    check_op("DepthToSpace", [empty], {"blocksize": 1, "mode": "CRD"}, reference=[empty])

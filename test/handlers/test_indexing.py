@@ -172,3 +172,9 @@ def test_scatter_nd(reduction):
         check_op("ScatterND", inputs, attributes, through=["static"])
     if reduction != "none":
         check_op("ScatterND", [X[0, 0], np.array([[0], [0]]), np.array([1, 2], np.float32)], attributes, constants=[1])
+
+
+def test_rows_without_elements():
+    x, rows = np.zeros((2, 0, 3), np.float32), np.array([[1], [0]])
+    check_op("GatherND", [x, rows], constants=[1], reference=[x])
+    check_op("ScatterND", [x, rows, x], constants=[1], reference=[x])

@@ -102,3 +102,10 @@ def test_einsum_dtypes(dtype):
 def test_det(shape):
     x = rng.normal(size=shape).astype(np.float32)
     check_op("Det", [x], reference=[np.linalg.det(x)])
+
+
+def test_products_of_empty_matrices():
+    for dtype in (np.float32, np.uint8):
+        for shape in [(2, 3, 0), (2, 0, 0), (0, 3, 0)]:
+            expected = [np.zeros((*shape[:2], 4), dtype)]
+            check_op("MatMul", [np.zeros(shape, dtype), np.zeros((0, 4), dtype)], reference=expected)

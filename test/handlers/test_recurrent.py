@@ -148,3 +148,9 @@ def test_unknown_activation_is_refused():
 def test_weights_as_inputs_of_unknown_shape(op):
     given = tensors(op, directions=2, states=True, peepholes=True)
     check(op, given, {"direction": "bidirectional"}, constants=(), through=["dynamic"])
+
+
+@pytest.mark.parametrize("op", GATES)
+def test_the_last_state_of_an_empty_sequence_is_zero(op):
+    inputs = tensors(op, lengths=[0, 3], states=True)
+    check_op(op, inputs, {"hidden_size": HIDDEN}, opset=14, outputs=3 if op == "LSTM" else 2)

@@ -120,6 +120,12 @@ def test_blocks(mode, dtype):
     check_op("DepthToSpace", [image(2, 18, 3, 4).astype(dtype)], {"blocksize": 3, "mode": mode}, opset=13)
 
 
+def test_blocks_of_one_element():
+    x = np.ones((1, 2, 3, 3), np.float32)
+    check_op("DepthToSpace", [x], {"blocksize": 1})
+    check_op("SpaceToDepth", [x], {"blocksize": 1}, opset=13)
+
+
 def test_blocks_of_earlier_versions():
     check_op("DepthToSpace", [image(2, 8, 3, 4)], {"blocksize": 2}, opset=1)
     check_op("SpaceToDepth", [image(2, 3, 4, 6)], {"blocksize": 2}, opset=13)
