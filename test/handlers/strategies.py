@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -14,7 +14,13 @@ FLOATS = [np.float16, np.float32, np.float64]
 INTEGERS = [np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -2.5, 3.75, 100.0, -300.0, np.inf, -np.inf, np.nan]
 
-few = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+few = settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # to shrink a failure would take minutes
+    suppress_health_check=list(HealthCheck),
+)
 """The settings of a test whose examples each convert a model."""
 
 
@@ -44,3 +50,14 @@ def arrays(dtype: Any, shape: Any, *, finite: bool = False) -> st.SearchStrategy
 def broadcastable(draw: Callable[..., Any], count: int = 2) -> tuple[tuple[int, ...], ...]:
     """Return shapes that broadcast against each other, of any ranks."""
     return draw(hnp.mutually_broadcastable_shapes(num_shapes=count, min_side=0, max_side=3, max_dims=3)).input_shapes
+
+
+def normal(data: Any, *shape: int, dtype: Any = np.float32) -> np.ndarray:
+    """Return normally distributed numbers of a drawn seed: cheaper than to draw each."""
+    seed = data.draw(st.integers(0, 99))
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape), dtype)
+
+
+def one_of(data: Any, *choices: Any) -> Any:
+    """Return a drawn one of the choices."""
+    return data.draw(st.sampled_from(choices))
