@@ -61,9 +61,9 @@ def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
             "an onnx.ModelProto or an onnx_ir.Model"
         )
     path = Path(source)
-    if path.is_dir():
-        raise ModelError(f"{path} is a directory: pass the .onnx file in it")
     try:
+        if path.is_dir():
+            raise ModelError(f"{path} is a directory: pass the .onnx file in it")
         data = path.read_bytes()
     except FileNotFoundError as error:
         raise ModelError(f"{path} does not exist: check the path (from {Path.cwd()})") from error

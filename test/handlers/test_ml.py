@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -32,12 +33,13 @@ def _check(op_type: str, *inputs: Any, outputs: int = 1, **attributes: Any) -> N
     check_op(op_type, list(inputs), attributes, domain="ai.onnx.ml", outputs=outputs, **settings)
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS)
-@pytest.mark.parametrize("scores", [1, 2, 3])
+# ONNX Runtime leaves the second score unset where one class has a probit.
+SCORES = [case for case in itertools.product([1, 2, 3], TRANSFORMS) if case != (1, "PROBIT")]
+
+
+@pytest.mark.parametrize(("scores", "transform"), SCORES)
 @pytest.mark.parametrize("labels", ["ints", "strings"])
 def test_linear_classifier(labels, scores, transform):
-    if transform == "PROBIT" and scores == 1:
-        pytest.skip("ONNX Runtime leaves the second score unset")
     count = max(scores, 2)
     names = list(range(5, 5 + count)) if labels == "ints" else [f"c{i}" for i in range(count)]
     weights = {"coefficients": _floats(scores * 4), "intercepts": _floats(scores, seed=1)}

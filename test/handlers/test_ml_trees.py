@@ -78,13 +78,18 @@ def _check(op_type: str, x: np.ndarray, attributes: dict[str, Any], **settings: 
     check_op(op_type, [x], attributes, domain="ai.onnx.ml", outputs=outputs, **settings)
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS)
-@pytest.mark.parametrize("positive", [False, True])
-@pytest.mark.parametrize("bases", [0, 1, 2])
-@pytest.mark.parametrize("targets", [[0], [1], [0, 1]])
+# ONNX Runtime leaves the second score unset where one class has a probit.
+TWO_CLASSES = [
+    (targets, bases, positive, transform)
+    for targets, bases, positive, transform in itertools.product(
+        [[0], [1], [0, 1]], [0, 1, 2], [False, True], TRANSFORMS
+    )
+    if transform != "PROBIT" or len(targets) == 2 or bases == 2
+]
+
+
+@pytest.mark.parametrize(("targets", "bases", "positive", "transform"), TWO_CLASSES)
 def test_two_classes(targets, bases, positive, transform):
-    if transform == "PROBIT" and len(targets) == 1 and bases < 2:
-        pytest.skip("ONNX Runtime leaves the second score unset")
     forest = RandomForest(bases, vote="class", targets=[targets], positive=positive)
     attributes = forest.attributes(post_transform=transform, classlabels_strings=["no", "yes"])
     if bases:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import onnx
-import pytest
 
 from onnx_tf.supported_ops import markdown, supported_ops
 
@@ -14,9 +14,11 @@ PAGE = Path(__file__).parents[2] / "doc" / "supported_ops.md"
 
 def test_the_page_is_up_to_date():
     page = PAGE.read_text(encoding="utf-8")
-    if f"with onnx {onnx.__version__}." not in page:
-        pytest.skip("the page was made with another version of onnx")
-    assert page == markdown(), "run: onnx-tf ops --markdown > doc/supported_ops.md"
+    if f"with onnx {onnx.__version__}." in page:
+        assert page == markdown(), "run: onnx-tf ops --markdown > doc/supported_ops.md"
+    else:  # of another version of onnx the versions differ, but what the page states is supported
+        stated = re.findall(r"^\| (\w+) \|", page, re.MULTILINE)
+        assert [op.op_type for op in supported_ops() if op.op_type in stated and op.missing] == []
 
 
 def test_rows():
