@@ -14,16 +14,20 @@ from onnx_tf import prepare
 rng = np.random.default_rng(0)
 model = onnx.parser.parse_model("""
 <ir_version: 8, opset_import: ["": 17]>
-classifier (float[batch, 8] features, float[8, 16] w1, float[16] b1, float[16, 3] w2) => (float[batch, 3] logits) {
+classifier (float[batch, 8] features, float[8, 16] w1, float[16] b1, float[16, 3] w2, float ratio)
+    => (float[batch, 3] logits) {
     hidden = Gemm(features, w1, b1)
     active = Relu(hidden)
-    logits = MatMul(active, w2)
+    some = Dropout(active, ratio)
+    logits = MatMul(some, w2)
 }
 """)
 for name, shape in {"w1": (8, 16), "b1": (16,), "w2": (16, 3)}.items():
     model.graph.initializer.append(onnx.numpy_helper.from_array(rng.normal(0, 0.3, shape).astype(np.float32), name))
+model.graph.initializer.append(onnx.numpy_helper.from_array(np.array(0.1, np.float32), "ratio"))
+del model.graph.input[1:]
 
-rep = prepare(model)
+rep = prepare(model, training=True)  # rep.tf_module drops, rep.run and the SavedModel do not
 print("variables:", {name: tuple(variable.shape) for name, variable in rep.tf_module.weights.items()})
 
 features = rng.normal(size=(256, 8)).astype(np.float32)

@@ -45,7 +45,8 @@ def prepare(
             few transposed bytes as possible; ``"keep"`` transposes around each operator.
         channels_last_inputs: names of inputs to be taken as N, spatial..., C, or ``"all"``.
         channels_last_outputs: names of outputs to be given as N, spatial..., C, or ``"all"``.
-        training: keep what training needs.
+        training: prepare for training with ``tf_module``: it trains when it is called, all its float
+            weights are variables, and nothing is folded. ``run`` and ``export_graph`` serve.
 
     Raises:
         ModelError: the model is not valid.
@@ -73,7 +74,7 @@ def prepare(
 
 
 def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> tuple[BoundGraph, LayoutReport]:
-    model = simplify(model, has_handler=handlers.supports)
+    model = simplify(model, has_handler=handlers.supports, training=options.training)
     refuse_unsupported(model.graph, handlers)  # in the terms of the model: the layout pass renames and moves nodes
     report = optimize(
         model,

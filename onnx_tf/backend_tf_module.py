@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,8 @@ class BackendTFModule(tf.Module):
 
     Call it with one tensor per graph input, by position or by keyword, or with one dict by ONNX
     name; it returns a dict of outputs by ONNX name, in graph order. It can be traced, exported,
-    and differentiated with ``tf.GradientTape``.
+    and differentiated with ``tf.GradientTape``. A model prepared for training trains when it is
+    called: its Dropouts drop. ``compute`` is the function that is run and exported.
 
     Attributes:
         graph: the bound graph.
@@ -44,10 +46,13 @@ class BackendTFModule(tf.Module):
         self.graph = dataclasses.replace(graph, constants={})
         self.weights: dict[str, tf.Variable] = {}
         self._constants: dict[str, np.ndarray] = {}
-        variables = _variables(graph.constants)
+        is_training = any(node.context.training for node in graph.all_nodes())
+        variables = _variables(graph.constants) | (_parameters(graph) if is_training else set())
+        statistics = _statistics(graph)
         for key, tensor in graph.constants.items():
             if key in variables:
-                trainable = tensor.dtype.is_floating_point() and not is_carried(tensor.dtype)
+                is_float = tensor.dtype.is_floating_point() and not is_carried(tensor.dtype)
+                trainable = is_float and key not in statistics
                 self.weights[key] = tf.Variable(
                     carried(tensor.numpy()), trainable=trainable, name=scope_name(key), dtype=to_tf(tensor.dtype)
                 )
@@ -61,7 +66,8 @@ class BackendTFModule(tf.Module):
         # A list or an optional is traced for what is given: more is static then than its spec tells.
         self.is_static = not any(isinstance(spec, (TensorSequence.Spec, OptionalValue.Spec)) for spec in specs)
         signature = specs if self.is_static else None
-        self.compute = tf.function(self._compute, input_signature=signature, autograph=False)
+        self.compute = self._traceable(self.graph.serving(), signature)
+        self._train = self._traceable(self.graph, signature) if is_training else self.compute
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Compute the outputs.
@@ -75,14 +81,17 @@ class BackendTFModule(tf.Module):
         feed = dict(zip(names, args, strict=False)) | kwargs
         if len(args) > len(names) or len(feed) < len(args) + len(kwargs) or feed.keys() != set(names):
             raise TypeError(f"the model takes {list(names)}, got {len(args)} by position and {list(kwargs)} by name")
-        return self.compute(*[feed[name] for name in names])
+        return self._train(*[feed[name] for name in names])
 
-    def _compute(self, *inputs: Any) -> dict[str, Any]:
+    def _traceable(self, graph: BoundGraph, signature: Sequence[tf.TypeSpec] | None) -> Any:
+        return tf.function(functools.partial(self._compute, graph), input_signature=signature, autograph=False)
+
+    def _compute(self, graph: BoundGraph, *inputs: Any) -> dict[str, Any]:
         environment: dict[str, Any] = dict(self.weights)
         environment.update(zip(self.input_names, inputs, strict=True))
         for key, array in self._constants.items():
             environment[key] = tf.constant(array)
-        results = self.graph(environment)
+        results = graph(environment)
         return {
             name: tf.identity(result, name=scope_name(name)) if tf.is_tensor(result) else result
             for name, result in zip(self.output_names, results, strict=True)
@@ -104,6 +113,28 @@ def input_spec(value: ir.Value) -> tf.TypeSpec:
     if isinstance(value.type, ir.OptionalType):
         spec = OptionalValue.Spec(flag=tf.TensorSpec([], tf.bool), element=spec)
     return spec
+
+
+def _parameters(graph: BoundGraph) -> set[str]:
+    """Return the names of all initializers that training changes: of floats, scalars excepted.
+
+    What decides the shape of a result stays constant.
+    """
+    fixed = {name for node in graph.all_nodes() if node.context.op_type in _SIZED_BY_FLOATS for name in node.inputs[1:]}
+    return {
+        key
+        for key, tensor in graph.constants.items()
+        if tensor.dtype.is_floating_point() and tensor.dtype.bitwidth >= 16 and len(tensor.shape) and key not in fixed
+    }
+
+
+_SIZED_BY_FLOATS = ("Resize", "Upsample")
+
+
+def _statistics(graph: BoundGraph) -> set[str | None]:
+    """Return the names of the means and variances that BatchNormalizations take: no gradient moves them."""
+    nodes = (node for node in graph.all_nodes() if node.context.op_type == "BatchNormalization")
+    return {name for node in nodes for name in node.inputs[3:5]}
 
 
 def _variables(tensors: Mapping[str, ir.TensorProtocol]) -> set[str]:

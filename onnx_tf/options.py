@@ -19,8 +19,8 @@ class Options:
             bytes are transposed; ``"keep"`` computes everything in the ONNX order.
         channels_last_inputs: names of graph inputs to be taken as N, spatial..., C, or ``"all"``.
         channels_last_outputs: names of graph outputs to be given as N, spatial..., C, or ``"all"``.
-        training: keep what training needs (no BatchNormalization folding; Dropout and
-            BatchNormalization act as their ``training_mode`` attributes and inputs say).
+        training: keep what training needs: nothing is folded, equal weights stay apart, all float
+            weights are variables, and Dropouts that do not say otherwise drop.
     """
 
     layout: Layout = "auto"

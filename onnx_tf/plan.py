@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import onnx
@@ -95,6 +95,18 @@ class BoundGraph:
             yield node
             for subgraph in node.subgraphs.values():
                 yield from subgraph.all_nodes()
+
+    def serving(self) -> BoundGraph:
+        """Return the graph as it is served: no node is in training."""
+        nodes = (
+            replace(
+                node,
+                context=replace(node.context, training=False),
+                subgraphs={name: subgraph.serving() for name, subgraph in node.subgraphs.items()},
+            )
+            for node in self.nodes
+        )
+        return replace(self, nodes=tuple(nodes))
 
     @functools.cached_property
     def captures(self) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from onnx_tf.passes.remove_identities import remove_identities
 __all__ = ["optimize", "simplify"]
 
 
-def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -> ir.Model:
+def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool], training: bool = False) -> ir.Model:
     """Return the model with functions inlined, constants folded and dead code gone.
 
     Initializers that are graph inputs count as constants and are no inputs afterwards.
@@ -38,6 +38,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
         model: a model from :func:`onnx_tf.loading.load_model`; it is changed in place.
         has_handler: whether (domain, operator, opset version) has a handler; operators without
             one are replaced by the function body of their schema, where it has one.
+        training: keep weights apart that are equal: training makes them differ.
     """
     RemoveInitializersFromInputsPass()(model)
     detach_constant_outputs(model)
@@ -52,7 +53,8 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool]) -
         infer_shapes(model)
     remove_identities(model)
     lift_initializers(model)
-    DeduplicateInitializersPass()(model)
+    if not training:
+        DeduplicateInitializersPass()(model)
     merge_duplicates(model, has_handler)
     RemoveUnusedNodesPass()(model)
     return model
