@@ -69,10 +69,15 @@ def _state_rank(node: ir.Node) -> bool:
     target = node.inputs[-1]
     if target is None or target.shape is None or target.shape.rank() != 1 or not isinstance(target.shape[0], int):
         return False
+    result = node.outputs[0]
+    if result.type is None and node.op_type == "Reshape" and node.inputs[0] is not None:
+        result.type = node.inputs[0].type
+    if result.type is None:  # the model as a proto has no place for a shape alone
+        return False
     dims: list[int | None] = _stated_dims(target)
     if len(dims) != target.shape[0]:
         dims = [None] * target.shape[0]
-    node.outputs[0].shape = ir.Shape(dims)
+    result.shape = ir.Shape(dims)
     return True
 
 
