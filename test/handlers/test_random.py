@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from onnx_tf import prepare
 from test.handlers.check import make_op_model
@@ -37,6 +38,41 @@ def test_moments_and_seeds(op):
     seeded = [prepare(make_op_model(op, inputs, attributes | {"seed": 4.0}, opset=22)) for _ in range(2)]
     results = [rep.run(inputs)[0] for rep in seeded for _ in range(2)]
     assert all(np.array_equal(results[0], other) for other in results[1:])
+
+
+def _bins(op, drawn):
+    """Return how often values fell into bins, and the share that each bin should get."""
+    if op.startswith("RandomNormal"):
+        # The deciles of the normal distribution.
+        above = np.array([0.2533471, 0.5244005, 0.8416212, 1.2815516])
+        edges = 2 + 3 * np.concatenate([-above[::-1], [0], above])
+        return np.bincount(np.searchsorted(edges, drawn.ravel()), minlength=10), np.full(10, 0.1)
+    if op.startswith("RandomUniform"):
+        return np.histogram(drawn, 12, (-1, 5))[0], np.full(12, 1 / 12)
+    shares = [0.7, 0.3] if op == "Bernoulli" else [0.1, 0.6, 0.3]
+    return np.bincount(drawn.ravel().astype(int), minlength=len(shares)), np.array(shares)
+
+
+@pytest.mark.parametrize("op", DRAWN)
+def test_distributions_through_a_saved_model(op, tmp_path):
+    inputs, attributes = DRAWN[op]
+    calls = {}
+    for name, seed in {"fresh": {}, "seeded": {"seed": 4.0}}.items():
+        rep = prepare(make_op_model(op, inputs, attributes | seed, opset=22))
+        rep.export_graph(tmp_path / name)
+        serve = tf.saved_model.load(str(tmp_path / name)).signatures["serving_default"]
+        feed = {f"x{i}": tf.constant(x) for i, x in enumerate(inputs)}
+        calls[name] = [serve(**feed)["y0"].numpy() for _ in range(2)]
+        if seed:
+            np.testing.assert_array_equal(calls[name][0], rep.run(inputs)[0])
+    assert not np.array_equal(*calls["fresh"])
+    np.testing.assert_array_equal(*calls["seeded"])
+    counts, shares = _bins(op, np.stack([*calls["fresh"], calls["seeded"][0]]))
+    assert counts.sum() == 3 * SHAPE[0] * SHAPE[1]
+    expected, freedom = counts.sum() * shares, len(shares) - 1
+    # Chance alone gives more than this less than once in a million runs.
+    limit = freedom * (1 - 2 / (9 * freedom) + 4.75 * (2 / (9 * freedom)) ** 0.5) ** 3
+    assert (np.square(counts - expected) / expected).sum() < limit
 
 
 @pytest.mark.parametrize(

@@ -54,12 +54,7 @@ def group_query_attention(
         q, k = _unit(q, q_norm_weight, qk_norm_epsilon), _unit(k, k_norm_weight, qk_norm_epsilon)
     before, positions, totals = _positions(seqlens_k, total_sequence_length, dims_of(q)[2])
     if do_rotary:
-        where = positions
-        if position_ids is not None:
-            # Of first prompts the very first position alone counts, as ONNX Runtime says.
-            consecutive = position_ids[:1, :1] + tf.range(dims_of(q)[2], dtype=position_ids.dtype)
-            is_prompt = tf.reduce_all(before == 0)
-            where = tf.where(is_prompt, consecutive, position_ids)
+        where = positions if position_ids is None else _rotation_places(position_ids, before)
         q, k = (_rotated(t, where, cos_cache, sin_cache, rotary_interleaved) for t in (q, k))
     k_scale, v_scale = _by_channel(k_scale, k, k_quant_type), _by_channel(v_scale, v, v_quant_type)
     keys, values = (
@@ -68,9 +63,7 @@ def group_query_attention(
     )
     scores = scores_of(computable(q), _read(keys, k_scale), scale or None)
     scores = softcap * tf.tanh(scores / softcap) if softcap else scores
-    if attention_bias is not None:
-        missing = tf.shape(scores)[-1] - tf.shape(attention_bias)[-1]
-        scores += tf.pad(tf.cast(attention_bias, scores.dtype), [[0, 0], [0, 0], [0, 0], [0, missing]])
+    scores = scores if attention_bias is None else scores + _as_wide_as(scores, attention_bias)
     visible = _visible(positions, totals, dims_of(keys)[2], causal, local_window_size)
     scores = tf.where(visible, scores, scores.dtype.min)
     probabilities = _softmax(scores, head_sink, smooth_softmax > 0)
@@ -86,6 +79,12 @@ def _positions(seqlens_k, total_sequence_length, length):
     is_prompt = tf.reshape(tf.cast(total_sequence_length, tf.int64), []) == tf.cast(length, tf.int64)
     before = tf.where(is_prompt, tf.zeros_like(totals), totals - tf.cast(length, tf.int64))
     return before, before[:, None] + tf.range(tf.cast(length, tf.int64))[None, :], totals
+
+
+def _rotation_places(position_ids, before):
+    """Return the given positions; of first prompts the very first alone counts, as ONNX Runtime says."""
+    consecutive = position_ids[:1, :1] + tf.range(dims_of(position_ids)[1], dtype=position_ids.dtype)
+    return tf.where(tf.reduce_all(before == 0), consecutive, position_ids)
 
 
 def _by_channel(scale, x, kind):
@@ -161,6 +160,12 @@ def _visible(positions, totals, keys, causal, window):
     if causal and window >= 0:
         visible &= places > positions[:, :, None] - window
     return visible[:, None]
+
+
+def _as_wide_as(scores, bias):
+    """Return a bias of the scores; the last keys may have none."""
+    missing = tf.shape(scores)[-1] - tf.shape(bias)[-1]
+    return tf.pad(tf.cast(bias, scores.dtype), [[0, 0], [0, 0], [0, 0], [0, missing]])
 
 
 def _softmax(scores, head_sink, smooth):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +24,27 @@ from onnx_tf.registry import onnx_op
 DOMAIN = "ai.onnx.ml"
 AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 """The aggregate functions in the order in which ai.onnx.ml 5 numbers them."""
+
+
+def tensors_too(function: Callable[..., Any], names: Sequence[str]) -> Callable[..., Any]:
+    """Return the handler of a version where a tensor ``NAME_as_tensor`` may take the place of some attributes.
+
+    Args:
+        function: the handler of the version without.
+        names: the attributes that may be tensors.
+    """
+
+    def handler(x: tf.Tensor, **attributes: Any) -> Any:
+        tensors = {name: attributes.pop(f"{name}_as_tensor") for name in names}
+        given = {name: array.reshape(-1) for name, array in tensors.items() if array is not None and array.size}
+        return function(x, **attributes | given)
+
+    signature = inspect.signature(function)
+    more = [inspect.Parameter(f"{name}_as_tensor", inspect.Parameter.KEYWORD_ONLY) for name in names]
+    handler.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), *more]
+    )
+    return handler
 
 
 @dataclass(frozen=True)
@@ -74,54 +98,6 @@ def tree_ensemble_classifier_1(
     return _classify(x, trees, leaves, labels, base_values, post_transform)
 
 
-@onnx_op("TreeEnsembleClassifier", since=3, domain=DOMAIN)
-def tree_ensemble_classifier_3(
-    x,
-    *,
-    base_values,
-    base_values_as_tensor,
-    class_weights,
-    class_weights_as_tensor,
-    nodes_hitrates_as_tensor,
-    nodes_values,
-    nodes_values_as_tensor,
-    class_ids,
-    class_nodeids,
-    class_treeids,
-    classlabels_int64s,
-    classlabels_strings,
-    nodes_falsenodeids,
-    nodes_featureids,
-    nodes_hitrates,
-    nodes_missing_value_tracks_true,
-    nodes_modes,
-    nodes_nodeids,
-    nodes_treeids,
-    nodes_truenodeids,
-    post_transform,
-):
-    return tree_ensemble_classifier_1(
-        x,
-        base_values=_either(base_values, base_values_as_tensor),
-        class_weights=_either(class_weights, class_weights_as_tensor),
-        nodes_values=_either(nodes_values, nodes_values_as_tensor),
-        class_ids=class_ids,
-        class_nodeids=class_nodeids,
-        class_treeids=class_treeids,
-        classlabels_int64s=classlabels_int64s,
-        classlabels_strings=classlabels_strings,
-        nodes_falsenodeids=nodes_falsenodeids,
-        nodes_featureids=nodes_featureids,
-        nodes_hitrates=nodes_hitrates,
-        nodes_missing_value_tracks_true=nodes_missing_value_tracks_true,
-        nodes_modes=nodes_modes,
-        nodes_nodeids=nodes_nodeids,
-        nodes_treeids=nodes_treeids,
-        nodes_truenodeids=nodes_truenodeids,
-        post_transform=post_transform,
-    )
-
-
 @onnx_op("TreeEnsembleRegressor", domain=DOMAIN)
 def tree_ensemble_regressor_1(
     x,
@@ -159,52 +135,13 @@ def tree_ensemble_regressor_1(
     return tf.cast(_regress(x, trees, leaves, aggregate_function, base_values, post_transform), tf.float32)
 
 
-@onnx_op("TreeEnsembleRegressor", since=3, domain=DOMAIN)
-def tree_ensemble_regressor_3(
-    x,
-    *,
-    base_values,
-    base_values_as_tensor,
-    nodes_hitrates_as_tensor,
-    nodes_values,
-    nodes_values_as_tensor,
-    target_weights,
-    target_weights_as_tensor,
-    aggregate_function,
-    n_targets,
-    nodes_falsenodeids,
-    nodes_featureids,
-    nodes_hitrates,
-    nodes_missing_value_tracks_true,
-    nodes_modes,
-    nodes_nodeids,
-    nodes_treeids,
-    nodes_truenodeids,
-    post_transform,
-    target_ids,
-    target_nodeids,
-    target_treeids,
-):
-    return tree_ensemble_regressor_1(
-        x,
-        base_values=_either(base_values, base_values_as_tensor),
-        nodes_values=_either(nodes_values, nodes_values_as_tensor),
-        target_weights=_either(target_weights, target_weights_as_tensor),
-        aggregate_function=aggregate_function,
-        n_targets=n_targets,
-        nodes_falsenodeids=nodes_falsenodeids,
-        nodes_featureids=nodes_featureids,
-        nodes_hitrates=nodes_hitrates,
-        nodes_missing_value_tracks_true=nodes_missing_value_tracks_true,
-        nodes_modes=nodes_modes,
-        nodes_nodeids=nodes_nodeids,
-        nodes_treeids=nodes_treeids,
-        nodes_truenodeids=nodes_truenodeids,
-        post_transform=post_transform,
-        target_ids=target_ids,
-        target_nodeids=target_nodeids,
-        target_treeids=target_treeids,
-    )
+_SHARED_TENSORS = ("base_values", "nodes_hitrates", "nodes_values")
+onnx_op("TreeEnsembleClassifier", since=3, domain=DOMAIN)(
+    tensors_too(tree_ensemble_classifier_1, [*_SHARED_TENSORS, "class_weights"])
+)
+onnx_op("TreeEnsembleRegressor", since=3, domain=DOMAIN)(
+    tensors_too(tree_ensemble_regressor_1, [*_SHARED_TENSORS, "target_weights"])
+)
 
 
 @onnx_op("TreeEnsemble", since=5, domain=DOMAIN)
@@ -250,10 +187,6 @@ def tree_ensemble(
 
 
 _COMBINE = {"SUM": np.add, "AVERAGE": np.add, "MIN": np.minimum, "MAX": np.maximum}
-
-
-def _either(listed, as_tensor):
-    return as_tensor.reshape(-1) if as_tensor is not None and as_tensor.size else listed
 
 
 def _forest_of_ids(tree_nodes, features, thresholds, modes, true_ids, false_ids, missing_is_true):
