@@ -37,6 +37,7 @@ class Placement(enum.Enum):
     VIEW = "the same memory in every order asked for"
     MOVE = "a Transpose that takes its operand in any order"
     PEEK = "reads a shape"
+    PRODUCT = "takes its operands as they lie and gives its result in the order of its variable"
     ABSORB = "flattens its operand in any order; constant weights make up for it"
     FIXED = "in the ONNX order"
 
@@ -117,6 +118,8 @@ class Constraints:
         elif rule.kind is Kind.PEEK:
             self.placements[node] = Placement.PEEK
             self._produce_all(node)
+        elif rule.kind is Kind.PRODUCT:
+            self._place_product(node)
         elif rule.kind is Kind.TRANSPOSE:
             self._place_transpose(node)
         elif rule.kind is Kind.RESHAPE:
@@ -162,6 +165,15 @@ class Constraints:
                 if [held[a] for a in facts.order(value, order)] != [a for a in axes if a in held]:
                     return "an operand's axes follow in another order"
         return None
+
+    def _place_product(self, node: ir.Node) -> None:
+        result = node.outputs[0]
+        self.placements[node] = Placement.PRODUCT
+        if self._has_choice(result):
+            variable = self.variables[node] = self.problem.variable()
+            # As good as nothing, for what is written in the model.
+            self.problem.unary[variable] = (0, 1) if self.facts.onnx_order(result) is Order.FIRST else (1, 0)
+            self._produce(result, variable)
 
     def _place_transpose(self, node: ir.Node) -> None:
         facts, source, result = self.facts, node.inputs[0], node.outputs[0]

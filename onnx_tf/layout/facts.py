@@ -276,7 +276,10 @@ class Facts:
             for value, axes in frame.ports(node):
                 for position, axis in enumerate(axes):
                     ports[axis].append((value, position))
-            yield from (Tie(tuple(p), 1) for p in ports if len(p) > 1)
+            weight = 2 * _FAR if rule.kind is Kind.PRODUCT else 1
+            yield from (Tie(tuple(p), weight) for p in ports if len(p) > 1)
+            if frame.alike:
+                yield Tie(tuple(port for axis in frame.alike for port in ports[axis]), 1)
         elif rule.kind is Kind.TRANSPOSE:
             source, result = node.inputs[0], node.outputs[0]
             if source is not None and source.const_value is None:
@@ -300,7 +303,10 @@ class Facts:
 
 
 _FAR = 1 << 20
-"""Transposes carry roles last: where two roles meet, they had better meet there, where data moves anyway."""
+"""Transposes carry roles last: where two roles meet, they had better meet there, where data moves anyway.
+
+Best of all they meet at a product, which does not mind.
+"""
 
 
 def _mixes_more(group: Group) -> bool:

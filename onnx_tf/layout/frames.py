@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from onnx_tf.layout.shapes import Shapes, constant
 
-__all__ = ["Frame", "FrameFunction"]
+__all__ = ["Frame", "FrameFunction", "einsum_terms"]
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,14 @@ class Frame:
         inputs: by input position, the axis of the computation that each axis of the input is.
         outputs: likewise by output position.
         aligned: whether inputs of lower rank broadcast from the right.
+        alike: axes that are different ones but have the same role.
     """
 
     rank: int
     inputs: Mapping[int, tuple[int, ...]]
     outputs: Mapping[int, tuple[int, ...]]
     aligned: bool = False
+    alike: tuple[int, ...] = ()
 
     def ports(self, node: ir.Node) -> Iterable[tuple[ir.Value, tuple[int, ...]]]:
         """Return the values of the ports that are not constant, with their axes."""
@@ -162,17 +164,28 @@ def _reduced_axes(node: ir.Node, rank: int) -> set[int] | None:
 
 
 def gathered(node: ir.Node, shapes: Shapes) -> Frame | None:
-    """Frame of a Gather with a scalar or a vector of indices."""
+    """Frame of a Gather: several axes of indices follow the axis in whose place they come."""
     data, indices = node.inputs[:2]
     rank, index_rank = shapes.rank(data), shapes.rank(indices)
-    if not rank or index_rank not in (0, 1):
+    if not rank or index_rank is None:
         return None
     axis = node.attributes.get_int("axis", 0) % rank
     axes = tuple(range(rank))
+    if index_rank > 1:
+        return _gathered_by_several(node, rank, axis, index_rank, shapes)
     kept = axes if index_rank else axes[:axis] + axes[axis + 1 :]
     if shapes.rank(node.outputs[0]) != len(kept):
         return None
     return Frame(rank, {0: axes}, {0: kept})
+
+
+def _gathered_by_several(node: ir.Node, rank: int, axis: int, index_rank: int, shapes: Shapes) -> Frame | None:
+    all_axes = tuple(range(rank + index_rank))
+    after = axis + 1 + index_rank
+    if shapes.rank(node.outputs[0]) != len(all_axes) - 1:
+        return None
+    data, result = all_axes[: axis + 1] + all_axes[after:], all_axes[:axis] + all_axes[axis + 1 :]
+    return Frame(len(all_axes), {0: data}, {0: result}, alike=all_axes[axis:after])
 
 
 def expanded(node: ir.Node, shapes: Shapes) -> Frame | None:
@@ -211,6 +224,32 @@ def multiplied(node: ir.Node, shapes: Shapes) -> Frame | None:
     if right is None or right.const_value is None or shapes.rank(right) != 2:
         return None
     return same_axes()(node, shapes)
+
+
+def einsum_terms(node: ir.Node) -> tuple[list[str], str] | None:
+    """Return the letters of each operand and of the result of an Einsum; ``None`` with dots or a repeated letter."""
+    equation = node.attributes.get_string("equation", "").replace(" ", "")
+    given, arrow, result = equation.partition("->")
+    operands = given.split(",")
+    if not arrow:
+        result = "".join(sorted(letter for letter in set(given) - {","} if given.count(letter) == 1))
+    if "." in equation or any(len(set(term)) < len(term) for term in (*operands, result)):
+        return None
+    return operands, result
+
+
+def contracted(node: ir.Node, shapes: Shapes) -> Frame | None:
+    """Axes of Einsum: its letters."""
+    terms = einsum_terms(node)
+    if terms is None:
+        return None
+    operands, result = terms
+    ranks = [shapes.rank(value) for value in (*node.inputs, node.outputs[0])]
+    if ranks != [len(term) for term in (*operands, result)]:
+        return None
+    letters = list(dict.fromkeys("".join(operands)))
+    inputs, output = [tuple(letters.index(letter) for letter in term) for term in operands], result
+    return Frame(len(letters), dict(enumerate(inputs)), {0: tuple(letters.index(letter) for letter in output)})
 
 
 def tiled(node: ir.Node, shapes: Shapes) -> Frame | None:

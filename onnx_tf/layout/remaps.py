@@ -17,6 +17,7 @@ __all__ = [
     "axis_attribute",
     "axis_input",
     "channels_last_attribute",
+    "gathered_axis",
     "nothing",
     "pads",
     "per_axis_attribute",
@@ -67,6 +68,17 @@ def axis_attribute(name: str = "axis", default: int | None = None) -> Remap:
             move.node.attributes[name] = ir.AttrInt64(name, new_axis(move, axis))
 
     return remap
+
+
+def gathered_axis(move: Move) -> None:
+    """Gather: the axes of the indices, if they have several, are axes of the computation but not of the data."""
+    indices = move.node.inputs[1]
+    assert indices is not None
+    shape = indices.shape if indices.const_value is None else indices.const_value.shape
+    index_rank = 0 if shape is None else len(shape)
+    data_rank = len(move.order) - (index_rank if index_rank > 1 else 0)
+    axis = move.node.attributes.get_int("axis", 0) % data_rank
+    move.node.attributes["axis"] = ir.AttrInt64("axis", list(move.order).index(axis))
 
 
 def per_axis_attribute(name: str, repeats: int = 1) -> Remap:

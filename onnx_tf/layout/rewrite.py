@@ -13,7 +13,7 @@ from onnx_tf.layout.absorb import permuted_rows
 from onnx_tf.layout.constraints import Constraints, Placement
 from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.facts import Order, State, permutation, same_up_to_units, sort_by_role
-from onnx_tf.layout.frames import Frame
+from onnx_tf.layout.frames import Frame, einsum_terms
 from onnx_tf.layout.reshapes import Axes, Reshapes
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
@@ -63,6 +63,7 @@ class Rewriter:
             Placement.COMPUTE: self._compute,
             Placement.MOVE: self._move,
             Placement.PEEK: self._peek,
+            Placement.PRODUCT: self._multiply,
             Placement.ABSORB: self._absorb,
             Placement.FIXED: self._fix,
         }
@@ -217,6 +218,22 @@ class Rewriter:
         node.resize_inputs(2)
         node.replace_input_with(0, shape)
         node.replace_input_with(1, self._editor.constant(picked, "onnx_order"))
+
+    def _multiply(self, node: ir.Node) -> None:
+        terms = einsum_terms(node)
+        assert terms is not None
+        operands, letters = terms
+        for index, value in enumerate(node.inputs):
+            if value is not None and value.const_value is None:
+                order = self._order(value, self._own_label(value)) if self._has_choice(value) else None
+                node.replace_input_with(index, self._get(value, order or self._facts.identity(value)))
+                operands[index] = "".join(operands[index][a] for a in order or self._facts.identity(value))
+        result = node.outputs[0]
+        if node in self._constraints.variables:
+            order = self._order(result, Order(self._labels[self._constraints.variables[node]]))
+            letters = "".join(letters[a] for a in order)
+            self._produce(result, order)
+        node.attributes["equation"] = ir.AttrString("equation", f"{','.join(operands)}->{letters}")
 
     def _absorb(self, node: ir.Node) -> None:
         source, result = node.inputs[0], node.outputs[0]

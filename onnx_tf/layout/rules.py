@@ -14,6 +14,7 @@ Kinds of rules:
 - ``TRANSPOSE``: another name for the same memory, or a movement of data that takes its operand
   in either order;
 - ``PEEK``: reads the shape alone, from any order;
+- ``PRODUCT``: an Einsum, which names the axes of each operand and of the result: all may lie in any order;
 - everything else is a barrier: its ports keep the ONNX order. A frame with ``fixed`` is one that
   tells which axes correspond, no more.
 
@@ -44,6 +45,7 @@ class Kind(enum.Enum):
     RESHAPE = "reshape"
     TRANSPOSE = "transpose"
     PEEK = "peek"
+    PRODUCT = "product"
 
 
 def anything(node: ir.Node, frame: Frame, order: Sequence[int]) -> bool:  # noqa: ARG001
@@ -155,7 +157,7 @@ _add("Slice", Rule(frame=frames.sliced, remap=remaps.slices))
 _add("Tile", Rule(frame=frames.tiled, remap=remaps.per_axis_input(1)), since=6)
 _add("Expand", Rule(frame=frames.expanded, remap=remaps.per_axis_input(1)))
 _add("ConstantOfShape", Rule(frame=frames.filled, remap=remaps.per_axis_input(0)))
-_add("Gather", Rule(frame=frames.gathered, remap=remaps.axis_attribute(default=0)))
+_add("Gather", Rule(frame=frames.gathered, remap=remaps.gathered_axis))
 _add("GatherElements", Rule(frame=frames.same_axes(inputs=(0, 1)), remap=remaps.axis_attribute(default=0)))
 _add(
     "Scatter ScatterElements",
@@ -187,6 +189,7 @@ _add(
 _add("Reshape Flatten Squeeze Unsqueeze", Rule(kind=Kind.RESHAPE))
 _add("Transpose", Rule(kind=Kind.TRANSPOSE))
 _add("Shape Size", Rule(kind=Kind.PEEK))
+_add("Einsum", Rule(kind=Kind.PRODUCT, frame=frames.contracted))
 _add("MatMul", Rule(frame=frames.multiplied, fixed=True))
 
 MICROSOFT = "com.microsoft"

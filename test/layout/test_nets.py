@@ -190,6 +190,15 @@ def quantized_pair() -> onnx.ModelProto:
     return net.model(both(net.conv(both(net.relu(net.conv(both("x"), 3, 4))), 4, 4)))
 
 
+def kernels_of_each_place() -> onnx.ModelProto:
+    """A convolution whose kernels are computed for each place: windows by Gather, products by Einsum."""
+    net = Net(x=(1, 4, 16))
+    x = net.conv("x", 4, 4, rank=3)
+    kernels = net.reshape(net.conv(x, 4, 4 * 5 * 3, rank=3), 1, 4, 5, 3, 16)
+    windows = net.add("Gather", x, np.minimum(np.arange(16)[:, None] + np.arange(3), 15), axis=2)
+    return net.model(net.conv(net.add("Einsum", windows, kernels, equation="bilk,biokl->bol"), 5, 4, rank=3))
+
+
 EXPECTED: Mapping[str, tuple[Any, int, int, int]] = {
     # the net, Transposes left, bytes they move, Transposes left with channels-last inputs and outputs
     "resnet block": (resnet_block, 1, 8 * 64 * FLOAT, 0),
@@ -205,6 +214,7 @@ EXPECTED: Mapping[str, tuple[Any, int, int, int]] = {
     "LSTM after CNN": (lstm_after_cnn, 2, 2 * (3 * 32 + 6 * 8) * FLOAT, 2),
     "pixel shuffle by hand": (pixel_shuffle_by_hand, 3, (3 * 16 + 8 * 16 + 3 * 64) * FLOAT, 1),
     "patches to attention": (patches_to_attention, 1, 3 * 64 * FLOAT, 0),
+    "kernels of each place": (kernels_of_each_place, 2, 2 * 4 * 16 * FLOAT, 0),
     "quantised pair": (quantized_pair, 2, (3 + 4) * 64, 0),
 }
 
