@@ -39,7 +39,7 @@ def attention(
     allowed = _allowed(dims_of(q)[2], dims_of(k)[2], offset, window, nonpad_kv_seqlen)
     biased = _masked(capped, attn_mask, allowed)
     probabilities = _softmax(biased, softmax_precision, guarded=biased is not capped)
-    y = weighted_sums(tf.cast(probabilities, raw.dtype), computable(v))
+    y = weighted_sums(tf.cast(probabilities, raw.dtype), tf.cast(v, raw.dtype))  # they may differ in dtype
     if packed:
         y = join_heads(y)
     shown = (raw, capped, biased, probabilities)[qk_matmul_output_mode]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints, static_value
@@ -27,6 +29,18 @@ def pad_11(data, pads, value=None, *, mode):
 @onnx_op("Pad", since=18)
 def pad_18(data, pads, value=None, axes=None, *, mode):
     return _pad(data, pads if axes is None else _on_all_axes(pads, axes, rank_of(data)), value, mode)
+
+
+@onnx_op("CenterCropPad", since=18)
+def center_crop_pad(data, shape, *, axes):
+    rank = rank_of(data)
+    numbers = range(rank) if axes is None else [normalize_axis(axis, rank) for axis in axes]
+    dims, pads = dims_of(data), [0] * (2 * rank)
+    for axis, size in zip(numbers, elements_of(tf.cast(shape, tf.int64), len(numbers)), strict=True):
+        more = size - dims[axis]
+        pads[axis] = math.trunc(more / 2) if isinstance(more, int) else tf.truncatediv(more, 2)
+        pads[rank + axis] = more - pads[axis]
+    return _pad(data, as_shape(pads), None, "constant")
 
 
 def _on_all_axes(pads, axes, rank):

@@ -79,3 +79,13 @@ def test_linear_attention(rule, length):
         given.pop()
     attributes = {"update_rule": rule, "q_num_heads": 4, "kv_num_heads": 2}
     check_op("LinearAttention", given, attributes, opset=27, outputs=2, reference="onnx", through=["static"])
+
+
+def test_values_of_another_dtype():
+    q, k, v = draw(1, 2, 3, 4), draw(1, 2, 3, 4), draw(1, 2, 3, 4)
+    weights = np.exp(q @ k.swapaxes(2, 3) / 2)
+    expected = weights / weights.sum(-1, keepdims=True) @ v
+    for one, other in [(np.float32, np.float64), (np.float64, np.float32), (np.float16, np.float32)]:
+        inputs, tolerance = [q.astype(one), k.astype(one), v.astype(other)], 5e-3 if one is np.float16 else 1e-5
+        settings = {"reference": [expected.astype(one)], "rtol": tolerance, "atol": tolerance}
+        check_op("Attention", inputs, opset=23, through=["static"], **settings)

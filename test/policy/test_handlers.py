@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import onnx
 import pytest
@@ -72,3 +74,16 @@ def test_every_schema_version_is_supported_or_listed(schema):
 
 def test_listed_operators_exist():
     assert UNSUPPORTED.keys() <= {(schema.domain, schema.name) for schema in SCHEMAS}
+
+
+def test_every_family_has_property_tests():
+    """Families are the modules of handlers; com.microsoft's are checked from tables of cases."""
+    folders = [Path(__file__).parents[1] / name for name in ("properties", "handlers")]
+    texts = [path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("test_*.py")]
+    words = set(re.findall(r"\w+", "".join(text for text in texts if "@given" in text)))
+    families: dict[str, set[str]] = {}
+    for handler in registry.handlers():
+        families.setdefault(handler.function.__module__, set()).add(handler.op_type)
+    ours = {name: ops for name, ops in families.items() if name.startswith("onnx_tf.") and "com_microsoft" not in name}
+    untested = [name for name, ops in ours.items() if not ops & words]
+    assert untested == []

@@ -244,3 +244,36 @@ def test_sequences(data):
         }}""",
         feed,
     )
+
+
+@few
+@given(data=st.data())
+def test_linear_attention(data):
+    batch, length, heads, groups = (data.draw(st.integers(1, 3)) for _ in range(4))
+    size, value_size = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
+    rule = one_of(data, "linear", "gated", "delta", "gated_delta")
+    q, k = normal(data, batch, length, heads * groups * size), normal(data, batch, length, heads * size)
+    inputs = [q, k, normal(data, batch, length, heads * value_size)]
+    inputs.append(one_of(data, None, normal(data, batch, heads, size, value_size)))
+    inputs.append(-np.abs(normal(data, batch, length, heads * size)) if rule.startswith("gated") else None)
+    inputs.append(np.abs(normal(data, batch, length, heads)) if rule.endswith("delta") else None)
+    attributes = {"update_rule": rule, "q_num_heads": heads * groups, "kv_num_heads": heads}
+    settings = {"outputs": 2, "reference": "onnx", "through": one_of(data, *WAYS), "rtol": 1e-3, "atol": 1e-3}
+    check_op("LinearAttention", inputs, attributes, opset=27, **settings)
+
+
+@few
+@given(data=st.data())
+def test_optionals(data):
+    x, given_one = normal(data, data.draw(st.integers(0, 3))), data.draw(st.booleans())
+    model = parsed(
+        """g (float[n] x, bool c) => (bool has, float[m] y) {
+            o = If (c) <then_branch = t () => (optional(float[n]) a) { a = Optional (x) },
+                        else_branch = e () => (optional(float[n]) b) { b = Optional <type = float[n]> () }>
+            has = OptionalHasElement (o)
+            y = If (has) <then_branch = f () => (float[m] v) { v = OptionalGetElement (o) },
+                          else_branch = h () => (float[m] w) { w = Concat <axis = 0> (x, x) }>
+        }"""
+    )
+    expected = [np.array(given_one), x if given_one else np.concatenate([x, x])]
+    compare(expected, list(prepare(model).run({"x": x, "c": np.array(given_one)})), rtol=0, atol=0)

@@ -223,3 +223,14 @@ def test_random_numbers_have_the_shape_and_dtype(data):
     assert y.shape == shape
     assert y.dtype == dtype
     assert np.isfinite(y).all()
+
+
+@few
+@given(data=st.data())
+def test_maps(data):
+    count, rows = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
+    labels = one_of(data, {"classlabels_int64s": [7, -3, 0, 5][:count]}, {"classlabels_strings": list("aé c")[:count]})
+    x = data.draw(arrays(np.float32, (rows, count), finite=True))
+    (keys,) = labels.values()
+    model = make_op_model("ZipMap", [x], labels, domain=ML, dynamic=data.draw(st.booleans()))
+    assert prepare(model).run([x])[0] == [dict(zip(keys, row.tolist(), strict=True)) for row in x]
