@@ -11,6 +11,17 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+MOBILENET_V2 = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+]
+"""Expansion, channels, number and stride of the blocks."""
+
 Activation = Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -45,9 +56,8 @@ class Layers:
 
     def depthwise(self, x: tf.Tensor, size: int, stride: int, activation: Activation) -> tf.Tensor:
         """Convolve each channel on its own."""
-        pad, padding = size // 2, "SAME"
-        if stride > 1:
-            x, padding = tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]]), "VALID"
+        pad = size // 2
+        padding = "SAME" if stride == 1 else [[0, 0], [pad, pad], [pad, pad], [0, 0]]
         y = tf.nn.depthwise_conv2d(x, self.weight(size, size, x.shape[-1], 1), [1, stride, stride, 1], padding)
         return activation(tf.nn.bias_add(y, self.weight(x.shape[-1])))
 
@@ -63,7 +73,7 @@ class Layers:
 def resnet50(layers: Layers, x: tf.Tensor) -> tf.Tensor:
     """ResNet-50 v1.5 (https://arxiv.org/abs/1512.03385); x is [N, 224, 224, 3]."""
     x = layers.conv(x, 64, 7, 2)
-    x = tf.nn.max_pool2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 2, "VALID")
+    x = tf.nn.max_pool2d(x, 3, 2, [[0, 0], [1, 1], [1, 1], [0, 0]])
     for width, blocks, stride in [(64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)]:
         for index in range(blocks):
             step = stride if index == 0 else 1
@@ -78,16 +88,7 @@ def resnet50(layers: Layers, x: tf.Tensor) -> tf.Tensor:
 def mobilenet_v2(layers: Layers, x: tf.Tensor) -> tf.Tensor:
     """MobileNetV2 (https://arxiv.org/abs/1801.04381); x is [N, 224, 224, 3]."""
     x = layers.conv(x, 32, 3, 2, tf.nn.relu6)
-    settings = [
-        (1, 16, 1, 1),
-        (6, 24, 2, 2),
-        (6, 32, 3, 2),
-        (6, 64, 4, 2),
-        (6, 96, 3, 1),
-        (6, 160, 3, 2),
-        (6, 320, 1, 1),
-    ]
-    for expansion, channels, blocks, stride in settings:
+    for expansion, channels, blocks, stride in MOBILENET_V2:
         for index in range(blocks):
             y = layers.conv(x, expansion * x.shape[-1], 1, activation=tf.nn.relu6) if expansion > 1 else x
             y = layers.depthwise(y, 3, stride if index == 0 else 1, tf.nn.relu6)

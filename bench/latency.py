@@ -2,7 +2,7 @@
 
 All forms of a model are loaded in one process and called in turn: the layout pass with variables
 and frozen, ``layout="keep"``, the same network written by hand (where ``by_hand`` has it) and ONNX
-Runtime. Without names it takes every model of the folder that convolves.
+Runtime. Without names it takes every convolutional model of the folder.
 """
 
 from __future__ import annotations
@@ -12,20 +12,26 @@ import gc
 import json
 import math
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import tensorflow as tf
 
 from bench import by_hand
 from bench.measure import in_turn, ort_session
+from bench.mobilenet_v2 import mobilenet_v2
 from onnx_tf import prepare
 from test.zoo.compare import manifest
 from test.zoo.materialize import make_inputs, materialize
 
-CONVOLUTIONS = {"Conv", "ConvTranspose", "QLinearConv", "ConvInteger"}
+CONVOLUTIONS = ("Conv", "ConvTranspose", "QLinearConv", "ConvInteger")
+MIN_CONVOLUTIONS = 3
+"""A model of fewer, such as the one that cuts an image into patches, is not convolutional."""
 COLUMNS = ["model", "auto ms", "frozen ms", "keep ms", "by hand ms", "ORT ms"]
 RATIOS = {
     "auto / keep": ("auto", "keep"),
@@ -35,6 +41,23 @@ RATIOS = {
 }
 
 
+@dataclass(frozen=True)
+class Timing:
+    """How the forms of a model are measured.
+
+    Attributes:
+        runs: the number of rounds, at most.
+        seconds: the time that all rounds may take, about.
+        wall: count time on the clock; otherwise processor time, which a busy machine changes little.
+        naive: call the forms in a fixed order, the frozen one after ONNX Runtime with spinning threads.
+    """
+
+    runs: int
+    seconds: float
+    wall: bool
+    naive: bool
+
+
 def main() -> None:
     """Print a row for each model, and the geometric means."""
     parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
@@ -42,35 +65,48 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--runs", type=int, default=50, help="rounds of a model, at most")
     parser.add_argument("--seconds", type=float, default=20, help="time for the rounds of a model")
-    parser.add_argument("--json", type=Path, default=None, help="where to write the milliseconds")
+    parser.add_argument("--wall", action="store_true", help="count time on the clock, not of the processor")
+    parser.add_argument("--naive", action="store_true", help="a fixed order, and ONNX Runtime's threads spinning")
+    parser.add_argument("--json", type=Path, default=None, help="milliseconds: read, extended, written")
     arguments = parser.parse_args()
+    timing = Timing(arguments.runs, arguments.seconds, arguments.wall, arguments.naive)
     entries = manifest(arguments.folder)
-    names = arguments.names or [name for name in sorted(entries) if CONVOLUTIONS & entries[name]["ops"].keys()]
+    names = arguments.names or _convolutional(entries)
     columns = [*COLUMNS, *RATIOS]
     print(f"| {' | '.join(columns)} |\n|---|{'--:|' * (len(columns) - 1)}", flush=True)
-    results: dict[str, dict[str, float]] = {}
+    file = arguments.json
+    results: dict[str, dict[str, float]] = json.loads(file.read_text()) if file and file.exists() else {}
     for name in names:
-        model = materialize(arguments.folder / f"{name}.onnx")
-        results[name] = latencies(model, name, make_inputs(entries[name]["inputs"]), arguments.runs, arguments.seconds)
+        if name not in results:
+            model, feed = _model(arguments.folder, entries, name)
+            results[name] = latencies(model, name, feed, timing)
+            gc.collect()
         print(_row(name, results[name]), flush=True)
-        if arguments.json:
-            arguments.json.write_text(json.dumps(results, indent=2) + "\n")
-        gc.collect()
-    means = [_geometric_mean(_ratios(results.values(), pair)) for pair in RATIOS.values()]
+        if file:
+            file.write_text(json.dumps(results, indent=2) + "\n")
+    means = [_geometric_mean(_ratios([results[name] for name in names], pair)) for pair in RATIOS.values()]
     print(f"| geometric mean | | | | | | {' | '.join(means)} |")
 
 
-def latencies(
-    model: onnx.ModelProto, name: str, feed: Mapping[str, Any], runs: int, seconds: float
-) -> dict[str, float]:
+def _convolutional(entries: Mapping[str, Any]) -> list[str]:
+    counts = {name: sum(entry["ops"].get(op, 0) for op in CONVOLUTIONS) for name, entry in entries.items()}
+    return sorted([*(name for name in entries if counts[name] >= MIN_CONVOLUTIONS), "mobilenet_v2"])
+
+
+def _model(folder: Path, entries: Mapping[str, Any], name: str) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    if name == "mobilenet_v2" and name not in entries:
+        return mobilenet_v2(), {"image": np.zeros([1, 3, 224, 224], np.float32)}
+    return materialize(folder / f"{name}.onnx"), make_inputs(entries[name]["inputs"])
+
+
+def latencies(model: onnx.ModelProto, name: str, feed: Mapping[str, Any], timing: Timing) -> dict[str, float]:
     """Return the median milliseconds of each form of a model.
 
     Args:
         model: the model with its weights.
         name: under which ``by_hand`` may have it.
         feed: an array for each input.
-        runs: the number of rounds, at most.
-        seconds: the time that all rounds may take, about.
+        timing: how they are measured.
     """
     tensors = {key: tf.constant(value) for key, value in feed.items()}
     with tempfile.TemporaryDirectory() as folder:
@@ -82,15 +118,17 @@ def latencies(
         del auto
         prepare(file, layout="keep").export_graph(f"{folder}/keep")
         tools = {form: _serving(f"{folder}/{form}", tensors) for form in ("auto", "frozen", "keep")}
-        session = ort_session(file)
+        session = ort_session(file, spinning=timing.naive)
         tools["onnxruntime"] = lambda: session.run(None, dict(feed))
+        if timing.naive:
+            tools["frozen"] = tools.pop("frozen")
         if name in by_hand.NETWORKS:
             image = next(iter(tensors.values()))
             for form in ("constants", "variables"):
                 tools[f"by_hand_{form}"] = _by_hand(name, form == "variables", image)
-        first = in_turn(tools, 1)
-        rounds = int(seconds * 1000 / sum(first.values()))
-        return in_turn(tools, min(max(rounds, 5), runs))
+        rounds = int(timing.seconds * 1000 / sum(in_turn(tools, 1).values()))
+        clock = time.perf_counter if timing.wall else time.process_time
+        return in_turn(tools, min(max(rounds, 5), timing.runs), shuffle=not timing.naive, clock=clock)
 
 
 def _serving(path: str, tensors: Mapping[str, tf.Tensor]) -> Callable[[], Any]:

@@ -63,28 +63,41 @@ def measure(path: Path, entry: Mapping[str, Any], layout: Layout, runs: int) -> 
     }
 
 
-def ort_session(path: Path) -> ort.InferenceSession:
-    """Return a session whose threads sleep between its calls: by default they spin and slow whoever comes next."""
+def ort_session(path: Path, *, spinning: bool = False) -> ort.InferenceSession:
+    """Return a session whose threads sleep between its calls: spinning ones slow whoever comes next."""
     options = ort.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
-def in_turn(tools: Mapping[str, Callable[[], Any]], runs: int) -> dict[str, float]:
+def in_turn(
+    tools: Mapping[str, Callable[[], Any]],
+    runs: int,
+    *,
+    shuffle: bool = True,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Return the median milliseconds of each tool.
 
     They take turns, so that a busy machine hits all alike, in an order that is shuffled: what a
     call leaves behind in caches and thread pools hits the next one.
+
+    Args:
+        tools: a call of each tool.
+        runs: how often each is called; two more calls before do not count.
+        shuffle: whether each round has an order of its own.
+        clock: what counts the seconds: :func:`time.process_time` leaves out what other processes took.
     """
     shuffled, order = random.Random(0), list(tools)
     times: dict[str, list[float]] = {name: [] for name in tools}
     for index in range(runs + 2):
-        shuffled.shuffle(order)
+        if shuffle:
+            shuffled.shuffle(order)
         for name in order:
-            start = time.perf_counter()
+            start = clock()
             tools[name]()
             if index >= 2:
-                times[name].append(1000 * (time.perf_counter() - start))
+                times[name].append(1000 * (clock() - start))
     return {name: statistics.median(values) for name, values in times.items()}
 
 

@@ -1,0 +1,222 @@
+"""Time the forms that one operation can take in TensorFlow: ``python -m bench.forms`` prints a Markdown table.
+
+The first form of each is the one that handlers and passes use. All run on one thread and count
+processor time, so that a busy machine changes little; the forms of a row take turns.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+RNG = np.random.default_rng(0)
+ROUNDS = 15
+
+Form = Callable[[tf.Tensor], tf.Tensor]
+Row = tuple[str, Sequence[int], dict[str, Form]]
+
+
+def main() -> None:
+    """Print the table."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    print("| operation | used | ms | instead of | ms |\n|---|---|--:|---|--:|", flush=True)
+    for title, shape, forms in [*dense_rows(), *convolution_rows(), *grouped_rows(), *other_rows()]:
+        (used, least), *others = milliseconds(forms, shape).items()
+        for name, found in others:
+            print(f"| {title} | {used} | {least:.2f} | {name} | {found:.2f} |", flush=True)
+
+
+def milliseconds(forms: dict[str, Form], shape: Sequence[int]) -> dict[str, float]:
+    """Return the median processor time of each form; forms that differ in their numbers are an error."""
+    x = tf.constant(RNG.standard_normal(shape).astype(np.float32))
+    calls = {name: tf.function(form, autograph=False).get_concrete_function(x) for name, form in forms.items()}
+    first, *others = [call(x).numpy() for call in calls.values()]
+    for other in others:
+        np.testing.assert_allclose(other, first, rtol=1e-3, atol=1e-3 * abs(first).max())
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
+    for _ in range(ROUNDS):
+        random.shuffle(order)
+        for name in order:
+            start = time.process_time()
+            calls[name](x)
+            times[name].append(1000 * (time.process_time() - start))
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def weight(*shape: int) -> tf.Variable:
+    """Return random weights."""
+    return tf.Variable(RNG.standard_normal(shape).astype(np.float32) * 0.1)
+
+
+def dense_rows() -> list[Row]:
+    """Return products and what is left of normalizations."""
+    rows: list[Row] = [(f"Gemm, 1x{size} by {size}x1000", (1, size), _products(size)) for size in (512, 2048)]
+    scale, shift, mean = weight(256), weight(256), weight(256)
+    variance = tf.Variable(tf.square(weight(256)))
+    factor = tf.Variable(scale / tf.sqrt(variance + 1e-5))
+    offset = tf.Variable(shift - mean * factor)
+    norm = {
+        "Mul, Add": lambda x: tf.nn.relu(x * factor + offset),
+        "FusedBatchNormV3": lambda x: tf.nn.relu(
+            tf.raw_ops.FusedBatchNormV3(
+                x=x, scale=scale, offset=shift, mean=mean, variance=variance, epsilon=1e-5, is_training=False
+            )[0]
+        ),
+    }
+    return [*rows, ("BatchNormalization and Relu, 28x28x256", (1, 28, 28, 256), norm)]
+
+
+def _products(size: int) -> dict[str, Form]:
+    matrix, bias = weight(size, 1000), weight(1000)
+    turned = tf.Variable(tf.transpose(matrix))
+    return {
+        "matrix stored as read": lambda x: tf.nn.bias_add(x @ matrix, bias),
+        "transposed by MatMul": lambda x: tf.nn.bias_add(tf.matmul(x, turned, transpose_b=True), bias),
+    }
+
+
+def convolution_rows() -> list[Row]:
+    """Return paddings, strides, dilations and activations of convolutions and pools."""
+    pads = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    thin, wide, pointwise = weight(3, 3, 96, 1), weight(3, 3, 128, 128), weight(1, 1, 256, 512)
+    two = [1, 2, 2, 1]
+    infinity = -np.inf
+    return [
+        (
+            "depthwise 3x3, stride 2, 112x112x96",
+            (1, 112, 112, 96),
+            {
+                "explicit padding": lambda x: tf.nn.depthwise_conv2d(x, thin, two, pads),
+                "Pad": lambda x: tf.nn.depthwise_conv2d(tf.pad(x, pads), thin, two, "VALID"),
+            },
+        ),
+        (
+            "MaxPool 3x3, stride 2, 112x112x64",
+            (1, 112, 112, 64),
+            {
+                "explicit padding": lambda x: tf.nn.max_pool(x, 3, 2, pads),
+                "Pad": lambda x: tf.nn.max_pool(tf.pad(x, pads, constant_values=infinity), 3, 2, "VALID"),
+            },
+        ),
+        (
+            "Conv 3x3, stride 2, 56x56x128",
+            (1, 56, 56, 128),
+            {
+                "Pad": lambda x: tf.nn.conv2d(tf.pad(x, pads), wide, 2, "VALID"),
+                "explicit padding": lambda x: tf.nn.conv2d(x, wide, 2, pads),
+            },
+        ),
+        (
+            "Conv 1x1, stride 2, 56x56x256",
+            (1, 56, 56, 256),
+            {
+                "as it is": lambda x: tf.nn.conv2d(x, pointwise, 2, "VALID"),
+                "every second pixel, stride 1": lambda x: tf.nn.conv2d(x[:, ::2, ::2], pointwise, 1, "VALID"),
+            },
+        ),
+        (
+            "Conv 3x3, dilation 2, 32x32x128",
+            (1, 32, 32, 128),
+            {
+                "SpaceToBatch": lambda x: tf.batch_to_space(
+                    tf.nn.conv2d(tf.space_to_batch(x, [2, 2], [[2, 2]] * 2), wide, 1, "VALID"), [2, 2], [[0, 0]] * 2
+                ),
+                "TensorFlow's, without gradient": lambda x: tf.nn.conv2d(x, wide, 1, "SAME", dilations=2),
+            },
+        ),
+        (
+            "Conv 1x1 and Clip(0, 6), 56x56x256",
+            (1, 56, 56, 256),
+            {
+                "Relu6": lambda x: tf.nn.relu6(tf.nn.conv2d(x, pointwise, 1, "VALID")),
+                "Maximum, Minimum": lambda x: tf.minimum(tf.maximum(tf.nn.conv2d(x, pointwise, 1, "VALID"), 0), 6),
+            },
+        ),
+    ]
+
+
+def grouped_rows() -> list[Row]:
+    """Return convolutions of few channels per group."""
+    return [
+        (f"{groups} groups of {channels // groups}, 3x3, {n}x{n}", (1, n, n, channels), _grouped(channels, groups))
+        for n, channels, groups in ((28, 116, 58), (56, 128, 32), (28, 256, 32), (14, 160, 10))
+    ]
+
+
+def _grouped(channels: int, groups: int) -> dict[str, Form]:
+    size = channels // groups
+    filters = weight(3, 3, size, channels)
+
+    def each(x: tf.Tensor) -> tf.Tensor:
+        pairs = zip(tf.split(x, groups, -1), tf.split(filters, groups, -1), strict=True)
+        return tf.concat([tf.nn.conv2d(part, own, 1, "SAME") for part, own in pairs], -1)
+
+    forms: dict[str, Form] = {
+        "Conv of each group": each,
+        "TensorFlow's, without gradient": lambda x: tf.nn.conv2d(x, filters, 1, "SAME"),
+    }
+    summed: dict[str, Form] = {"sum of depthwise": lambda x: _sum_of_depthwise(x, filters)}
+    return {**summed, **forms} if size <= 4 else {**forms, **summed}
+
+
+def _sum_of_depthwise(x: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
+    size, channels = filters.shape[2:]
+    grouped = tf.reshape(x, [*x.shape[:3], channels // size, size])
+    own = [tf.reshape(filters[:, :, i], [3, 3, channels // size, size]) for i in range(size)]
+    return tf.add_n([tf.nn.depthwise_conv2d(grouped[..., i], own[i], [1] * 4, "SAME") for i in range(size)])
+
+
+def other_rows() -> list[Row]:
+    """Return channel shuffles, gates and reductions."""
+    order = np.arange(116).reshape(2, 58).T.reshape(-1)
+    image = [1, 28, 28, 116]
+    first, second = weight(1, 1, 480, 20), weight(1, 1, 20, 480)
+    return [
+        (
+            "channel shuffle, 28x28x116",
+            image,
+            {
+                "Transpose": lambda x: tf.reshape(
+                    tf.transpose(tf.reshape(x, [*image[:3], 2, 58]), [0, 1, 2, 4, 3]), image
+                ),
+                "Gather": lambda x: tf.gather(x, order, axis=-1),
+                "Split, Pack": lambda x: tf.reshape(tf.stack(tf.split(x, 2, -1), -1), image),
+            },
+        ),
+        (
+            "squeeze and excite, 480 channels",
+            (1, 1, 1, 480),
+            {
+                "Conv 1x1": lambda x: tf.nn.conv2d(tf.nn.silu(tf.nn.conv2d(x, first, 1, "VALID")), second, 1, "VALID"),
+                "MatMul": lambda x: (tf.nn.silu(x[:, 0, 0] @ first[0, 0]) @ second[0, 0])[:, tf.newaxis, tf.newaxis],
+            },
+        ),
+        (
+            "GlobalAveragePool, 56x56x96",
+            (1, 56, 56, 96),
+            {
+                "Mean": lambda x: tf.reduce_mean(x, [1, 2], keepdims=True),
+                "AvgPool": lambda x: tf.nn.avg_pool(x, 56, 1, "VALID"),
+            },
+        ),
+        (
+            "SiLU, 112x112x96",
+            (1, 112, 112, 96),
+            {
+                "Sigmoid, Mul": lambda x: x * tf.sigmoid(x),
+                "Tanh": lambda x: x * (0.5 * tf.tanh(0.5 * x) + 0.5),
+                "Exp": lambda x: x / (1 + tf.exp(-x)),
+            },
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    main()
