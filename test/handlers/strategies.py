@@ -61,3 +61,8 @@ def normal(data: Any, *shape: int, dtype: Any = np.float32) -> np.ndarray:
 def one_of(data: Any, *choices: Any) -> Any:
     """Return a drawn one of the choices."""
     return data.draw(st.sampled_from(choices))
+
+
+def a_way(data: Any) -> list[str]:
+    """Return a drawn way for ``check_op`` to go: with shapes that are stated or not."""
+    return one_of(data, ["static"], ["dynamic"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from test.handlers.check import check_op
-from test.handlers.strategies import FLOATS, INTEGERS, arrays, broadcastable, few
+from test.handlers.strategies import FLOATS, INTEGERS, a_way, arrays, broadcastable, few
 
 
 @pytest.mark.parametrize("op_type", ["Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"])
@@ -17,7 +17,7 @@ from test.handlers.strategies import FLOATS, INTEGERS, arrays, broadcastable, fe
 def test_comparisons(op_type, data):
     dtype = data.draw(st.sampled_from([*FLOATS, *INTEGERS]))
     a, b = [data.draw(arrays(dtype, shape)) for shape in data.draw(broadcastable())]
-    check_op(op_type, [a, b], reference="onnx")
+    check_op(op_type, [a, b], reference="onnx", through=a_way(data))
 
 
 @pytest.mark.parametrize("op_type", ["And", "Or", "Xor"])
@@ -25,7 +25,7 @@ def test_comparisons(op_type, data):
 @given(data=st.data())
 def test_boolean_operators(op_type, data):
     a, b = [data.draw(arrays(np.bool_, shape)) for shape in data.draw(broadcastable())]
-    check_op(op_type, [a, b], reference="onnx")
+    check_op(op_type, [a, b], reference="onnx", through=a_way(data))
 
 
 def test_equal_of_strings_and_booleans():

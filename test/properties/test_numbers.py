@@ -9,9 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from test.handlers.check import check_op, make_op_model, run_reference
-from test.handlers.strategies import FLOATS, INTEGERS, arrays, broadcastable, few, normal, one_of, shapes
+from test.handlers.strategies import FLOATS, INTEGERS, a_way, arrays, broadcastable, few, normal, one_of, shapes
 
-WAYS = (["static"], ["dynamic"])
 FLOATS8 = [getattr(ml_dtypes, f"float8_{n}") for n in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz", "e8m0fnu")]
 NARROW_INTEGERS = [getattr(ml_dtypes, name) for name in ("int4", "uint4", "int2", "uint2")]
 DTYPES = [
@@ -54,7 +53,7 @@ def test_casting(data):
     if target is ml_dtypes.float8_e8m0fnu:
         attributes["round_mode"] = one_of(data, "up", "down", "nearest")
     with np.errstate(all="ignore"):
-        check_op("Cast", [x], attributes, opset=25, reference="onnx", through=one_of(data, *WAYS), rtol=0, atol=0)
+        check_op("Cast", [x], attributes, opset=25, reference="onnx", through=a_way(data), rtol=0, atol=0)
 
 
 @few
@@ -62,7 +61,7 @@ def test_casting(data):
 def test_casting_of_strings(data):
     dtype = one_of(data, np.float32, np.float64, np.int32, np.int64, np.uint8, np.bool_)
     x = data.draw(arrays(dtype, shapes(0, 2)))
-    check_op("Cast", [x], {"to": onnx.TensorProto.STRING}, opset=21, through=one_of(data, *WAYS))
+    check_op("Cast", [x], {"to": onnx.TensorProto.STRING}, opset=21, through=a_way(data))
 
 
 @few
@@ -86,7 +85,7 @@ def test_quantization(data):
     zero = np.zeros(parameters, dtype)
     if dtype not in FLOATS8:
         zero = np.array(np.abs(normal(data, *parameters)).astype(np.int32) % 2).astype(dtype)
-    through = one_of(data, *WAYS)
+    through = a_way(data)
     constants = one_of(data, (), (1, 2))
     settings = {"opset": 25, "through": through, "constants": constants, "reference": "onnx"}
     check_op("QuantizeLinear", [x, scale, zero], attributes, **settings)
@@ -103,7 +102,7 @@ def test_quantized_products(data):
     b_shape = one_of(data, (depth, columns), (2, depth, columns))
     a, b = data.draw(arrays(a_type, a_shape)), data.draw(arrays(b_type, b_shape))
     zeros = [data.draw(arrays(a_type, ())), data.draw(arrays(b_type, one_of(data, (), (columns,))))]
-    constants, through = one_of(data, (), (1, 3)), one_of(data, *WAYS)
+    constants, through = one_of(data, (), (1, 3)), a_way(data)
     expected = (a.astype(np.int64) - zeros[0]) @ (b.astype(np.int64) - zeros[1])
     settings = {"constants": constants, "through": through, "reference": [expected.astype(np.int32)]}
     check_op("MatMulInteger", [a, b, *zeros], opset=10, **settings)
@@ -124,7 +123,7 @@ def test_quantized_convolution(data):
     wide = [x.astype(np.float64) - zeros[0], w.astype(np.float64) - zeros[1]]
     model = make_op_model("Conv", [t.astype(np.float32) for t in wide], attributes)
     (expected,) = run_reference(model, {f"x{i}": t.astype(np.float32) for i, t in enumerate(wide)}, "ort")
-    settings = {"constants": one_of(data, (), (1, 3)), "through": one_of(data, *WAYS)}
+    settings = {"constants": one_of(data, (), (1, 3)), "through": a_way(data)}
     check_op(
         "ConvInteger", [x, w, *zeros], attributes, opset=10, reference=[np.rint(expected).astype(np.int32)], **settings
     )
@@ -153,7 +152,7 @@ def test_activations(data):
     )
     x = data.draw(arrays(one_of(data, np.float32, np.float64), shapes(0, 3)))
     with np.errstate(all="ignore"):
-        check_op(op_type, [x], attributes, reference="onnx", through=one_of(data, *WAYS))
+        check_op(op_type, [x], attributes, reference="onnx", through=a_way(data))
 
 
 @few
@@ -162,7 +161,7 @@ def test_softmaxes(data):
     op_type, opset = one_of(data, "Softmax", "LogSoftmax", "Hardmax"), one_of(data, 11, 13)
     x = data.draw(arrays(np.float32, shapes(1, 3), finite=True))
     axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
-    check_op(op_type, [x], {"axis": axis}, opset=opset, through=one_of(data, *WAYS))
+    check_op(op_type, [x], {"axis": axis}, opset=opset, through=a_way(data))
 
 
 @few
@@ -173,7 +172,7 @@ def test_prelu(data):
     dtype = one_of(data, np.float32, np.int32)
     inputs = [data.draw(arrays(dtype, s, finite=True)) for s in (shape, slope)]
     expected = np.where(inputs[0] < 0, inputs[0] * inputs[1], inputs[0])
-    check_op("PRelu", inputs, reference=[expected], through=one_of(data, *WAYS))
+    check_op("PRelu", inputs, reference=[expected], through=a_way(data))
 
 
 @few
@@ -186,7 +185,7 @@ def test_matrix_product(data):
     dtype = one_of(data, np.float32, np.float64, np.int32, np.int64, np.uint32)
     a, b = data.draw(arrays(dtype, a_shape, finite=True)), data.draw(arrays(dtype, b_shape, finite=True))
     constants = one_of(data, (), (1,))
-    check_op("MatMul", [a, b], reference=[np.matmul(a, b)], constants=constants, through=one_of(data, *WAYS))
+    check_op("MatMul", [a, b], reference=[np.matmul(a, b)], constants=constants, through=a_way(data))
 
 
 @few
@@ -205,9 +204,7 @@ def test_gemm(data):
     attributes = {"transA": across, "transB": down, "alpha": alpha, "beta": beta}
     inputs = [a, b] if c is None else [a, b, c]
     constants = one_of(data, (), range(1, len(inputs)))
-    check_op(
-        "Gemm", inputs, attributes, reference=[expected.astype(dtype)], constants=constants, through=one_of(data, *WAYS)
-    )
+    check_op("Gemm", inputs, attributes, reference=[expected.astype(dtype)], constants=constants, through=a_way(data))
 
 
 @few
@@ -227,7 +224,7 @@ def test_einsum(data):
             shape += list(dots) if part == "." else [sizes[part]]
         tensors.append(normal(data, *shape))
     expected = np.asarray(np.einsum(equation, *tensors))
-    check_op("Einsum", tensors, {"equation": equation}, reference=[expected], through=one_of(data, *WAYS))
+    check_op("Einsum", tensors, {"equation": equation}, reference=[expected], through=a_way(data))
 
 
 @few
@@ -235,7 +232,7 @@ def test_einsum(data):
 def test_determinant(data):
     size = data.draw(st.integers(1, 3))
     x = normal(data, *data.draw(shapes(0, 2)), size, size)
-    check_op("Det", [x], reference=[np.asarray(np.linalg.det(x))], through=one_of(data, *WAYS))
+    check_op("Det", [x], reference=[np.asarray(np.linalg.det(x))], through=a_way(data))
 
 
 @few
@@ -264,7 +261,7 @@ def test_losses(data):
     loss = {"none": each, "sum": each.sum(), "mean": each.sum() / scale.sum() if kept.any() else 0}[reduction]
     expected = [np.asarray(loss, np.float32), logs] if op_type.startswith("Softmax") else [np.asarray(loss, np.float32)]
     inputs = [scores, target] if weight is None else [scores, target, weight]
-    check_op(op_type, inputs, attributes, outputs=len(expected), reference=expected, through=one_of(data, *WAYS))
+    check_op(op_type, inputs, attributes, outputs=len(expected), reference=expected, through=a_way(data))
 
 
 @few
@@ -288,7 +285,7 @@ def test_normalization(data):
         centred = (grouped - grouped.mean(axes, keepdims=True)).reshape(x.shape)
         factor = np.repeat(np.sqrt(grouped.var(axes) + 1e-2), 4 // groups, 1).reshape([len(x), 4, *[1] * len(dims)])
     expected = centred / factor * scale[by_channel] + b[by_channel]
-    settings = {"through": one_of(data, *WAYS), "constants": one_of(data, (), range(1, len(inputs)))}
+    settings = {"through": a_way(data), "constants": one_of(data, (), range(1, len(inputs)))}
     reference = [expected.astype(np.float32)]
     check_op(op_type, inputs, attributes, reference=reference, opset=22, rtol=1e-3, atol=1e-4, **settings)
 
@@ -314,7 +311,7 @@ def test_normalization_along_axes(data):
         attributes, along = {"axes": axes}, tuple(axes)
         expected = (wide - wide.mean(along, keepdims=True)) / (wide.std(along, keepdims=True) + 1e-9)
         assume((wide.std(along) > 1e-3).all())
-    settings = {"through": one_of(data, *WAYS), "rtol": 1e-3, "atol": 1e-4}
+    settings = {"through": a_way(data), "rtol": 1e-3, "atol": 1e-4}
     check_op(op_type, [x], attributes, reference=[expected.astype(np.float32)], opset=22, **settings)
 
 
@@ -351,7 +348,7 @@ def test_normalization_of_layers(data):
         opset=23,
         outputs=len(results),
         reference=reference,
-        through=one_of(data, *WAYS),
+        through=a_way(data),
         rtol=1e-3,
         atol=1e-4,
     )

@@ -8,9 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from test.handlers.check import check_op
-from test.handlers.strategies import arrays, few, normal, one_of, shapes
-
-WAYS = (["static"], ["dynamic"])
+from test.handlers.strategies import a_way, arrays, few, normal, one_of, shapes
 
 
 def ints(*values) -> np.ndarray:
@@ -53,7 +51,7 @@ def test_eye_like(data):
         dtype = np.dtype(one_of(data, np.float64, np.bool_, np.int64))
         attributes["dtype"] = onnx.helper.np_dtype_to_tensor_dtype(dtype)
     expected = [np.eye(*x.shape, k=k, dtype=dtype)]
-    check_op("EyeLike", [x], attributes, reference=expected, through=one_of(data, *WAYS))
+    check_op("EyeLike", [x], attributes, reference=expected, through=a_way(data))
 
 
 @few
@@ -71,7 +69,7 @@ def test_one_hot(data):
     expected = np.moveaxis(values[(known[..., None] == np.arange(depth)).astype(int)], -1, axis)
     inputs = [indices, np.array(depth, np.int64), values]
     constants = one_of(data, (), (1,), (1, 2))
-    check_op("OneHot", inputs, {"axis": axis}, reference=[expected], constants=constants, through=one_of(data, *WAYS))
+    check_op("OneHot", inputs, {"axis": axis}, reference=[expected], constants=constants, through=a_way(data))
 
 
 @few
@@ -99,7 +97,7 @@ def test_scatter_elements(data):
         target[axis] = places[at]
         old = expected[tuple(target)]
         expected[tuple(target)] = updates[at] if function is None else function(old, updates[at])
-    check_op("ScatterElements", inputs, attributes, reference=[expected], through=one_of(data, *WAYS))
+    check_op("ScatterElements", inputs, attributes, reference=[expected], through=a_way(data))
 
 
 @few
@@ -112,7 +110,7 @@ def test_scatter_and_gather_nd(data):
     places = [[data.draw(st.integers(-n, n - 1)) for n in x.shape[:depth]] for _ in range(rows)]
     places = np.array(places, np.int64).reshape(rows, depth)
     expected = np.stack([x[tuple(p)] for p in places]) if rows else np.zeros((0, *x.shape[depth:]), np.float32)
-    way = one_of(data, *WAYS)
+    way = a_way(data)
     # The length of an index must be known.
     settings = {"through": way if way == ["static"] else ["static"], "constants": one_of(data, (), (1,))}
     check_op("GatherND", [x, places], reference=[expected], **settings)
@@ -141,7 +139,7 @@ def test_tensor_scatter(data):
     if axis != 1:
         past, update, expected = (t.swapaxes(1, 2) for t in (past, update, expected))
     inputs, attributes = [past, update, starts], {"axis": axis, "mode": mode}
-    check_op("TensorScatter", inputs, attributes, opset=24, reference=[expected], through=one_of(data, *WAYS))
+    check_op("TensorScatter", inputs, attributes, opset=24, reference=[expected], through=a_way(data))
 
 
 @few
@@ -159,7 +157,7 @@ def test_grid_sample(data):
     places = (grid + 1) / 2 * (sizes - 1) if aligned else ((grid + 1) * sizes - 1) / 2
     assume(mode != "nearest" or (np.abs(np.abs(places % 1) - 0.5) > 1e-4).all())
     reference = "ort" if rank > 1 else "onnx"
-    check_op("GridSample", [x, grid], attributes, opset=20, reference=reference, through=one_of(data, *WAYS))
+    check_op("GridSample", [x, grid], attributes, opset=20, reference=reference, through=a_way(data))
 
 
 @few
@@ -178,7 +176,7 @@ def test_roi_align(data):
         "spatial_scale": one_of(data, 1.0, 0.5),
     }
     batches = ints(*[data.draw(st.integers(0, len(x) - 1)) for _ in range(count)])
-    check_op("RoiAlign", [x, rois, batches], attributes, opset=16, through=one_of(data, *WAYS))
+    check_op("RoiAlign", [x, rois, batches], attributes, opset=16, through=a_way(data))
 
 
 @few
@@ -199,7 +197,7 @@ def test_non_max_suppression(data):
         one_of(data, None, np.array([-0.5], np.float32), np.array([0.5], np.float32)),
     ]
     attributes = {"center_point_box": centred}
-    check_op("NonMaxSuppression", inputs[: 5 if inputs[4] is not None else 4], attributes, through=one_of(data, *WAYS))
+    check_op("NonMaxSuppression", inputs[: 5 if inputs[4] is not None else 4], attributes, through=a_way(data))
 
 
 @few
@@ -249,7 +247,7 @@ def test_max_unpool(data):
     expected[places] = x
     expected = expected.reshape([*x.shape[:2], *dims])
     inputs, attributes = [x, places], {"kernel_shape": kernel, "strides": strides}
-    check_op("MaxUnpool", inputs, attributes, reference=[expected], through=one_of(data, *WAYS))
+    check_op("MaxUnpool", inputs, attributes, reference=[expected], through=a_way(data))
 
 
 @few
@@ -263,7 +261,7 @@ def test_blocks(data):
     else:
         parts = x.reshape(batch, channels, size, size, height, width).transpose(0, 1, 4, 2, 5, 3)
     y = parts.reshape(batch, channels, height * size, width * size)
-    attributes, through = {"blocksize": size, "mode": mode}, one_of(data, *WAYS)
+    attributes, through = {"blocksize": size, "mode": mode}, a_way(data)
     check_op("DepthToSpace", [x], attributes, reference=[y], through=through)
     check_op("SpaceToDepth", [y], attributes, opset=28, reference=[x], through=through)
 
@@ -300,6 +298,4 @@ def test_dft(data):
     attributes = {"inverse": inverse, "onesided": onesided}
     inputs = [x, length, np.array(axis, np.int64)]
     constants = one_of(data, (2,), (1, 2) if length is not None else (2,))
-    check_op(
-        "DFT", inputs, attributes, opset=20, reference=[expected], constants=constants, through=one_of(data, *WAYS)
-    )
+    check_op("DFT", inputs, attributes, opset=20, reference=[expected], constants=constants, through=a_way(data))

@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from onnx_tf import prepare
 from test.handlers.check import check_op, compare, run_reference
-from test.handlers.strategies import arrays, few, normal, one_of
+from test.handlers.strategies import a_way, arrays, few, normal, one_of
 
-WAYS = (["static"], ["dynamic"])
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
@@ -43,7 +42,7 @@ def test_recurrence(data):
         attributes["clip"] = 0.5
     outputs = 3 if op_type == "LSTM" else 2
     constants = one_of(data, (), [i for i in (1, 2, 3) if inputs[i] is not None])
-    check_op(op_type, inputs, attributes, outputs=outputs, constants=constants, through=one_of(data, *WAYS), opset=14)
+    check_op(op_type, inputs, attributes, outputs=outputs, constants=constants, through=a_way(data), opset=14)
 
 
 def parsed(body):
@@ -189,9 +188,7 @@ def test_attention(data):
     inputs = [q, k, v, mask, *(past or [None, None]), valid]
     while inputs[-1] is None:
         inputs.pop()
-    check_op(
-        "Attention", inputs, attributes, opset=24, reference=[expected.astype(np.float32)], through=one_of(data, *WAYS)
-    )
+    check_op("Attention", inputs, attributes, opset=24, reference=[expected.astype(np.float32)], through=a_way(data))
 
 
 @few
@@ -212,7 +209,7 @@ def test_rotary_embedding(data):
     if data.draw(st.booleans()):
         inputs[0] = x.swapaxes(1, 2).reshape(batch, length, -1)
         attributes["num_heads"] = heads
-    check_op("RotaryEmbedding", inputs, attributes, opset=23, reference="onnx", through=one_of(data, *WAYS))
+    check_op("RotaryEmbedding", inputs, attributes, opset=23, reference="onnx", through=a_way(data))
 
 
 @few
@@ -258,7 +255,7 @@ def test_linear_attention(data):
     inputs.append(-np.abs(normal(data, batch, length, heads * size)) if rule.startswith("gated") else None)
     inputs.append(np.abs(normal(data, batch, length, heads)) if rule.endswith("delta") else None)
     attributes = {"update_rule": rule, "q_num_heads": heads * groups, "kv_num_heads": heads}
-    settings = {"outputs": 2, "reference": "onnx", "through": one_of(data, *WAYS), "rtol": 1e-3, "atol": 1e-3}
+    settings = {"outputs": 2, "reference": "onnx", "through": a_way(data), "rtol": 1e-3, "atol": 1e-3}
     check_op("LinearAttention", inputs, attributes, opset=27, **settings)
 
 

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from onnx_tf import prepare
 from test.handlers.check import check_op, make_op_model, run_reference
-from test.handlers.strategies import arrays, broadcastable, few, normal, one_of, shapes
+from test.handlers.strategies import a_way, arrays, broadcastable, few, normal, one_of, shapes
 from test.handlers.test_ml_trees import FEATURES, MODES, RandomForest
 
 ML, TRAINING = "ai.onnx.ml", "ai.onnx.preview.training"
-WAYS = (["static"], ["dynamic"])
 TEXT = st.text("aB ,é", max_size=6)
 
 
@@ -28,14 +27,14 @@ def test_splitting_strings(data):
     x = words(data, data.draw(shapes(0, 2)), TEXT.map(str.rstrip))
     attributes = {"delimiter": one_of(data, "", ",", " ", "a,"), "maxsplit": one_of(data, None, 1, 2)}
     given_ones = {name: value for name, value in attributes.items() if value is not None}
-    check_op("StringSplit", [x], given_ones, outputs=2, opset=20, through=one_of(data, *WAYS))
+    check_op("StringSplit", [x], given_ones, outputs=2, opset=20, through=a_way(data))
 
 
 @few
 @given(data=st.data())
 def test_joining_and_matching_strings(data):
     a, b = (words(data, shape) for shape in data.draw(broadcastable()))
-    through = one_of(data, *WAYS)
+    through = a_way(data)
     check_op("StringConcat", [a, b], opset=20, through=through)
     pattern = one_of(data, "a.*", "[aB]+", "", " *", "(?i)ab?", "a|B,", ".é")
     check_op("RegexFullMatch", [a], {"pattern": pattern}, opset=20, through=through)
@@ -54,7 +53,7 @@ def test_normalizing_strings(data):
     stopwords = one_of(data, None, ["ab"], ["B", "a", "b c"])
     if stopwords:
         attributes["stopwords"] = stopwords
-    check_op("StringNormalizer", [x], attributes, opset=10, through=one_of(data, *WAYS))
+    check_op("StringNormalizer", [x], attributes, opset=10, through=a_way(data))
 
 
 @few
@@ -85,7 +84,7 @@ def test_n_grams(data):
         x = np.array([f"w{i}" for i in x.ravel()], object).reshape(x.shape)
     else:
         attributes["pool_int64s"] = pool
-    check_op("TfIdfVectorizer", [x], attributes, opset=9, through=one_of(data, *WAYS))
+    check_op("TfIdfVectorizer", [x], attributes, opset=9, through=a_way(data))
 
 
 @few
@@ -103,7 +102,7 @@ def test_encoding_labels(data):
     keys = keys[: data.draw(st.integers(1, 4))]
     values = tables[value][0][: len(keys)][::-1]
     attributes = {f"keys_{kind}": keys, f"values_{value}": values}
-    check_op("LabelEncoder", [x], attributes, domain=ML, opset=one_of(data, 2, 4), through=one_of(data, *WAYS))
+    check_op("LabelEncoder", [x], attributes, domain=ML, opset=one_of(data, 2, 4), through=a_way(data))
 
 
 @few
@@ -133,7 +132,7 @@ def test_features(data):
     else:
         attributes, inputs = {"inputdimensions": [3, 2]}, [x, x[:, :2]]
     with np.errstate(all="ignore"):
-        check_op(op_type, inputs, attributes, domain=ML, through=one_of(data, *WAYS))
+        check_op(op_type, inputs, attributes, domain=ML, through=a_way(data))
 
 
 TRANSFORMS = ("NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO")
@@ -146,7 +145,7 @@ def test_linear_models(data):
     count = data.draw(st.integers(2, 4))
     attributes = {"coefficients": normal(data, count * 3).tolist(), "post_transform": one_of(data, *TRANSFORMS)}
     attributes["intercepts"] = normal(data, count).tolist()
-    through = one_of(data, *WAYS)
+    through = a_way(data)
     labels = {"classlabels_ints": list(range(5, 5 + count))}
     check_op("LinearClassifier", [x], attributes | labels, domain=ML, outputs=2, through=through)
     if x.dtype == np.float32:
@@ -172,7 +171,7 @@ def test_support_vectors(data):
     if data.draw(st.booleans()):
         attributes |= {"prob_a": (-np.abs(normal(data, pairs))).tolist(), "prob_b": normal(data, pairs).tolist()}
     x = normal(data, data.draw(st.integers(1, 4)), 3)
-    check_op("SVMClassifier", [x], attributes, domain=ML, outputs=2, through=one_of(data, *WAYS), atol=1e-4)
+    check_op("SVMClassifier", [x], attributes, domain=ML, outputs=2, through=a_way(data), atol=1e-4)
 
 
 @few
@@ -188,7 +187,7 @@ def test_trees(data):
         attributes["nodes_missing_value_tracks_true"] = tracks.tolist()
     x = (forest.rng.integers(-6, 7, (data.draw(st.integers(1, 5)), FEATURES)) / 2).astype(np.float32)
     x[forest.rng.random(x.shape) < 0.2] = one_of(data, np.nan, np.inf, -np.inf, -0.0)
-    check_op("TreeEnsembleRegressor", [x], attributes, domain=ML, through=one_of(data, *WAYS))
+    check_op("TreeEnsembleRegressor", [x], attributes, domain=ML, through=a_way(data))
 
 
 @few
@@ -202,7 +201,7 @@ def test_optimizers(data):
         attributes |= {"alpha": 0.9, "beta": 0.7, "mode": one_of(data, "standard", "nesterov")}
     tensors = [np.abs(normal(data, *shape, dtype=dtype)) for _ in range(parts * count)]
     inputs = [np.array(0.1, np.float32), np.array(data.draw(st.integers(0, 3)), np.int64), *map(np.asarray, tensors)]
-    outputs, through = (parts - 1) * count, one_of(data, *WAYS)
+    outputs, through = (parts - 1) * count, a_way(data)
     model = make_op_model(op_type, inputs, attributes, domain=TRAINING, outputs=outputs)
     expected = run_reference(model, {f"x{i}": t for i, t in enumerate(inputs)}, "onnx")
     reference = [np.asarray(e, dtype) for e in expected]

@@ -7,9 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from test.handlers.check import check_op
-from test.handlers.strategies import few, normal, one_of
-
-WAYS = (["static"], ["dynamic"])
+from test.handlers.strategies import a_way, few, normal, one_of
 
 
 def placed(data, dims, *, pads=True):
@@ -50,7 +48,7 @@ def test_convolution(data):
     constants = one_of(data, (), (1,))
     inputs = [x, w] if b is None else [x, w, b]
     attributes |= {"group": groups, "kernel_shape": kernel}
-    check_op("Conv", inputs, attributes, constants=constants, through=one_of(data, *WAYS))
+    check_op("Conv", inputs, attributes, constants=constants, through=a_way(data))
 
 
 @few
@@ -84,7 +82,7 @@ def test_transposed_convolution(data):
     w = normal(data, own * groups, results, *kernel)
     b = one_of(data, None, normal(data, groups * results))
     inputs = [x, w] if b is None else [x, w, b]
-    check_op("ConvTranspose", inputs, attributes, constants=one_of(data, (), (1,)), through=one_of(data, *WAYS))
+    check_op("ConvTranspose", inputs, attributes, constants=one_of(data, (), (1,)), through=a_way(data))
 
 
 @few
@@ -103,7 +101,7 @@ def test_deformable_convolution(data):
     mask = one_of(data, None, normal(data, batch, offset_groups * count, *outs))
     b = one_of(data, None, normal(data, 2 * groups))
     attributes |= {"group": groups, "offset_group": offset_groups, "kernel_shape": kernel}
-    check_op("DeformConv", [x, w, offset, b, mask], attributes, opset=22, through=one_of(data, *WAYS))
+    check_op("DeformConv", [x, w, offset, b, mask], attributes, opset=22, through=a_way(data))
 
 
 @few
@@ -125,7 +123,7 @@ def test_pooling(data):
     x = normal(data, data.draw(st.integers(0, 2)), data.draw(st.integers(1, 2)), *dims)
     if op_type == "MaxPool":
         x[normal(data, *x.shape) > 1.5] = one_of(data, np.inf, -np.inf)
-    check_op(op_type, [x], attributes, opset=22, outputs=outputs, through=one_of(data, *WAYS))
+    check_op(op_type, [x], attributes, opset=22, outputs=outputs, through=a_way(data))
 
 
 @few
@@ -135,7 +133,7 @@ def test_global_pooling(data):
     dims = [data.draw(st.integers(1, 4)) for _ in range(data.draw(st.integers(1, 3)))]
     x = normal(data, data.draw(st.integers(0, 2)), data.draw(st.integers(1, 3)), *dims)
     attributes = {"p": data.draw(st.integers(1, 3))} if op_type == "GlobalLpPool" else {}
-    check_op(op_type, [x], attributes, opset=21, through=one_of(data, *WAYS))
+    check_op(op_type, [x], attributes, opset=21, through=a_way(data))
 
 
 @few
@@ -163,7 +161,7 @@ def test_padding(data):
     assume(mode == "constant" or left.size)
     options = {"constant_values": 0 if value is None else value} if mode == "constant" else {}
     expected = np.pad(left, grown, mode, **options)
-    check_op("Pad", inputs, {"mode": mode}, constants=constants, through=one_of(data, *WAYS), reference=[expected])
+    check_op("Pad", inputs, {"mode": mode}, constants=constants, through=a_way(data), reference=[expected])
 
 
 @few
@@ -212,6 +210,6 @@ def test_resizing(data):
             coordinates != "align_corners" or all((f * dims[a]) % 1 == 0 for f, a in zip(factors, over, strict=True))
         )
     constants = one_of(data, (), [i for i, t in enumerate([None, roi, scales, sizes]) if t is not None])
-    way = one_of(data, *WAYS)
+    way = a_way(data)
     inputs = [x, roi, scales, sizes] if sizes is not None else [x, roi, scales]
     check_op("Resize", inputs, attributes, opset=19, constants=constants, through=way, rtol=1e-4, atol=1e-4)

@@ -1,42 +1,18 @@
-"""Image files, signals and resampling: the smallest sizes, odd lengths, windows of one element."""
+"""Signals and resampling: the smallest sizes, odd lengths, windows of one element."""
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-import PIL.Image
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from test.handlers.check import check_op
-from test.handlers.strategies import few, normal, one_of
-
-WAYS = (["static"], ["dynamic"])
+from test.handlers.strategies import a_way, few, normal, one_of
 
 
 def scalar(value, dtype=np.int64):
     return np.array(value, dtype)
-
-
-@settings(few, max_examples=3)
-@given(data=st.data())
-def test_image_decoder(data):
-    height, width = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
-    mode = one_of(data, "RGB", "L")
-    pixels = np.random.default_rng(data.draw(st.integers(0, 99))).integers(0, 256, (height, width, 3), np.uint8)
-    picture, buffer = PIL.Image.fromarray(pixels).convert(mode), io.BytesIO()
-    picture.save(buffer, format=one_of(data, "png", "bmp", "ppm", "tiff"))
-    rgb = picture.convert("RGB")
-    pixel_format, expected = one_of(
-        data,
-        ("RGB", np.array(rgb)),
-        ("BGR", np.array(rgb)[..., ::-1]),
-        ("Grayscale", np.array(rgb.convert("L"))[..., np.newaxis]),
-    )
-    contents, attributes = np.frombuffer(buffer.getvalue(), np.uint8), {"pixel_format": pixel_format}
-    check_op("ImageDecoder", [contents], attributes, opset=20, reference=[expected], through=one_of(data, *WAYS))
 
 
 @few
@@ -51,7 +27,7 @@ def test_stft(data):
     spectrum = np.fft.rfft(frames) if onesided else np.fft.fft(frames)
     expected = np.stack([spectrum.real, spectrum.imag], -1).astype(np.float32)
     inputs = [x, scalar(step), window, scalar(frame)]
-    ways = {"constants": one_of(data, (), (1, 3)), "through": one_of(data, *WAYS)}
+    ways = {"constants": one_of(data, (), (1, 3)), "through": a_way(data)}
     check_op("STFT", inputs, {"onesided": onesided}, opset=17, atol=1e-4, reference=[expected], **ways)
 
 
