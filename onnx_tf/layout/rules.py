@@ -61,6 +61,12 @@ def same_tail(node: ir.Node, frame: Frame, order: Sequence[int]) -> bool:
     return set(order[axis:]) == set(range(axis, frame.rank))
 
 
+def indices_together(node: ir.Node, frame: Frame, order: Sequence[int]) -> bool:  # noqa: ARG001
+    """Allow orders in which the axes of a Gather's indices follow the axis in whose place they come."""
+    where = [list(order).index(axis) for axis in frame.alike]
+    return where == list(range(where[0], where[0] + len(where))) if where else True
+
+
 @dataclass(frozen=True)
 class Rule:
     """What an operator needs.
@@ -157,7 +163,7 @@ _add("Slice", Rule(frame=frames.sliced, remap=remaps.slices))
 _add("Tile", Rule(frame=frames.tiled, remap=remaps.per_axis_input(1)), since=6)
 _add("Expand", Rule(frame=frames.expanded, remap=remaps.per_axis_input(1)))
 _add("ConstantOfShape", Rule(frame=frames.filled, remap=remaps.per_axis_input(0)))
-_add("Gather", Rule(frame=frames.gathered, remap=remaps.gathered_axis))
+_add("Gather", Rule(frame=frames.gathered, remap=remaps.gathered_axis, allows=indices_together))
 _add("GatherElements", Rule(frame=frames.same_axes(inputs=(0, 1)), remap=remaps.axis_attribute(default=0)))
 _add(
     "Scatter ScatterElements",

@@ -10,6 +10,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from onnx_tf.layout.network import solve
+from test.layout.forcing import all_last
 from test.layout.lower import lower
 from test.layout.running import assert_same_numbers, optimized, run
 
@@ -246,6 +248,19 @@ def test_quantised_patterns_stay_together() -> None:
     for node in model.graph:
         if node.op_type == "Conv":
             assert node.inputs[0].producer().op_type == "DequantizeLinear"
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_axes_of_indices_stay_in_order(axis: int) -> None:
+    """The axes of a table of indices become a channel and a spatial one, the indices stay as they are."""
+    net = Net(x=(2, 8, 6))
+    factor = net.add("ReduceMax", "x", keepdims=0)
+    table = net.add("Mul", net.weights(4) if axis == 0 else net.weights(2, 4), factor)
+    indices = np.arange(48 if axis else 96).reshape([2, 8, 6][axis:]) % 4
+    proto = net.model(net.add("Add", net.conv("x", 8, 8, 1, rank=3), net.add("Gather", table, indices, axis=axis)))
+    for choose in (solve, all_last):
+        model, _ = optimized(proto, choose=choose)
+        assert_same_numbers(proto, model, {"x": net.rng.standard_normal((2, 8, 6), dtype=np.float32)})
 
 
 def test_a_size_that_expand_states_need_not_be_that_of_its_data() -> None:
