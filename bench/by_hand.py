@@ -128,10 +128,24 @@ NETWORKS = {"resnet50": resnet50, "mobilenet_v2": mobilenet_v2, "efficientnet_b0
 
 def build(name: str, *, variables: bool) -> Callable[[tf.Tensor], tf.Tensor]:
     """Return a traced network as a concrete function of a [1, 224, 224, 3] float32 tensor."""
-    layers = Layers(variables)
+    return _module(name, variables).serve.get_concrete_function()
 
-    def network(x: tf.Tensor) -> tf.Tensor:
+
+def export(name: str, folder: str, *, variables: bool) -> None:
+    """Write a network as a SavedModel with a signature of one ``image`` [1, 224, 224, 3] float32."""
+    module = _module(name, variables)
+    tf.saved_model.save(module, folder, signatures=module.serve.get_concrete_function())
+
+
+def _module(name: str, variables: bool) -> tf.Module:
+    layers, module = Layers(variables), tf.Module()
+
+    def network(image: tf.Tensor) -> tf.Tensor:
         layers.restart()
-        return NETWORKS[name](layers, x)
+        return NETWORKS[name](layers, image)
 
-    return tf.function(network, autograph=False).get_concrete_function(tf.TensorSpec([1, 224, 224, 3], tf.float32))
+    specification = tf.TensorSpec([1, 224, 224, 3], tf.float32, name="image")
+    module.serve = tf.function(network, input_signature=[specification], autograph=False)
+    module.serve.get_concrete_function()  # makes the weights
+    module.weights = list(layers.weights) if variables else []
+    return module

@@ -123,9 +123,10 @@ def latencies(model: onnx.ModelProto, name: str, feed: Mapping[str, Any], timing
         if timing.naive:
             tools["frozen"] = tools.pop("frozen")
         if name in by_hand.NETWORKS:
-            image = next(iter(tensors.values()))
+            image = tf.transpose(next(iter(tensors.values())), [0, 2, 3, 1])
             for form in ("constants", "variables"):
-                tools[f"by_hand_{form}"] = _by_hand(name, form == "variables", image)
+                by_hand.export(name, f"{folder}/{form}", variables=form == "variables")
+                tools[f"by_hand_{form}"] = _serving(f"{folder}/{form}", {"image": image})
         rounds = int(timing.seconds * 1000 / sum(in_turn(tools, 1).values()))
         clock = time.perf_counter if timing.wall else time.process_time
         return in_turn(tools, min(max(rounds, 5), timing.runs), shuffle=not timing.naive, clock=clock)
@@ -136,12 +137,6 @@ def _serving(path: str, tensors: Mapping[str, tf.Tensor]) -> Callable[[], Any]:
     signature = loaded.signatures["serving_default"]
     signature.owner = loaded  # whose variables it uses
     return lambda: signature(**tensors)
-
-
-def _by_hand(name: str, variables: bool, image: tf.Tensor) -> Callable[[], Any]:
-    network = by_hand.build(name, variables=variables)
-    last = tf.transpose(image, [0, 2, 3, 1])
-    return lambda: network(last)
 
 
 def _row(name: str, measured: Mapping[str, float]) -> str:
