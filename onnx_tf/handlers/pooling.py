@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, widened
-from onnx_tf.handlers._windows import is_same_padding, is_static, pad_spatial, windows
+from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
 
 
 @channels_last_op("MaxPool")
@@ -103,8 +103,7 @@ def _spatial(x, first):
 def _max_pool(x, w):
     if is_same_padding(w) and _has_kernel(x, w):
         return _by_kernel(x, w, tf.nn.max_pool, "SAME")
-    if len(w.kernel) == 2 and is_static(w.reach) and _has_kernel(x, w):
-        return tf.nn.max_pool(x, w.kernel, w.strides, [(0, 0), *w.reach, (0, 0)])
+    # Not TensorFlow's explicit padding, which LiteRT does not take.
     padded = pad_spatial(x, w.reach, _lowest(x.dtype))
     if _has_kernel(x, w):
         return _by_kernel(padded, w, tf.nn.max_pool, "VALID")
