@@ -15,6 +15,7 @@ test-all: test  ## all official cases through export, those of older onnx releas
 	$(BIN)/python -m test.onnx_suite --through export
 	$(BIN)/python -m test.onnx_suite --through channels_last
 	$(BIN)/python -m test.onnx_suite --release all
+	$(BIN)/python -m test.onnx_suite --release all --through channels_last
 	$(BIN)/python -m test.zoo --everything --export
 
 lint: set-up
