@@ -75,7 +75,7 @@ def run_line(line: str) -> None:
     elif program in ("python", "python3"):
         name = arguments[arguments.index("-m") + 1] if "-m" in arguments else arguments[0]
         path = ROOT / name.replace(".", "/") if "-m" in arguments else ROOT / name
-        assert path.exists() or name == "pytest", line
+        assert path.exists() or path.with_suffix(".py").exists() or name == "pytest", line
     else:
         assert line.startswith(("pip install", "git ")), f"nothing here checks: {line}"
 
