@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all lint bench set-up
+.PHONY: demo test test-all lint bench ops-table set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -25,6 +25,10 @@ lint: set-up
 
 bench: set-up  ## conversion time and memory, latency, Transposes: a table and bench/results.json
 	$(BIN)/python -m bench
+
+ops-table: set-up  ## convert a case of each operator (20 minutes), then write doc/supported_ops.md
+	$(BIN)/python -m test.conversions
+	$(BIN)/onnx-tf ops --markdown > doc/supported_ops.md
 
 set-up: $(VENV)/ready
 

@@ -7,9 +7,11 @@ What limits an operator is said by its handler: the paragraph of the docstring t
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -18,7 +20,10 @@ import onnx_tf.handlers  # noqa: F401  (fills the registry)
 from onnx_tf.passes import microsoft_bodies
 from onnx_tf.registry import Handler, registry
 
-__all__ = ["SupportedOp", "markdown", "supported_ops"]
+__all__ = ["CONVERSIONS", "SupportedOp", "conversions", "markdown", "supported_ops"]
+
+CONVERSIONS = Path(__file__).with_name("conversions.json")
+"""What `make ops-table` recorded: which operators can be written as a SavedModel, and converted to LiteRT."""
 
 _SHORT = {
     "float": "f32",
@@ -76,8 +81,20 @@ def supported_ops() -> list[SupportedOp]:
     return [op for _, op in sorted(ops.items())]
 
 
+def conversions() -> dict[str, Any]:
+    """Return what :data:`CONVERSIONS` holds.
+
+    ``operators`` has for each, as in ``"ai.onnx.Add"``, the official ``case`` that was converted
+    (``None`` where there is none), whether its numbers came out of the ``saved_model``, and how
+    ``litert`` takes it: with its own operators (``"builtin"``), with those of TensorFlow besides
+    (``"select"``), or ``"no"``.
+    """
+    return dict(json.loads(CONVERSIONS.read_text(encoding="utf-8")))
+
+
 def markdown() -> str:
     """Return the table as a Markdown page."""
+    recorded = conversions()
     lines = [
         "# Supported operators",
         "",
@@ -85,14 +102,26 @@ def markdown() -> str:
         "introduced a form of the operator; `f` marks those that are computed by a function body: the one that ONNX",
         "defines for them, or one of operators of ai.onnx. Types are those that the standard allows for the first",
         "input of the newest version.",
+        "",
+        f"SavedModel and LiteRT were tried with TensorFlow {recorded['tensorflow']} by `make ops-table`, on one small",
+        "case of each operator, mostly an official one: the numbers are right after saving and loading (`yes`), and",
+        "LiteRT computes it with its own operators (`builtin`, numbers compared) or converts it with TensorFlow's",
+        "besides (`select`, not run: the interpreter for Python has none). Other attributes and types may need more or",
+        "less. Nothing stands where there is no such case.",
     ]
     domain = None
     for op in supported_ops():
         if op.domain != domain:
             domain = op.domain
-            lines += ["", f"## {domain}", "", "| operator | versions | types | limits |", "|---|---|---|---|"]
-        lines.append(f"| {op.op_type} | {_versions(op)} | {op.dtypes} | {op.limits} |")
+            lines += ["", f"## {domain}", "", _HEADER, "|---|---|---|---|---|---|"]
+        done = recorded["operators"].get(f"{op.domain}.{op.op_type}", {})
+        saved_model = {True: "yes", False: "no"}.get(done.get("saved_model"), "")
+        cells = (op.op_type, _versions(op), op.dtypes, saved_model, done.get("litert", ""), op.limits)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+_HEADER = "| operator | versions | types | SavedModel | LiteRT | limits |"
 
 
 def _standard_op(domain: str, name: str, schemas: list[Any]) -> SupportedOp:

@@ -11,11 +11,14 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf import tensor_list
+from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._control import counted_loop
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._quantized import dequantize, quantize
+from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient
 from onnx_tf.handlers._versions import earlier
 from onnx_tf.registry import onnx_op
 
@@ -88,11 +91,11 @@ def gru(
     )  # fmt: skip
 
 
-@onnx_op("LSTM", since=14)
-def lstm(
-    x, w, r, b=None, sequence_lens=None, initial_h=None, initial_c=None, p=None, *,
+def _lstm(
+    seen, x, w, r, b=None, sequence_lens=None, initial_h=None, initial_c=None, p=None, *,
     activation_alpha, activation_beta, activations, clip, direction, hidden_size, input_forget, layout, context,
 ):  # fmt: skip
+    """Compute the operator; ``seen`` is what the recurrent weights multiply instead of the state."""
     given, defaults = (activations, activation_alpha, activation_beta, direction), ["Sigmoid", "Tanh", "Tanh"]
     f, g, _ = _functions(*given, clip, defaults)
     # ONNX Runtime does not clip the cell state, which is the input of the third function.
@@ -105,7 +108,7 @@ def lstm(
         peepholes = [_row(row) for row in tf.split(p, 3, axis=1)]
 
     def step(projected, h, c):
-        gates = projected + tf.matmul(h, recurrence, transpose_b=True)
+        gates = projected + tf.matmul(seen(h), recurrence, transpose_b=True)
         if peepholes is None:
             sigmoids, cell = tf.split(gates, [3 * h.shape[-1], h.shape[-1]], axis=-1)
             i, o, forget = tf.split(f(sigmoids), 3, axis=-1)
@@ -121,6 +124,45 @@ def lstm(
         step, x, w, _bias(b), sequence_lens, [initial_h, initial_c],
         direction=direction, layout=layout, hidden=r.shape[-1], wants_sequence=context.outputs[0],
     )  # fmt: skip
+
+
+lstm = onnx_op("LSTM", since=14)(functools.partial(_lstm, lambda h: h))
+
+
+@onnx_op("DynamicQuantizeLSTM", domain="com.microsoft")
+def dynamic_quantize_lstm(
+    x, w, r, b, sequence_lens, initial_h, initial_c, p, w_scale, w_zero_point, r_scale, r_zero_point, *,
+    activation_alpha=None, activation_beta=None, activations=None, clip=None, direction="forward", hidden_size=None,
+    input_forget=0, context,
+):  # fmt: skip
+    """Multiply 8-bit weights by the input and by the states in 8 bits, quantised when they are known.
+
+    The state of each sequence has a scale of its own. ONNX Runtime shares one among the sequences
+    that a thread happens to compute.
+    """
+    w = _decoded(w, w_scale, w_zero_point, onnx_dtype(w, context, 1))
+    r = _decoded(r, r_scale, r_zero_point, onnx_dtype(r, context, 2))
+    used = x if sequence_lens is None else x[: tf.reduce_max(sequence_lens)]
+    return _lstm(
+        lambda h: _in_bytes(h, h, [-1]), _in_bytes(x, used, [0, 1, 2]), w, r, b, sequence_lens, initial_h, initial_c, p,
+        activation_alpha=activation_alpha, activation_beta=activation_beta, activations=activations, clip=clip,
+        direction=direction, hidden_size=hidden_size, input_forget=input_forget, layout=0, context=context,
+    )  # fmt: skip
+
+
+def _decoded(weights: tf.Tensor, scale: tf.Tensor, zero: tf.Tensor, dtype: ir.DataType) -> tf.Tensor:
+    """Return [directions, input, gates] weights as [directions, gates, input] floats."""
+    columns = (slice(None), tf.newaxis) if scale.shape.rank == 2 else (slice(None), tf.newaxis, tf.newaxis)
+    return tf.transpose(dequantize(weights, scale[columns], zero[columns], dtype), [0, 2, 1])
+
+
+def _in_bytes(x: tf.Tensor, used: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
+    """Return numbers as 8 bits hold them, with a scale and zero point for what is used of them over the axes."""
+    low = tf.minimum(tf.reduce_min(used, axes, keepdims=True), 0)
+    high = tf.maximum(tf.reduce_max(used, axes, keepdims=True), 0)
+    scale = tf.where(high == low, tf.ones_like(high), exact_quotient(high - low, tf.constant(255.0)))
+    zero_point = quantize(-low, scale, None, ir.DataType.UINT8)
+    return dequantize(quantize(x, scale, zero_point, ir.DataType.UINT8), scale, zero_point, ir.DataType.UINT8)
 
 
 onnx_op("RNN", since=7)(earlier(rnn, {"layout": 0}))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 
-from onnx_tf.supported_ops import markdown, supported_ops
+from onnx_tf.supported_ops import conversions, markdown, supported_ops
 
 PAGE = Path(__file__).parents[2] / "doc" / "supported_ops.md"
 
@@ -27,3 +27,11 @@ def test_rows():
     assert rows["ai.onnx", "Relu"].dtypes.startswith("floats")
     assert rows["com.microsoft", "Tokenizer"].versions == (1,)
     assert "JPEG 2000" in rows["ai.onnx", "ImageDecoder"].limits
+
+
+def test_every_operator_was_converted():
+    names = {f"{op.domain}.{op.op_type}" for op in supported_ops()}
+    recorded = conversions()["operators"].keys()
+    stale = [*sorted(names - recorded), *sorted(recorded - names)]
+    if onnx.__version__ == conversions()["onnx"]:
+        assert not stale, f"run: python -m test.conversions --operators {' '.join(stale)}, and make the page again"

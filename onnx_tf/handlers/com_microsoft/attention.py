@@ -255,3 +255,36 @@ def rotary_embedding(
         num_heads=num_heads,
         rotary_embedding_dim=rotary_embedding_dim,
     )
+
+
+@onnx_op("MRotaryEmbedding", domain=MICROSOFT)
+def m_rotary_embedding(
+    x,
+    position_ids,
+    cos_cache,
+    sin_cache,
+    *,
+    interleaved=0,
+    is_packed_batching=0,
+    mrope_layout=0,
+    mrope_section,
+    num_heads=0,
+    rotary_embedding_dim=0,
+    scale=1.0,
+):
+    """Rotate by positions in time, height and width; each turns a section of every head."""
+    del scale  # ONNX Runtime ignores it on CPUs
+    if is_packed_batching:
+        raise ValueError("MRotaryEmbedding with is_packed_batching is not supported; export the model without")
+    half = sum(mrope_section)
+    if mrope_layout:
+        axes = [0] * half
+        for axis in (1, 2):
+            axes[axis : 3 * mrope_section[axis] : 3] = [axis] * len(axes[axis : 3 * mrope_section[axis] : 3])
+    else:
+        axes = [axis for axis, size in enumerate(mrope_section) for _ in range(size)]
+    chosen = tf.one_hot(axes, 3, axis=0, dtype=cos_cache.dtype)[:, tf.newaxis, tf.newaxis]
+    cos, sin = (tf.reduce_sum(tf.gather(cache, position_ids) * chosen, 0) for cache in (cos_cache, sin_cache))
+    return onnx_attention.rotary_embedding(
+        x, cos, sin, interleaved=interleaved, num_heads=num_heads, rotary_embedding_dim=rotary_embedding_dim
+    )

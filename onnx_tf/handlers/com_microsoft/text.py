@@ -43,3 +43,46 @@ def _matches(text: tf.Tensor, expression: str) -> tf.RaggedTensor:
     # What stands between the end of a match and the next one, and before the first, goes.
     joined = tf.strings.regex_replace(marked, f"(^|{END})[^{BREAK}{END}]*({BREAK}|$)", BREAK)
     return tf.strings.split(joined, BREAK)
+
+
+@onnx_op("MurmurHash3", domain="com.microsoft")
+def murmur_hash_3(x, *, positive=1, seed=0):
+    """Compute MurmurHash3_x86_32 by Austin Appleby, of the bytes of each string or number."""
+    flat = tf.reshape(x, [-1])
+    if x.dtype == tf.string:
+        lengths = tf.cast(tf.strings.length(flat), tf.int64)
+        longest = tf.reduce_max(tf.concat([lengths, [1]], 0))
+        # What is missing of the last word reads as zeros, as the algorithm wants.
+        data = tf.io.decode_raw(flat, tf.uint8, fixed_length=tf.cast(-(-longest // 4) * 4, tf.int32))
+        words = tf.reshape(tf.cast(data, tf.int64), tf.stack([tf.shape(flat)[0], -1, 4]))
+        words = tf.reduce_sum(words * tf.constant([1, 1 << 8, 1 << 16, 1 << 24], tf.int64), -1)
+    else:
+        words = tf.reshape(tf.cast(tf.bitcast(flat, tf.uint32), tf.int64), [-1, x.dtype.size // 4])
+        lengths = tf.fill(tf.shape(flat), tf.constant(x.dtype.size, tf.int64))
+
+    def step(index, state):
+        word = _low(_rotated(_low(words[:, index] * 0xCC9E2D51), 15) * 0x1B873593)
+        mixed = tf.bitwise.bitwise_xor(state, word)
+        whole = tf.cast(index, tf.int64) < lengths // 4
+        last = tf.cast(index, tf.int64) == lengths // 4
+        following = _low(_rotated(mixed, 13) * 5 + 0xE6546B64)
+        return index + 1, tf.where(whole, following, tf.where(last, mixed, state))
+
+    start = tf.fill(tf.shape(flat), tf.constant(seed & 0xFFFFFFFF, tf.int64))
+    _, state = tf.while_loop(lambda index, _: index < tf.shape(words)[1], step, (0, start))
+    state = tf.bitwise.bitwise_xor(state, lengths)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        state = _low(tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, shift)) * factor)
+    state = tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, 16))
+    hashes = tf.cast(state, tf.uint32)
+    return tf.reshape(hashes if positive else tf.bitcast(hashes, tf.int32), as_shape(dims_of(x)))
+
+
+def _low(x):
+    """Return the lower 32 bits of 64."""
+    return tf.bitwise.bitwise_and(x, 0xFFFFFFFF)
+
+
+def _rotated(x, bits):
+    """Return 32 bits rotated to the left."""
+    return tf.bitwise.bitwise_or(_low(tf.bitwise.left_shift(x, bits)), tf.bitwise.right_shift(x, 32 - bits))

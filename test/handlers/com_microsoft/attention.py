@@ -226,3 +226,14 @@ def causal_convolution():
     yield check("CausalConvWithState", [x, weight, bias], {"dilation": 2}, **settings, through=["dynamic"])
     last = [normal(2, 5, 2, 2), weight, bias, normal(2, 2, 2, 2)]
     yield check("CausalConvWithState", last, {"channels_last": 1}, **settings, through=["dynamic"])
+
+
+@each("layout", [0, 1])
+@each("interleaved", [0, 1])
+def m_rotary_embedding(layout, interleaved):
+    caches, positions = [normal(16, 8), normal(16, 8)], RNG.integers(0, 16, (3, 2, 3)).astype(np.int64)
+    attributes = {"mrope_section": [4, 2, 2], "mrope_layout": layout, "interleaved": interleaved}
+    yield check("MRotaryEmbedding", [normal(2, 3, 32), positions, *caches], attributes | {"num_heads": 2})
+    yield check("MRotaryEmbedding", [normal(2, 2, 3, 16), positions, *caches], attributes, through=["dynamic"])
+    partial = attributes | {"num_heads": 2, "rotary_embedding_dim": 16}
+    yield check("MRotaryEmbedding", [normal(2, 3, 48), positions, *caches], partial, through=["static"])

@@ -62,7 +62,7 @@ def q_moe():
     fixed = {"constants": [2, 3, 5, 6], "atol": 2e-2}
     first, second = weights(64, 32, 4), weights(32, 64, 4)
     plain = [x, router, *first, None, *second]
-    yield check("QMoE", plain, {"k": 2}, **fixed)
+    yield check("QMoE", plain, {"k": 2}, **fixed, through=["static", "dynamic", "export"])
     biased = [x, router, *first, normal(EXPERTS, 64), *second, normal(EXPERTS, 32)]
     with_zeros = {**fixed, "constants": [2, 3, 5, 6, 11, 12]}
     yield check("QMoE", [*biased, None, None, None, zeros(32), zeros(16)], {"k": 1}, **with_zeros)

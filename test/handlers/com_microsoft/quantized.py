@@ -154,6 +154,29 @@ def products_of_16_bits():
         yield case("MatMulInteger16", operands)
 
 
+@each("dtype by_gate", [(np.uint8, False), (np.int8, False), (np.int8, True)])
+@each("direction", ["forward", "reverse", "bidirectional"])
+def lstm(dtype, by_gate, direction):
+    count, size = 2 if direction == "bidirectional" else 1, 5
+    shape = (count, 4 * size) if by_gate else (count,)
+    weights = [integers(dtype, count, rows, 4 * size) for rows in (4, size)]
+    scales = [RNG.uniform(0.002, 0.01, shape).astype(np.float32) for _ in range(2)]
+    zeros = [np.full(shape, 0 if dtype == np.int8 else 120, dtype) for _ in range(2)]
+    quantized = [scales[0], zeros[0], scales[1], zeros[1]]
+    settings = {"outputs": 3, "constants": [1, 2, 8, 9, 10, 11], "rtol": 1e-3}
+    attributes = {"hidden_size": size, "direction": direction}
+
+    def normal(*dims):
+        return RNG.normal(size=dims).astype(np.float32)
+
+    # Of one sequence: how ONNX Runtime quantises the states of several depends on its threads.
+    inputs = [normal(6, 1, 4), *weights, None, None, None, None, None, *quantized]
+    yield case("DynamicQuantizeLSTM", inputs, attributes, **settings, through=["dynamic"])
+    states = [normal(count, 8 * size), np.array([4], np.int32), normal(count, 1, size), normal(count, 1, size)]
+    inputs[3:8] = [*states, normal(count, 3 * size)]
+    yield case("DynamicQuantizeLSTM", inputs, attributes, **settings, through=["static"])
+
+
 @each("axes keepdims", [([1], 1), ([2, 3], 0), ([0, 1, 2, 3], 1)])
 def reduce_mean(axes, keepdims):
     x, scale = integers(np.uint8, 2, 3, 4, 5), 0.0517

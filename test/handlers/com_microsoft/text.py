@@ -1,4 +1,4 @@
-"""Tokenizer, against ONNX Runtime."""
+"""Tokenizer and hashes, against ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -27,3 +27,13 @@ def tokenizer(attributes, mark, mincharnum):
 def tokenizer_in_a_saved_model():
     attributes = {"mark": 1, "mincharnum": 1, "pad_value": "", "tokenexp": "[a-z]+"}
     yield case("Tokenizer", [TEXTS], attributes, through=["static", "export"])
+
+
+@each("positive", [0, 1])
+def murmur_hash_3(positive):
+    words = np.array([["a", "bc", "def", "ghij"], ["", "klmnopq", "ünï cödé", "x" * 40]], object)
+    numbers = np.array([[0, 1, -1], [2**31 - 1, -(2**31), 12345]])
+    attributes = {"positive": positive, "seed": 42 * positive}
+    yield case("MurmurHash3", [words], attributes, through=["static", "export"])
+    for dtype in (np.int32, np.uint32, np.int64, np.uint64, np.float32, np.float64):
+        yield case("MurmurHash3", [numbers.astype(dtype)], attributes, through=["dynamic"])

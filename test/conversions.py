@@ -1,0 +1,235 @@
+"""Record which operators can be written as a SavedModel and converted to LiteRT.
+
+``make ops-table`` runs this and rewrites onnx_tf/conversions.json and doc/supported_ops.md. For
+each operator the smallest official cases that use it are exported, loaded and compared, then
+converted with LiteRT's own operators, and where that fails with those of TensorFlow besides
+("select"). With LiteRT's own operators the results must be right as well; the interpreter that pip
+installs runs no others. This is done in a process that may die: the converter aborts where it
+should raise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import tensorflow as tf
+
+from onnx_tf import prepare
+from onnx_tf.export.saved_model import input_specs
+from onnx_tf.feeding import bind_inputs
+from onnx_tf.signature import flat_tensors
+from onnx_tf.supported_ops import CONVERSIONS, conversions, supported_ops
+from test.handlers import test_com_microsoft
+from test.handlers.check import make_op_model, run_reference
+from test.handlers.com_microsoft.case import Case, case
+from test.ledger import ledger
+from test.onnx_suite.cases import data_sets, load_cases, model_of
+
+CASES_PER_OPERATOR = 2
+LEVELS = ("no", "select", "builtin")
+FAR = {"rtol": 1e-3, "atol": 1e-3}
+
+COMMON = {getattr(onnx.TensorProto, name) for name in ("FLOAT", "INT64", "INT32", "BOOL", "STRING", "UINT8")}
+
+Sample = tuple[str, Callable[[], tuple[onnx.ModelProto, list[Any], list[Any] | None]]]
+"""The name of a case, and what makes its model, inputs and expected outputs (``None`` if they are random)."""
+
+ML, ROWS = {"domain": "ai.onnx.ml"}, np.array([[0.5, -1.0], [2.0, 0.25], [1.5, 3.0]], np.float32)
+REGION = np.array([[0, 0, 0, 1, 2]], np.float32)
+RANDOM = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial")
+STUMP = {
+    "nodes_treeids": [0, 0, 0],
+    "nodes_nodeids": [0, 1, 2],
+    "nodes_featureids": [0, 0, 0],
+    "nodes_values": [1.0, 0.0, 0.0],
+    "nodes_modes": ["BRANCH_LEQ", "LEAF", "LEAF"],
+    "nodes_truenodeids": [1, 0, 0],
+    "nodes_falsenodeids": [2, 0, 0],
+}
+VECTORS = {"kernel_type": "RBF", "kernel_params": [0.5, 0.0, 3.0], "support_vectors": [0.0, 1.0, 1.0, 0.0]}
+EXTRA = [
+    case("Multinomial", [np.zeros((2, 3), np.float32)], {"sample_size": 4}, domain="", opset=22),
+    case("RandomNormal", [], {"shape": [2, 3]}, domain="", opset=22),
+    case("RandomNormalLike", [ROWS], domain="", opset=22),
+    case("RandomUniform", [], {"shape": [2, 3]}, domain="", opset=22),
+    case("RandomUniformLike", [ROWS], domain="", opset=22),
+    case("GlobalLpPool", [ROWS[None, :, :, None]], domain="", opset=13),
+    case("MaxRoiPool", [ROWS[None, None], REGION], {"pooled_shape": [1, 2]}, domain="", opset=13),
+    case("SequenceConstruct", [ROWS, ROWS], domain="", reference=[]),
+    case("SequenceEmpty", [], domain="", reference=[]),
+    case("CategoryMapper", [np.array(["a", "b"], object)], {"cats_strings": ["a"], "cats_int64s": [5]}, **ML),
+    case("FeatureVectorizer", [ROWS, ROWS], {"inputdimensions": [2, 2]}, **ML),
+    case("Imputer", [ROWS], {"imputed_value_floats": [7.0], "replaced_value_float": 2.0}, **ML),
+    case("LinearClassifier", [ROWS], {"coefficients": [1.0, 2.0, -1.0, 0.5], "intercepts": [0.1, 0.2],
+                                      "classlabels_ints": [3, 4]}, outputs=2, **ML),
+    case("LinearRegressor", [ROWS], {"coefficients": [1.0, 2.0], "intercepts": [0.1]}, **ML),
+    case("Normalizer", [ROWS], {"norm": "L2"}, **ML),
+    case("OneHotEncoder", [np.array([1, 3, 2])], {"cats_int64s": [1, 2, 3]}, **ML),
+    case("Scaler", [ROWS], {"offset": [0.5, 1.0], "scale": [2.0, 3.0]}, **ML),
+    case("SVMRegressor", [ROWS], VECTORS | {"n_supports": 2, "coefficients": [1.0, -1.0], "rho": [0.1]}, **ML),
+    case("SVMClassifier", [ROWS], VECTORS | {"vectors_per_class": [1, 1], "coefficients": [1.0, -1.0], "rho": [0.1],
+                                             "classlabels_ints": [3, 4]}, outputs=2, **ML),
+    case("TreeEnsembleRegressor", [ROWS], STUMP | {"target_treeids": [0, 0], "target_nodeids": [1, 2], "n_targets": 1,
+                                                   "target_ids": [0, 0], "target_weights": [1.0, 2.0]}, **ML),
+    case("TreeEnsembleClassifier", [ROWS], STUMP | {"class_treeids": [0, 0], "class_nodeids": [1, 2],
+                                                    "class_ids": [0, 1], "class_weights": [1.0, 1.0],
+                                                    "classlabels_int64s": [3, 4]}, outputs=2, **ML),
+]  # fmt: skip
+"""Operators of which onnx ships no case."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m test.conversions", description=__doc__)
+    parser.add_argument("--operators", nargs="*", help="only these, as in ai.onnx.Add")
+    parser.add_argument("--results", type=Path, help="append a line for each operator to this file, in this process")
+    arguments = parser.parse_args()
+    names = arguments.operators or [f"{op.domain}.{op.op_type}" for op in supported_ops()]
+    if arguments.results is not None:
+        _record(names, arguments.results)
+        return
+    current = {f"{op.domain}.{op.op_type}" for op in supported_ops()}
+    kept = {n: o for n, o in conversions()["operators"].items() if n in current} if arguments.operators else {}
+    found = kept | _in_processes([name for name in names if name in current])
+    page = {"onnx": onnx.__version__, "tensorflow": tf.__version__, "operators": dict(sorted(found.items()))}
+    CONVERSIONS.write_text(json.dumps(page, indent=1) + "\n")
+
+
+def _in_processes(names: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    while pending := [name for name in names if name not in found]:
+        with tempfile.TemporaryDirectory() as folder:
+            results = Path(folder) / "results"
+            results.touch()
+            command = [sys.executable, "-m", "test.conversions", "--results", str(results), "--operators", *pending]
+            ended = subprocess.run(command, check=False, capture_output=True, text=True)
+            for line in results.read_text().splitlines():
+                found |= json.loads(line)
+        if ended.returncode > 0:
+            raise RuntimeError(ended.stderr[-2000:])
+        died = next((name for name in pending if name not in found), None)
+        if died is not None:  # by a signal
+            found[died] = {"saved_model": True, "litert": "no", "case": "the converter aborts"}
+        print(f"{len(found)} of {len(names)}", flush=True)
+    return found
+
+
+def _record(names: list[str], results: Path) -> None:
+    samples = _samples()
+    with results.open("a") as file:
+        for name in names:
+            best: dict[str, Any] = {}
+            for label, make in itertools.islice(samples.get(name, iter(())), CASES_PER_OPERATOR):
+                outcome = {"case": label} | _outcome(*make())
+                best = max(best or outcome, outcome, key=lambda o: (o["saved_model"], LEVELS.index(o["litert"])))
+                if best["litert"] == "builtin":
+                    break
+            if best:
+                file.write(json.dumps({name: best}) + "\n")
+            else:
+                file.write(json.dumps({name: {"case": None}}) + "\n")
+            file.flush()
+
+
+def _samples() -> dict[str, Iterator[Sample]]:
+    """Return the cases of each operator, the smallest of common dtypes first."""
+    found: dict[str, list[tuple[bool, int, str, Any]]] = {}
+    for name, official in load_cases().items():
+        if not name.startswith(("node/", "simple/")) or "_expanded" in name:
+            continue
+        model = model_of(official)
+        uncommon = any(value.type.tensor_type.elem_type not in COMMON for value in model.graph.input)
+        for operator in {f"{node.domain or 'ai.onnx'}.{node.op_type}" for node in model.graph.node}:
+            found.setdefault(operator, []).append((uncommon, model.ByteSize(), name, official))
+    samples: dict[str, Iterator[Sample]] = {
+        operator: iter([(name, functools.partial(_official, name, one)) for *_, name, one in sorted(cases, key=_order)])
+        for operator, cases in found.items()
+    }
+    ours: dict[str, list[Sample]] = {}
+    for own in [*test_com_microsoft.CASES, *EXTRA]:
+        if own.settings.get("through", ("static",))[0] == "static":
+            operator = f"{own.domain or 'ai.onnx'}.{own.op_type}"
+            ours.setdefault(operator, []).append(("one of our own", functools.partial(_own, own)))
+    return {operator: iter(cases) for operator, cases in ours.items()} | samples
+
+
+def _order(entry: tuple[bool, int, str, Any]) -> tuple[bool, int, str]:
+    return entry[:3]
+
+
+def _official(name: str, official: Any) -> tuple[onnx.ModelProto, list[Any], list[Any] | None]:
+    model = model_of(official)
+    inputs, expected = next(data_sets(official, model))
+    return model, inputs, None if name in ledger("random") else expected
+
+
+def _own(own: Case) -> tuple[onnx.ModelProto, list[Any], list[Any] | None]:
+    settings = {k: v for k, v in own.settings.items() if k in ("opset", "outputs", "constants")}
+    model = make_op_model(own.op_type, own.inputs, own.attributes, domain=own.domain, **settings)
+    constants = own.settings.get("constants", ())
+    feed = {f"x{i}": x for i, x in enumerate(own.inputs) if x is not None and i not in constants}
+    if own.op_type in RANDOM:
+        return model, list(feed.values()), None
+    return model, list(feed.values()), list(run_reference(model, feed, own.settings.get("reference", "ort")))
+
+
+def _outcome(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | None) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
+        rep = prepare(model)
+        rep.export_graph(folder)
+        tensors = bind_inputs(rep.tf_module.graph.inputs, inputs, {})
+        feed = flat_tensors(dict(zip(rep.inputs, tensors, strict=True)), input_specs(rep))
+        signature = tf.saved_model.load(folder).signatures["serving_default"]
+        served = {name: value.numpy() for name, value in signature(**feed).items()}
+        if expected and all(isinstance(e, np.ndarray) for e in expected) and len(expected) == len(served):
+            by_name = [served[name] for name in rep.signatures["serving_default"].structured_outputs]
+            _compare(by_name, [np.asarray(e) for e in expected])
+        litert = _litert(folder, feed, served if expected else {})
+        return {"saved_model": True, "litert": litert}
+    return {"saved_model": False, "litert": "no"}
+
+
+def _litert(folder: str, feed: dict[str, Any], served: dict[str, np.ndarray]) -> str:
+    content = _converted(folder, [tf.lite.OpsSet.TFLITE_BUILTINS])
+    if content is None:
+        both = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
+        return "no" if _converted(folder, both) is None else "select"
+    try:
+        run = tf.lite.Interpreter(model_content=content).get_signature_runner("serving_default")
+        results = run(**{name: value.numpy() for name, value in feed.items()})
+        _compare([results[name] for name in served], list(served.values()))
+    except Exception:
+        return "no"
+    return "builtin"
+
+
+def _converted(folder: str, operators: list[Any]) -> bytes | None:
+    try:
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
+        converter.target_spec.supported_ops = operators
+        return converter.convert()
+    except Exception:
+        return None
+
+
+def _compare(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    for a, e in zip(actual, expected, strict=True):
+        if a.dtype.kind in "fc" and e.dtype.kind in "fc":
+            np.testing.assert_allclose(a, e, **FAR)
+        elif a.dtype.kind not in "OSUV" and e.dtype.kind not in "OSUV":
+            np.testing.assert_array_equal(a, e.astype(a.dtype))
+
+
+if __name__ == "__main__":
+    main()
