@@ -149,8 +149,7 @@ def test_unknown_auto_pad():
         prepare(make_op_model("Conv", inputs, {"auto_pad": "SAME"})).run(inputs)
 
 
-@pytest.mark.parametrize("groups", [{}, {"group": 2, "offset_group": 2}])
-@pytest.mark.parametrize("with_mask", [False, True])
+@pytest.mark.parametrize(("groups", "with_mask"), [({}, False), ({"group": 2, "offset_group": 2}, True)])
 def test_deform_conv(groups, with_mask):
     x = RNG.standard_normal((2, 4, 7, 6)).astype(np.float32)
     w = RNG.standard_normal((6, 4 // groups.get("group", 1), 3, 2)).astype(np.float32)

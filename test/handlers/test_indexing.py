@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from test.handlers.check import check_op
-from test.handlers.strategies import arrays, few, shapes
+from test.handlers.strategies import a_way, arrays, few, shapes
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 HUGE = 2**63 - 1
@@ -135,7 +135,8 @@ def test_scatter_elements(reduction, data):
         indices = data.draw(arrays(np.int64, shape)) % (2 * bound) - bound
     updates = data.draw(arrays(dtype, shape, finite=True))
     expected = scattered(x, indices, updates, axis, reduction)
-    check_op("ScatterElements", [x, indices, updates], {"axis": axis, "reduction": reduction}, reference=[expected])
+    attributes = {"axis": axis, "reduction": reduction}
+    check_op("ScatterElements", [x, indices, updates], attributes, reference=[expected], through=a_way(data))
 
 
 def scattered(x, indices, updates, axis, reduction):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from test.handlers.check import check_op
-from test.handlers.strategies import arrays, few, shapes
+from test.handlers.strategies import a_way, arrays, few, shapes
 
 REDUCTIONS = {
     "ReduceL1": lambda x, **k: np.sum(np.abs(x), **k),
@@ -42,10 +42,13 @@ def test_axes_in_every_form(op_type, data):
     attribute = {"axes": given_axes} if given_axes else {}
     old, new = (11, 13) if op_type == "ReduceSum" else (13, 18)
     for opset in (1, old):
-        check_op(op_type, [x], {**attribute, "keepdims": int(keepdims)}, opset=opset, reference=expected)
+        check_op(
+            op_type, [x], {**attribute, "keepdims": int(keepdims)}, opset=opset, reference=expected, through=a_way(data)
+        )
     tensor = np.array(given_axes, np.int64)
-    check_op(op_type, [x, tensor], {"keepdims": int(keepdims)}, opset=new, constants=[1], reference=expected)
-    check_op(op_type, [x, tensor], {"keepdims": int(keepdims)}, opset=new, through=["static"], reference=expected)
+    settings = {"opset": new, "reference": expected}
+    check_op(op_type, [x, tensor], {"keepdims": int(keepdims)}, constants=[1], through=a_way(data), **settings)
+    check_op(op_type, [x, tensor], {"keepdims": int(keepdims)}, through=["static"], **settings)
 
 
 @pytest.mark.parametrize("op_type", REDUCTIONS)

@@ -20,7 +20,7 @@ def image(*shape):
 def test_grid_sample(mode, padding_mode, align_corners):
     grid = RNG.uniform(-2.5, 2.5, (2, 6, 7, 2)).astype(np.float32)
     attributes = {"mode": mode, "padding_mode": padding_mode, "align_corners": align_corners}
-    check_op("GridSample", [image(2, 3, 4, 5), grid], attributes, opset=16)
+    check_op("GridSample", [image(2, 3, 4, 5), grid], attributes, opset=16, through=["dynamic"])
 
 
 @pytest.mark.parametrize("mode", ["linear", "nearest"])
@@ -29,7 +29,7 @@ def test_grid_sample(mode, padding_mode, align_corners):
 def test_grid_sample_of_volumes(mode, padding_mode, align_corners):
     grid = RNG.uniform(-1.5, 1.5, (1, 3, 4, 2, 3)).astype(np.float32)
     attributes = {"mode": mode, "padding_mode": padding_mode, "align_corners": align_corners}
-    check_op("GridSample", [image(1, 2, 3, 4, 5), grid], attributes, opset=20)
+    check_op("GridSample", [image(1, 2, 3, 4, 5), grid], attributes, opset=20, through=["static"])
 
 
 def test_grid_sample_far_outside_and_not_a_number():
@@ -70,8 +70,11 @@ def test_roi_align(mode, coordinates, sampling_ratio):
     if coordinates:
         attributes["coordinate_transformation_mode"] = coordinates
     inputs = [image(2, 3, 11, 13), regions(6), np.array([0, 1, 1, 0, 1, 0])]
-    check_op("RoiAlign", inputs, attributes, opset=16 if coordinates else 10)
-    check_op("RoiAlign", [inputs[0], inputs[1][:0], inputs[2][:0]], attributes, opset=16 if coordinates else 10)
+    check_op("RoiAlign", inputs, attributes, opset=16 if coordinates else 10, through=["dynamic"])
+
+
+def test_no_regions():
+    check_op("RoiAlign", [image(2, 3, 11, 13), regions(0), np.zeros(0, np.int64)], {"mode": "max"}, opset=16)
 
 
 def test_max_roi_pool():
@@ -103,8 +106,15 @@ def test_non_max_suppression(limits, center, batch, classes):
     scores = RNG.random((batch, classes, 12)).astype(np.float32)
     scores[..., 3] = scores[..., 7]  # ties go to the lower index
     inputs = [boxes(batch, 12), scores, *LIMITS[limits]]
-    check_op("NonMaxSuppression", inputs, {"center_point_box": center}, opset=11, constants=range(2, len(inputs)))
-    check_op("NonMaxSuppression", inputs, {"center_point_box": center}, opset=11)
+    check_op(
+        "NonMaxSuppression",
+        inputs,
+        {"center_point_box": center},
+        opset=11,
+        constants=range(2, len(inputs)),
+        through=["dynamic"],
+    )
+    check_op("NonMaxSuppression", inputs, {"center_point_box": center}, opset=11, through=["static"])
 
 
 def test_exported():

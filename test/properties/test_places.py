@@ -74,34 +74,6 @@ def test_one_hot(data):
 
 @few
 @given(data=st.data())
-def test_scatter_elements(data):
-    x = data.draw(arrays(one_of(data, np.float32, np.int64, np.int32), shapes(1, 3), finite=True))
-    axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
-    shape = [data.draw(st.integers(0, n)) for n in x.shape]
-    n, count = x.shape[axis], int(np.prod(shape))
-    assume(n > 0 or count == 0)
-    reduction = one_of(data, "none", "add", "mul", "max", "min")
-    places = np.zeros(shape, np.int64)
-    if count:
-        drawn = data.draw(st.lists(st.integers(-n, n - 1), min_size=count, max_size=count))
-        places = ints(*drawn).reshape(shape)
-        if reduction == "none":  # of duplicates any may win
-            places = np.moveaxis(np.broadcast_to(np.arange(shape[axis]), np.moveaxis(places, axis, -1).shape), -1, axis)
-            places = places - one_of(data, 0, n)
-    updates = data.draw(arrays(x.dtype, tuple(shape), finite=True))
-    inputs, attributes = [x, places, updates], {"axis": axis, "reduction": reduction}
-    expected = x.copy()
-    function = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}.get(reduction)
-    for at in np.ndindex(*shape):
-        target = list(at)
-        target[axis] = places[at]
-        old = expected[tuple(target)]
-        expected[tuple(target)] = updates[at] if function is None else function(old, updates[at])
-    check_op("ScatterElements", inputs, attributes, reference=[expected], through=a_way(data))
-
-
-@few
-@given(data=st.data())
 def test_scatter_and_gather_nd(data):
     x = data.draw(arrays(np.float32, shapes(1, 3), finite=True))
     depth = data.draw(st.integers(1, x.ndim))
