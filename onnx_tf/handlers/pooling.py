@@ -107,7 +107,7 @@ def _max_pool(x, w):
     padded = pad_spatial(x, w.reach, _lowest(x.dtype))
     if _has_kernel(x, w):
         return _by_kernel(padded, w, tf.nn.max_pool, "VALID")
-    return functools.reduce(tf.maximum, _elements(padded, w))
+    return _by_axis(padded, w, tf.maximum)
 
 
 def _lowest(dtype):
@@ -160,7 +160,7 @@ def _pool_mean(x, w):
     """Return the mean over each window, its padding counted as zeros."""
     if _has_kernel(x, w):
         return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
-    return functools.reduce(tf.add, _elements(pad_spatial(x, w.reach), w)) / math.prod(w.kernel)
+    return _by_axis(pad_spatial(x, w.reach), w, tf.add) / math.prod(w.kernel)
 
 
 def _has_kernel(x, w):
@@ -176,6 +176,15 @@ def _by_kernel(x, w, kernel, padding):
     if len(w.kernel) == 1:
         return tf.squeeze(kernel(tf.expand_dims(x, 1), (1, *w.kernel), (1, *w.strides), padding), 1)
     return kernel(x, w.kernel, w.strides, padding)
+
+
+def _by_axis(padded, w, combine):
+    """Combine the elements of each window, one axis after the other."""
+    for axis, (k, d, s, out) in enumerate(zip(w.kernel, w.dilations, w.strides, w.outs, strict=True), start=1):
+        before = (slice(None),) * axis
+        steps = [padded[(*before, slice(t * d, t * d + (out - 1) * s + 1, s))] for t in range(k)]
+        padded = functools.reduce(combine, steps)
+    return padded
 
 
 def _elements(padded, w):
