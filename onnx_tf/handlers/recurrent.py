@@ -227,17 +227,24 @@ def _over_time(
     first = [_initial(state, w.dtype, layout, [len(directions), batch, hidden]) for state in initial]
     unroll = isinstance(time, int) and time <= MAX_UNROLLED_STEPS
     final, outputs = counted_loop(time, advance, first, [w.dtype] * wants_sequence, unroll=unroll)
-    if lengths is not None:
-        # The operator does not say what the last state of an empty sequence is; ONNX Runtime gives 0.
-        final = [tf.where((lengths > 0)[:, tf.newaxis], state, tf.zeros_like(state)) for state in final]
-    final = [state if len(directions) == 2 else state[tf.newaxis] for state in final]
-    final = [tf.transpose(state, [1, 0, 2]) if layout else state for state in final]
+    final = _last_states(final, lengths, len(directions), layout)
     if not wants_sequence:
         return (None, *[tf.cast(state, dtype) for state in final])
     parts = tf.unstack(outputs[0], axis=1) if len(directions) == 2 else [outputs[0]]
     y = tf.stack([flipped(part) if r else part for part, r in zip(parts, directions, strict=True)], axis=1)
     y = tf.transpose(y, [2, 0, 1, 3]) if layout else y
     return tuple(tf.cast(tensor, dtype) for tensor in (y, *final))
+
+
+def _last_states(
+    states: Sequence[tf.Tensor], lengths: tf.Tensor | None, directions: int, layout: int
+) -> list[tf.Tensor]:
+    """Return final states as the operator gives them: of two directions stacked already, of one without that axis."""
+    if lengths is not None:
+        # The operator does not say what the last state of an empty sequence is; ONNX Runtime gives 0.
+        states = [tf.where((lengths > 0)[:, tf.newaxis], state, tf.zeros_like(state)) for state in states]
+    states = [state if directions == 2 else state[tf.newaxis] for state in states]
+    return [tf.transpose(state, [1, 0, 2]) if layout else state for state in states]
 
 
 def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -> tf.Tensor:
