@@ -321,13 +321,21 @@ class Rewriter:
         return self._have[value, order]
 
     def _copy(self, value: ir.Value, order: Axes, name: str) -> ir.Value:
-        written = self._written.get(value, self._facts.identity(value))
         dims = self._facts.dims(value)
-        perm = [written.index(a) for a in order]
-        result = self._editor.permute(self._held.get(value, value), [dims[a] for a in written], perm, name)
+        source, given = self._nearest(value, order)
+        result = self._editor.permute(source, [dims[a] for a in given], [given.index(a) for a in order], name)
         label = Order.FIRST if same_up_to_units(dims, order, self._facts.order(value, Order.FIRST)) else Order.LAST
         self.copies.append(Copy(value, self._names.get(value, str(value.name)), result, label))
         return result
+
+    def _nearest(self, value: ir.Value, order: Axes) -> tuple[ir.Value, Axes]:
+        """Return what holds a value: in the same memory but for unit axes, if there is such a copy already."""
+        dims = self._facts.dims(value)
+        orders = (self._facts.identity(value), *(self._facts.order(value, label) for label in Order))
+        for given in orders:
+            if (value, given) in self._have and same_up_to_units(dims, given, order):
+                return self._have[value, given], given
+        return self._held.get(value, value), self._written.get(value, self._facts.identity(value))
 
     def _view(self, value: ir.Value, order: Axes, name: str) -> ir.Value:
         node = value.producer()

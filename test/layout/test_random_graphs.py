@@ -36,6 +36,11 @@ def test_an_expanded_dimension_is_not_known_from_the_result() -> None:
     check(5260, 11)
 
 
+def test_a_copy_serves_all_orders_that_differ_in_unit_axes() -> None:
+    # A graph output in the ONNX order and a channels-first consumer of it are the same memory.
+    check(1777, 14)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
 def test_ten_thousand_graphs() -> None:
