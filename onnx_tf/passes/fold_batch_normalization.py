@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
-
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
+
+from onnx_tf.passes._names import Names
 
 _CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
@@ -19,7 +18,7 @@ def fold_batch_normalization(model: ir.Model) -> bool:
     Convolutions may be concatenated in between. For inference alone: training needs the statistics as
     they are.
     """
-    names = {value.name for graph in model.graphs() for value in graph.initializers.values()}
+    names = Names(model)
     for graph in model.graphs():
         for node in list(graph):
             _split_over_concat(node)
@@ -27,7 +26,7 @@ def fold_batch_normalization(model: ir.Model) -> bool:
     return any(folded)
 
 
-def _fold(node: ir.Node, names: set[str | None]) -> bool:
+def _fold(node: ir.Node, names: Names) -> bool:
     conv = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
     if node.domain != "" or node.op_type != "BatchNormalization" or conv is None or not _is_foldable(node, conv):
         return False
@@ -59,10 +58,11 @@ def _fold(node: ir.Node, names: set[str | None]) -> bool:
         return (before - mean) * factor + shift
 
     channels = parameters[0].shape if parameters[0] is not None else ir.Shape([])
-    name = node.outputs[0].name
-    conv.replace_input_with(1, _constant(conv, f"{name}_filters", weights.dtype, weights.shape, scaled_filters, names))
+    name, graph, dtype = node.outputs[0].name, conv.graph, weights.dtype
+    assert graph is not None
+    conv.replace_input_with(1, names.constant(graph, f"{name}_filters", dtype, weights.shape, scaled_filters))
     conv.resize_inputs(3)
-    conv.replace_input_with(2, _constant(conv, f"{name}_bias", weights.dtype, channels, shifted_bias, names))
+    conv.replace_input_with(2, names.constant(graph, f"{name}_bias", dtype, channels, shifted_bias))
     replace_all_uses_with(node.outputs[0], conv.outputs[0], replace_graph_outputs=True)
     if node.graph is not None:
         node.graph.remove(node, safe=True)
@@ -129,26 +129,3 @@ def _is_foldable(node: ir.Node, conv: ir.Node) -> bool:
     values = [*conv.inputs[1:], *node.inputs[1:]]
     constants = [None if value is None else value.const_value for value in values if value is not None]
     return all(c is not None and c.dtype in _FLOATS for c in constants) and len({c.dtype for c in constants if c}) == 1
-
-
-def _constant(
-    conv: ir.Node,
-    name: str,
-    dtype: ir.DataType,
-    shape: Iterable[Any],
-    compute: Callable[[], np.ndarray],
-    names: set[str | None],
-) -> ir.Value:
-    while name in names:
-        name += "_folded"
-    names.add(name)
-    tensor = ir.LazyTensor(
-        lambda: ir.tensor(np.ascontiguousarray(compute()).astype(dtype.numpy()), name=name),
-        dtype=dtype,
-        shape=ir.Shape(list(shape)),
-        name=name,
-    )
-    value = ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(list(shape)), const_value=tensor)
-    assert conv.graph is not None
-    conv.graph.register_initializer(value)
-    return value

@@ -6,11 +6,14 @@ channel. In that form the groups tie the channels to the ONNX order; as one node
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
+
+from onnx_tf.passes._names import Names
 
 VERSION = 21
 """The opset version from which GroupNormalization has its scale and bias per channel."""
@@ -21,7 +24,8 @@ def fuse_group_normalization(model: ir.Model) -> bool:
 
     For inference alone: the scales of both operators become one.
     """
-    fused = [_fuse(node) for graph in model.graphs() for node in list(graph)]
+    names = Names(model)
+    fused = [_fuse(node, names) for graph in model.graphs() for node in list(graph)]
     return any(fused)
 
 
@@ -46,7 +50,7 @@ class _Chain:
         return use.node if use.node.graph is self.nodes[0].graph and use.node.domain == "" else None
 
 
-def _fuse(node: ir.Node) -> bool:
+def _fuse(node: ir.Node, names: Names) -> bool:
     if node.domain != "" or node.op_type != "InstanceNormalization" or (node.version or 1) < 6:
         return False
     chain = _reshaped(node)
@@ -57,10 +61,20 @@ def _fuse(node: ir.Node) -> bool:
     _take_scale_and_shift(chain)
     name, graph = chain.result.name, node.graph
     assert graph is not None
+    parameters = [
+        names.constant(
+            graph,
+            f"{name}_{hint}",
+            ir.DataType.from_numpy(array.dtype),
+            array.shape,
+            functools.partial(np.asarray, array),
+        )
+        for hint, array in (("scale", chain.scale), ("bias", chain.shift))
+    ]
     fused = ir.Node(
         "",
         "GroupNormalization",
-        [source, _constant(graph, f"{name}_scale", chain.scale), _constant(graph, f"{name}_bias", chain.shift)],
+        [source, *parameters],
         [ir.AttrInt64("num_groups", groups), ir.AttrFloat32("epsilon", node.attributes.get_float("epsilon", 1e-5))],
         version=VERSION,
         name=node.name,
@@ -155,16 +169,3 @@ def _per_channel(value: ir.Value | None, rank: int | None, channels: int) -> np.
     if any(size != 1 for axis, size in enumerate(padded) if axis != 1):
         return None
     return np.broadcast_to(array.reshape(-1), channels)
-
-
-def _constant(graph: ir.Graph, name: str, array: np.ndarray) -> ir.Value:
-    while name in graph.initializers:
-        name += "_fused"
-    value = ir.Value(
-        name=name,
-        type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
-        shape=ir.Shape(array.shape),
-        const_value=ir.tensor(np.ascontiguousarray(array), name=name),
-    )
-    graph.register_initializer(value)
-    return value

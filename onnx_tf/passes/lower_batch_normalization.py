@@ -8,6 +8,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
+from onnx_tf.passes._names import Names
+
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
 
@@ -17,11 +19,12 @@ def lower_batch_normalization(model: ir.Model) -> bool:
     For inference, and for those that :func:`fold_batch_normalization` leaves: TensorFlow takes three
     passes over the data of each, and Mul and Add lie in any memory order.
     """
-    lowered = [_lower(node) for graph in model.graphs() for node in list(graph)]
+    names = Names(model)
+    lowered = [_lower(node, names) for graph in model.graphs() for node in list(graph)]
     return any(lowered)
 
 
-def _lower(node: ir.Node) -> bool:
+def _lower(node: ir.Node, names: Names) -> bool:
     if node.domain != "" or node.op_type != "BatchNormalization" or len(node.outputs) != 1 or len(node.inputs) != 5:
         return False
     # Until opset 6 a node trains unless it says that it tests, and Mul and Add broadcast otherwise.
@@ -42,7 +45,7 @@ def _lower(node: ir.Node) -> bool:
     def offset() -> np.ndarray:
         return _wide(tensors[1]) - _wide(tensors[2]) * factor()
 
-    _replace(node, source, {"Mul": ("factor", factor), "Add": ("offset", offset)}, tensors[0])
+    _replace(node, source, {"Mul": ("factor", factor), "Add": ("offset", offset)}, tensors[0], names)
     return True
 
 
@@ -51,7 +54,11 @@ def _wide(tensor: ir.TensorProtocol) -> np.ndarray:
 
 
 def _replace(
-    node: ir.Node, value: ir.Value, steps: dict[str, tuple[str, Callable[[], np.ndarray]]], like: ir.TensorProtocol
+    node: ir.Node,
+    value: ir.Value,
+    steps: dict[str, tuple[str, Callable[[], np.ndarray]]],
+    like: ir.TensorProtocol,
+    names: Names,
 ) -> None:
     graph, result = node.graph, node.outputs[0]
     assert graph is not None
@@ -59,25 +66,11 @@ def _replace(
     shape = ir.Shape([*like.shape, *[1] * (value.shape.rank() - 2)])
     name = result.name
     for op_type, (hint, compute) in steps.items():
-        constant = _constant(graph, f"{name}_{hint}", like.dtype, shape, compute)
+        constant = names.constant(graph, f"{name}_{hint}", like.dtype, shape.numpy(), compute)
         made = ir.node(op_type, [value, constant], name=f"{node.name}_{op_type}", version=node.version)
         value = made.outputs[0]
-        value.type, value.shape, value.name = result.type, result.shape, f"{name}_{op_type}"
+        value.type, value.shape, value.name = result.type, result.shape, names.fresh(f"{name}_{op_type}")
         node.prepend(made)
     replace_all_uses_with(result, value, replace_graph_outputs=True)
     graph.remove(node, safe=True)
     value.name = name
-
-
-def _constant(
-    graph: ir.Graph, name: str, dtype: ir.DataType, shape: ir.Shape, compute: Callable[[], np.ndarray]
-) -> ir.Value:
-    while name in graph.initializers:
-        name += "_lowered"
-    dims = shape.numpy()
-    tensor = ir.LazyTensor(
-        lambda: ir.tensor(compute().reshape(dims).astype(dtype.numpy()), name=name), dtype=dtype, shape=shape, name=name
-    )
-    value = ir.Value(name=name, type=ir.TensorType(dtype), shape=shape, const_value=tensor)
-    graph.register_initializer(value)
-    return value

@@ -74,3 +74,14 @@ def test_left_alone(what: dict[str, Any]) -> None:
 def test_training_keeps_the_statistics() -> None:
     nodes = prepare(model_of([2, 3, 4]), training=True).tf_module.graph.nodes
     assert "BatchNormalization" in [node.context.op_type for node in nodes]
+
+
+def test_names_that_are_taken_stay_what_they_are() -> None:
+    model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["": 17]>
+        g (float[2,3,4,4] x, float[3,1,1] y_factor) => (float[2,3,4,4] z)
+        <float[3] s = {1.0, 2.0, 3.0}, float[3] b = {0.5, 0.2, 0.1}, float[3] m = {0.1, 0.2, 0.3},
+         float[3] v = {1.0, 2.0, 3.0}>
+        { y_Mul = Neg(x)  y = BatchNormalization(x, s, b, m, v)  w = Add(y, y_Mul)  z = Mul(w, y_factor) }""")
+    x, factor = (RNG.normal(size=shape).astype(np.float32) for shape in ((2, 3, 4, 4), (3, 1, 1)))
+    feed = {"x": x, "y_factor": factor}
+    np.testing.assert_allclose(prepare(model).run(feed)["z"], run(model, feed)["z"], rtol=1e-5, atol=1e-5)
