@@ -57,7 +57,10 @@ class Layers:
     def depthwise(self, x: tf.Tensor, size: int, stride: int, activation: Activation) -> tf.Tensor:
         """Convolve each channel on its own."""
         pad = size // 2
-        padding = "SAME" if stride == 1 else [[0, 0], [pad, pad], [pad, pad], [0, 0]]
+        if stride > 1:
+            # As Keras does: explicit padding ends the process where oneDNN fuses the convolution with its bias.
+            x = tf.pad(x, [[0, 0], [pad, pad], [pad, pad], [0, 0]])
+        padding = "SAME" if stride == 1 else "VALID"
         y = tf.nn.depthwise_conv2d(x, self.weight(size, size, x.shape[-1], 1), [1, stride, stride, 1], padding)
         return activation(tf.nn.bias_add(y, self.weight(x.shape[-1])))
 

@@ -1,7 +1,7 @@
 """Compare forms of exported models: ``python -m bench.latency FOLDER [NAME...]`` prints a Markdown table.
 
-All forms of a model are loaded in one process and called in turn: the layout pass with variables
-and frozen, ``layout="keep"``, the same network written by hand (where ``by_hand`` has it) and ONNX
+All forms of a model are loaded in one process and called in turn: the layout pass and ``layout="keep"``,
+both with variables and frozen, the same network written by hand (where ``by_hand`` has it) and ONNX
 Runtime. Without names it takes every convolutional model of the folder.
 """
 
@@ -32,9 +32,11 @@ from test.zoo.materialize import make_inputs, materialize
 CONVOLUTIONS = ("Conv", "ConvTranspose", "QLinearConv", "ConvInteger")
 MIN_CONVOLUTIONS = 3
 """A model of fewer, such as the one that cuts an image into patches, is not convolutional."""
-COLUMNS = ["model", "auto ms", "frozen ms", "keep ms", "by hand ms", "ORT ms"]
+COLUMNS = ["model", "auto ms", "frozen ms", "keep ms", "keep frozen ms", "by hand ms", "ORT ms"]
+FORMS = ("auto", "frozen", "keep", "keep_frozen")
 RATIOS = {
     "auto / keep": ("auto", "keep"),
+    "both frozen": ("frozen", "keep_frozen"),
     "frozen / auto": ("frozen", "auto"),
     "best / by hand": ("best", "by_hand"),
     "best / ORT": ("best", "onnxruntime"),
@@ -85,7 +87,7 @@ def main() -> None:
         if file:
             file.write_text(json.dumps(results, indent=2) + "\n")
     means = [_geometric_mean(_ratios([results[name] for name in names], pair)) for pair in RATIOS.values()]
-    print(f"| geometric mean | | | | | | {' | '.join(means)} |")
+    print(f"| geometric mean {'| ' * len(COLUMNS)}{' | '.join(means)} |")
 
 
 def _convolutional(entries: Mapping[str, Any]) -> list[str]:
@@ -116,8 +118,11 @@ def latencies(model: onnx.ModelProto, name: str, feed: Mapping[str, Any], timing
         auto.export_graph(f"{folder}/auto")
         auto.export_graph(f"{folder}/frozen", freeze=True)
         del auto
-        prepare(file, layout="keep").export_graph(f"{folder}/keep")
-        tools = {form: _serving(f"{folder}/{form}", tensors) for form in ("auto", "frozen", "keep")}
+        keep = prepare(file, layout="keep")
+        keep.export_graph(f"{folder}/keep")
+        keep.export_graph(f"{folder}/keep_frozen", freeze=True)
+        del keep
+        tools = {form: _serving(f"{folder}/{form}", tensors) for form in FORMS}
         session = ort_session(file, spinning=timing.naive)
         tools["onnxruntime"] = lambda: session.run(None, dict(feed))
         if timing.naive:
@@ -141,7 +146,7 @@ def _serving(path: str, tensors: Mapping[str, tf.Tensor]) -> Callable[[], Any]:
 
 def _row(name: str, measured: Mapping[str, float]) -> str:
     by_hand_ms = " / ".join(f"{measured[k]:.1f}" for k in ("by_hand_constants", "by_hand_variables") if k in measured)
-    cells = [f"{measured[form]:.1f}" for form in ("auto", "frozen", "keep")]
+    cells = [f"{measured[form]:.1f}" for form in FORMS]
     cells += [by_hand_ms, f"{measured['onnxruntime']:.1f}"]
     cells += [_geometric_mean(_ratios([measured], pair)) for pair in RATIOS.values()]
     return f"| {name} | {' | '.join(cells)} |"

@@ -15,7 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Section = Literal["onnx", "random", "releases", "zoo"]
+Section = Literal["onednn", "onnx", "random", "releases", "zoo"]
 
 
 @functools.cache

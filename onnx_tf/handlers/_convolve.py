@@ -10,15 +10,14 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
-from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, is_static, pad_spatial
+from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, pad_spatial
 
-Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], Any], tf.Tensor]
-"""(data, filters, strides, "SAME" or "VALID") -> result; that per channel takes explicit paddings as well."""
+Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
+"""(data, filters, strides, "SAME" or "VALID") -> result."""
 
 MAX_DEPTHWISE_INPUTS = 4
 """Groups of up to this many channels are faster as a sum of convolutions per channel (``doc/layout.md``)."""
@@ -69,7 +68,7 @@ def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int) -> Convolution:
     )
 
 
-def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: Any) -> tf.Tensor:
+def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
     *kernel, _, results = dims_of(filters)
     channels = x.shape[-1] or tf.shape(x, tf.int64)[-1]
     own = tf.reshape(filters, as_shape([*kernel, channels, results // channels]))
@@ -79,7 +78,7 @@ def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding
     return widened(lambda x, f: tf.nn.depthwise_conv2d(x, f, [1, *strides, 1], padding), x, own)
 
 
-def _sum_of_depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: Any) -> tf.Tensor:
+def _sum_of_depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
     """Convolve the first channels of all groups, then the second, ..., and add up what they give."""
     size = filters.shape[-2]
     *outer, channels = dims_of(x)
@@ -101,11 +100,8 @@ def _undilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convol
             strides = (math.gcd(*w.strides),) * len(w.strides)
         if strides == w.strides and is_same_padding(w):
             return convolution(x, filters, strides, "SAME")
-        if is_depthwise and is_static(w.reach):
-            # Not so where channels are mixed: there a Pad costs no more than TensorFlow's explicit padding.
-            y = convolution(x, filters, strides, [(0, 0), *w.reach, (0, 0)])
-        else:
-            y = convolution(pad_spatial(x, w.reach), filters, strides, "VALID")
+        # Not TensorFlow's explicit padding: its fused depthwise kernel ends the process there under oneDNN.
+        y = convolution(pad_spatial(x, w.reach), filters, strides, "VALID")
     else:
         strides = (1,) * len(w.strides)
         y = _dilated(x, filters, w, convolution)

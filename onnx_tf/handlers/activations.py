@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of, static_value, widened
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
+
+MAX_SOFTMAX_RANK = 5
+"""TensorFlow's oneDNN kernel takes no more axes."""
 
 register_table(
     {"Relu": tf.nn.relu, "Softplus": tf.nn.softplus, "Softsign": tf.nn.softsign},
@@ -100,7 +103,12 @@ def _hardmax(x, axis):
 
 
 def _softmax(x, axis):
-    return widened(lambda x: tf.nn.softmax(x, axis), x)
+    if rank_of(x) <= MAX_SOFTMAX_RANK:
+        return widened(lambda x: tf.nn.softmax(x, axis), x)
+    axis = normalize_axis(axis, rank_of(x))
+    dims = dims_of(x)
+    rows = tf.reshape(x, as_shape([product(dims[:axis]), dims[axis], product(dims[axis + 1 :])]))
+    return tf.reshape(_softmax(rows, 1), as_shape(dims))
 
 
 def _log_softmax(x, axis):

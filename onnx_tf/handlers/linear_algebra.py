@@ -48,8 +48,10 @@ def _gemm(a, b, c, alpha, beta, transA, transB):
     if c is None or beta == 0:
         return y
     c = _scaled(c, beta)
-    if c.shape.rank == 1 and c.shape[0] is not None and c.shape[0] == y.shape[-1]:
-        return tf.nn.bias_add(y, c)
+    columns = y.shape[-1]
+    if columns is not None and c.shape.rank is not None and c.shape.as_list() in ([columns], [1, columns]):
+        # One row must be a vector: oneDNN refuses the matrix that grappler gives to its fused product.
+        return tf.nn.bias_add(y, tf.reshape(c, [columns]))
     return y + c
 
 

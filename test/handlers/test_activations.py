@@ -95,6 +95,11 @@ def test_softmaxes(op_type, opset, axis):
     check_op(op_type, [x], {} if axis is None else {"axis": axis}, opset=opset)
 
 
+@pytest.mark.parametrize("axis", [-1, 0, 3])
+def test_softmax_of_more_axes_than_onednn_takes(axis):
+    check_op("Softmax", [RNG.standard_normal((2, 1, 3, 2, 4, 2)).astype(np.float32)], {"axis": axis})
+
+
 @pytest.mark.parametrize("op_type", ["Softmax", "LogSoftmax"])
 def test_softmax_of_halves_is_as_exact_as_halves(op_type):
     x = (RNG.standard_normal((4, 300)) * 4).astype(np.float16)
