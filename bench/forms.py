@@ -6,6 +6,7 @@ processor time, so that a busy machine changes little; the forms of a row take t
 
 from __future__ import annotations
 
+import functools
 import random
 import statistics
 import time
@@ -13,6 +14,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
+
+from onnx_tf.handlers._tensors import strided
 
 RNG = np.random.default_rng(0)
 ROUNDS = 15
@@ -26,10 +29,15 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     print("| operation | used | ms | instead of | ms |\n|---|---|--:|---|--:|", flush=True)
-    for title, shape, forms in [*dense_rows(), *convolution_rows(), *grouped_rows(), *other_rows()]:
+    for title, shape, forms in all_rows():
         (used, least), *others = milliseconds(forms, shape).items()
         for name, found in others:
             print(f"| {title} | {used} | {least:.2f} | {name} | {found:.2f} |", flush=True)
+
+
+def all_rows() -> list[Row]:
+    """Return the operations with their forms."""
+    return [*dense_rows(), *convolution_rows(), *pooling_rows(), *grouped_rows(), *other_rows()]
 
 
 def milliseconds(forms: dict[str, Form], shape: Sequence[int]) -> dict[str, float]:
@@ -93,8 +101,8 @@ def convolution_rows() -> list[Row]:
             "depthwise 3x3, stride 2, 112x112x96",
             (1, 112, 112, 96),
             {
-                "explicit padding": lambda x: tf.nn.depthwise_conv2d(x, thin, two, pads),
                 "Pad": lambda x: tf.nn.depthwise_conv2d(tf.pad(x, pads), thin, two, "VALID"),
+                "explicit padding, which oneDNN does not take": lambda x: tf.nn.depthwise_conv2d(x, thin, two, pads),
             },
         ),
         (
@@ -118,7 +126,9 @@ def convolution_rows() -> list[Row]:
             (1, 56, 56, 256),
             {
                 "as it is": lambda x: tf.nn.conv2d(x, pointwise, 2, "VALID"),
-                "every second pixel, stride 1": lambda x: tf.nn.conv2d(x[:, ::2, ::2], pointwise, 1, "VALID"),
+                "every second pixel, stride 1": lambda x: tf.nn.conv2d(
+                    strided(strided(x, 1, 0, 2, 28), 2, 0, 2, 28), pointwise, 1, "VALID"
+                ),
             },
         ),
         (
@@ -137,6 +147,39 @@ def convolution_rows() -> list[Row]:
             {
                 "Relu6": lambda x: tf.nn.relu6(tf.nn.conv2d(x, pointwise, 1, "VALID")),
                 "Maximum, Minimum": lambda x: tf.minimum(tf.maximum(tf.nn.conv2d(x, pointwise, 1, "VALID"), 0), 6),
+            },
+        ),
+    ]
+
+
+def pooling_rows() -> list[Row]:
+    """Return wide windows, few channels, and slices with a step."""
+
+    def pool(k: int) -> dict[str, Form]:
+        return {"MaxPool": lambda x: tf.nn.max_pool2d(x, k, 1, "SAME")}
+
+    def by_axis(x: tf.Tensor, k: int) -> tf.Tensor:
+        return tf.nn.max_pool2d(tf.nn.max_pool2d(x, (k, 1), 1, "SAME"), (1, k), 1, "SAME")
+
+    def maxima(x: tf.Tensor, k: int) -> tf.Tensor:
+        edge = [[0, 0], [k // 2] * 2, [k // 2] * 2, [0, 0]]
+        padded = tf.pad(x, edge, constant_values=-np.inf)
+        rows = functools.reduce(tf.maximum, [padded[:, i : i + x.shape[1]] for i in range(k)])
+        return functools.reduce(tf.maximum, [rows[:, :, i : i + x.shape[2]] for i in range(k)])
+
+    return [
+        ("MaxPool 9x9, 240x320x1", (1, 240, 320, 1), {"maxima of slices": lambda x: maxima(x, 9), **pool(9)}),
+        ("MaxPool 3x3, 64x64x8", (1, 64, 64, 8), {**pool(3), "maxima of slices": lambda x: maxima(x, 3)}),
+        ("MaxPool 13x13, 20x20x256", (1, 20, 20, 256), {"by axis": lambda x: by_axis(x, 13), **pool(13)}),
+        ("MaxPool 5x5, 20x20x256", (1, 20, 20, 256), {"by axis": lambda x: by_axis(x, 5), **pool(5)}),
+        ("MaxPool 3x3, 56x56x64", (1, 56, 56, 64), {**pool(3), "by axis": lambda x: by_axis(x, 3)}),
+        (
+            "Slice, step 2, 3x256x256",
+            (1, 3, 256, 256),
+            {
+                "of pairs": lambda x: strided(x, 3, 0, 2, 128),
+                "StridedSlice": lambda x: x[..., ::2],
+                "Gather": lambda x: tf.gather(x, np.arange(0, 256, 2), axis=-1),
             },
         ),
     ]

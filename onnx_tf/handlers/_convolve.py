@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, strided, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, pad_spatial
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
@@ -105,7 +105,9 @@ def _undilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convol
     else:
         strides = (1,) * len(w.strides)
         y = _dilated(x, filters, w, convolution)
-    return _subsampled(y, [s // own for s, own in zip(w.strides, strides, strict=True)])
+    for axis, (s, own) in enumerate(zip(w.strides, strides, strict=True), start=1):
+        y = strided(y, axis, 0, s // own, w.outs[axis - 1]) if s > own else y
+    return y
 
 
 def _dilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolution) -> tf.Tensor:
@@ -125,10 +127,6 @@ def _pairs(padding: Sequence[Padding]) -> tf.Tensor:
     return tf.reshape(as_shape([n for pair in padding for n in pair]), [len(padding), 2])
 
 
-def _subsampled(y: tf.Tensor, steps: Sequence[int]) -> tf.Tensor:
-    return y if set(steps) == {1} else y[(slice(None), *[slice(None, None, s) for s in steps])]
-
-
 def _by_slices(x: tf.Tensor, filters: tf.Tensor, w: Windows, groups: int) -> tf.Tensor:
     """Convolve along the first spatial axis slice by slice, each by a convolution of one rank less."""
     x = pad_spatial(x, [w.reach[0], *[(0, 0)] * (len(w.kernel) - 1)])
@@ -137,7 +135,7 @@ def _by_slices(x: tf.Tensor, filters: tf.Tensor, w: Windows, groups: int) -> tf.
     batch, _, *rest = dims_of(x)
     total = None
     for tap in range(w.kernel[0]):
-        part = x[:, tap * step : tap * step + (out - 1) * stride + 1 : stride]
+        part = strided(x, 1, tap * step, stride, out)
         part = tf.reshape(part, as_shape([batch * out, *rest]))
         y = convolve(part, filters[tap], None, inner, groups)
         total = y if total is None else total + y

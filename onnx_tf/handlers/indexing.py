@@ -16,6 +16,7 @@ from onnx_tf.handlers._tensors import (
     scalar,
     static_ints,
     static_value,
+    strided,
 )
 from onnx_tf.registry import onnx_op
 
@@ -126,7 +127,13 @@ def _slice(data, starts, ends, axes, steps):
     dims = dims_of(data)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         axis = normalize_axis(axis, len(dims))
-        slices[axis] = _bounds(start, end, step, dims[axis])
+        places = _places(start, end, step, dims[axis])
+        if places and step > 1:
+            data = strided(data, axis, places.start, step, len(places))
+        else:
+            slices[axis] = _bounds(start, end, step, dims[axis])
+    if all(s == slice(None) for s in slices):
+        return tf.identity(data)
     begin = [0 if s.start is None else s.start for s in slices]
     end = [0 if s.stop is None else s.stop for s in slices]
     step = [1 if s.step is None else s.step for s in slices]
@@ -138,6 +145,11 @@ def _slice(data, starts, ends, axes, steps):
         begin_mask=sum(1 << i for i, s in enumerate(slices) if s.start is None),
         end_mask=sum(1 << i for i, s in enumerate(slices) if s.stop is None),
     )
+
+
+def _places(start, end, step, dim):
+    """Return the elements of one axis that a slice takes, as a range; ``None`` where a bound is not known."""
+    return range(dim)[start:end:step] if all(isinstance(n, int) for n in (start, end, step, dim)) else None
 
 
 def _bounds(start, end, step, dim):

@@ -9,8 +9,14 @@ import math
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, widened
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, strided, widened
 from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
+
+MIN_POOLED_CHANNELS = 8
+"""From this many on, a kernel is faster than maxima of slices where the stride is 1 (``python -m bench.forms``)."""
+
+MIN_SEPARATE_KERNEL = 5
+"""Windows at least this wide are faster one axis after the other (``python -m bench.forms``)."""
 
 
 @channels_last_op("MaxPool")
@@ -101,13 +107,24 @@ def _spatial(x, first):
 
 
 def _max_pool(x, w):
-    if is_same_padding(w) and _has_kernel(x, w):
-        return _by_kernel(x, w, tf.nn.max_pool, "SAME")
+    has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
+    if has_kernel and is_same_padding(w):
+        return _max_pool_by_kernel(x, w, "SAME")
     # Not TensorFlow's explicit padding, which LiteRT does not take.
     padded = pad_spatial(x, w.reach, _lowest(x.dtype))
-    if _has_kernel(x, w):
-        return _by_kernel(padded, w, tf.nn.max_pool, "VALID")
-    return _by_axis(padded, w, tf.maximum)
+    return _max_pool_by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
+
+
+def _is_faster_by_axis(x, w):
+    """Return whether there are fewer channels than a kernel of channels-last data has use for."""
+    return len(w.kernel) > 1 and set(w.strides) == {1} and x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
+
+
+def _max_pool_by_kernel(x, w, padding):
+    if len(w.kernel) == 2 and min(w.kernel) >= MIN_SEPARATE_KERNEL:
+        x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
+        return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
+    return _by_kernel(x, w, tf.nn.max_pool, padding)
 
 
 def _lowest(dtype):
@@ -181,9 +198,7 @@ def _by_kernel(x, w, kernel, padding):
 def _by_axis(padded, w, combine):
     """Combine the elements of each window, one axis after the other."""
     for axis, (k, d, s, out) in enumerate(zip(w.kernel, w.dilations, w.strides, w.outs, strict=True), start=1):
-        before = (slice(None),) * axis
-        steps = [padded[(*before, slice(t * d, t * d + (out - 1) * s + 1, s))] for t in range(k)]
-        padded = functools.reduce(combine, steps)
+        padded = functools.reduce(combine, [strided(padded, axis, t * d, s, out) for t in range(k)])
     return padded
 
 
