@@ -44,14 +44,14 @@ def measure(path: Path, entry: Mapping[str, Any], layout: Layout, runs: int) -> 
     signature = tf.saved_model.load(str(path.with_suffix(""))).signatures["serving_default"]
     tensors = {key: tf.constant(value) for key, value in feed.items()}
     session = ort_session(path)
-    tools: dict[str, Callable[[], Any]] = {
-        "onnx_tf": lambda: signature(**tensors),
-        "onnxruntime": lambda: session.run(None, feed),
+    tools = {
+        "onnx_tf": timed(lambda: signature(**tensors)),
+        "onnxruntime": timed(lambda: session.run(None, feed)),
     }
     if entry["name"] in by_hand.NETWORKS:
         network = by_hand.build(entry["name"], variables=True)
         image = tf.zeros([1, 224, 224, 3])
-        tools["by_hand"] = lambda: network(image)
+        tools["by_hand"] = timed(lambda: network(image))
     return {
         "name": entry["name"],
         "layout": layout,
@@ -71,34 +71,40 @@ def ort_session(path: Path, *, spinning: bool = False) -> ort.InferenceSession:
 
 
 def in_turn(
-    tools: Mapping[str, Callable[[], Any]],
-    runs: int,
-    *,
-    shuffle: bool = True,
-    clock: Callable[[], float] = time.perf_counter,
+    tools: Mapping[str, Callable[[], float]], runs: int, *, warm_up: int = 2, shuffle: bool = True
 ) -> dict[str, float]:
-    """Return the median milliseconds of each tool.
+    """Return the median of what each tool returns.
 
     They take turns, so that a busy machine hits all alike, in an order that is shuffled: what a
     call leaves behind in caches and thread pools hits the next one.
 
     Args:
-        tools: a call of each tool.
-        runs: how often each is called; two more calls before do not count.
+        tools: for each tool what calls it once and returns the milliseconds.
+        runs: how often each is called.
+        warm_up: more calls before, which do not count.
         shuffle: whether each round has an order of its own.
-        clock: what counts the seconds: :func:`time.process_time` leaves out what other processes took.
     """
     shuffled, order = random.Random(0), list(tools)
     times: dict[str, list[float]] = {name: [] for name in tools}
-    for index in range(runs + 2):
+    for index in range(warm_up + runs):
         if shuffle:
             shuffled.shuffle(order)
         for name in order:
-            start = clock()
-            tools[name]()
-            if index >= 2:
-                times[name].append(1000 * (clock() - start))
+            milliseconds = tools[name]()
+            if index >= warm_up:
+                times[name].append(milliseconds)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def timed(call: Callable[[], Any], clock: Callable[[], float] = time.perf_counter) -> Callable[[], float]:
+    """Return a function that calls once and returns the milliseconds, by ``clock``."""
+
+    def measured() -> float:
+        start = clock()
+        call()
+        return 1000 * (clock() - start)
+
+    return measured
 
 
 def transposes(graph: tf.Graph) -> int:

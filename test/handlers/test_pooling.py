@@ -19,6 +19,8 @@ POOLS = {
     "same_upper": ((1, 3, 8, 7), {"kernel_shape": [3, 2], "auto_pad": "SAME_UPPER", "strides": [2, 2]}),
     "same_lower": ((1, 3, 8, 7), {"kernel_shape": [3, 2], "auto_pad": "SAME_LOWER", "strides": [2, 2]}),
     "stride_beyond_kernel": ((1, 3, 8, 7), {"kernel_shape": [2, 1], "strides": [3, 2]}),
+    "wide": ((1, 9, 8, 9), {"kernel_shape": [5, 7], "pads": [2, 3, 2, 3]}),
+    "wide_strided": ((1, 9, 8, 9), {"kernel_shape": [5, 6], "pads": [2, 1, 0, 1], "strides": [2, 3]}),
     "line": ((2, 3, 9), {"kernel_shape": [3], "pads": [1, 1], "strides": [2]}),
     "volume": ((1, 2, 5, 6, 4), {"kernel_shape": [2, 3, 2], "strides": [2, 1, 2], "pads": [0, 1, 0, 1, 1, 1]}),
 }
