@@ -12,6 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from onnx_tf import ExportError, prepare
 from onnx_tf.export import saved_model
 from test.models import relu_model, text_model
+from test.reference import ort_outputs
 from test.zoo.checks import run_in_fresh_process
 
 WEIGHT = ", ".join(str(i / 7) for i in range(64))
@@ -19,6 +20,7 @@ LINEAR = f"""g (float[batch, 8] x) => (float[batch, 8] y, float[batch, 8] "h") <
     h = MatMul(x, w)
     y = Relu(h)
 }}""".replace('"', "")
+WEIGHT_16 = ", ".join(str(i / 7 - 1) for i in range(16))
 X = np.linspace(-1, 1, 16, dtype=np.float32).reshape(2, 8)
 
 
@@ -77,6 +79,27 @@ def test_what_serving_expects(rep, tmp_path):
     assert set(signature.outputs) == {"y", "h"}
     operations = {node.op for function in graph.graph_def.library.function for node in function.node_def}
     assert not {op for op in operations if "PyFunc" in op}
+
+
+GATED = f"""g (float[n, 4, 5, 5] x) => (float[n, 4, 5, 5] y) <float[4, 4, 1, 1] w = {{{WEIGHT_16}}}> {{
+    c = Conv(x, w)
+    s = Sigmoid(c)
+    y = Mul(c, s)
+}}"""
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_gates_stay_apart_from_convolutions_by_variables_only(tmp_path, freeze):
+    rep = prepare(text_model(GATED), channels_last_inputs="all", channels_last_outputs="all")
+    rep.export_graph(tmp_path / "model", freeze=freeze)
+    library = definition(tmp_path / "model").meta_graphs[0].graph_def.library
+    operations = {node.op for function in library.function for node in function.node_def}
+    assert ("PlaceholderWithDefault" in operations) == (not freeze)
+    x = np.linspace(-3, 3, 200, dtype=np.float32).reshape(2, 4, 5, 5)
+    signature = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"]
+    served = signature(x=tf.constant(x.transpose(0, 2, 3, 1)))["y"]
+    (expected,) = ort_outputs(text_model(GATED), {"x": x}).values()
+    np.testing.assert_allclose(np.transpose(served, [0, 3, 1, 2]), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("freeze", [False, True])

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from onnx_tf.errors import ExportError
+from onnx_tf.export.freezing import frozen_function
 from onnx_tf.plan import scope_name
 from onnx_tf.signature import flat_tensors, regrouped
 
@@ -131,7 +131,7 @@ def _serving_module(
     signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
     compute = rep.tf_module.compute
     if freeze:
-        frozen = convert_variables_to_constants_v2(rep.signatures[SIGNATURE])
+        frozen = frozen_function(rep.signatures[SIGNATURE])
         outputs = rep.signatures[SIGNATURE].structured_outputs
 
         def compute(*values: Any) -> Any:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
 from onnx_tf.handlers._cast import onnx_dtype
+from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._narrow import decode, is_bits
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
@@ -71,7 +72,7 @@ register_table(
         "Log": tf.math.log,
         "Neg": tf.negative,
         "Reciprocal": tf.math.reciprocal,
-        "Sigmoid": tf.sigmoid,
+        "Sigmoid": lambda x: tf.sigmoid(apart(x)),
         "Sqrt": tf.sqrt,
         "Tanh": tf.tanh,
     }
@@ -93,7 +94,15 @@ register_table(
     since=9,
 )
 register_table({"Round": tf.round}, since=11)
-register_binary({"Add": tf.add, "Sub": tf.subtract, "Mul": tf.multiply, "Div": _divide, "Pow": _power})
+register_binary(
+    {
+        "Add": lambda x, y: tf.add(apart(x), apart(y)),
+        "Sub": tf.subtract,
+        "Mul": tf.multiply,
+        "Div": _divide,
+        "Pow": _power,
+    }
+)
 
 
 @onnx_op("Identity")
@@ -113,7 +122,7 @@ def minimum(*inputs):
 
 @onnx_op("Sum")
 def total(*inputs):
-    return widened(lambda *wide: functools.reduce(tf.add, wide), *inputs)
+    return widened(lambda *wide: functools.reduce(tf.add, map(apart, wide)), *inputs)
 
 
 @onnx_op("Mean")
@@ -134,7 +143,7 @@ def clip_11(x, low=None, high=None):
 def _clip(x, low, high):
     bounds = [None if bound is None else static_value(bound) for bound in (low, high)]
     if x.dtype == tf.float32 and bounds == [0, 6]:
-        return tf.nn.relu6(x)  # which becomes one kernel with the convolution before it
+        return tf.nn.relu6(apart(x))
     low = x.dtype.min if low is None else tf.cast(low, x.dtype)
     high = x.dtype.max if high is None else tf.cast(high, x.dtype)
     return tf.minimum(tf.maximum(x, low), high)
