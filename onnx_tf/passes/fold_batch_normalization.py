@@ -6,6 +6,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
+from onnx_tf.passes._attributes import float_attribute
 from onnx_tf.passes._names import Names
 
 _CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}
@@ -34,7 +35,7 @@ def _fold(node: ir.Node, names: Names) -> bool:
     assert filters is not None
     assert filters.const_value is not None
     parameters = [value.const_value for value in node.inputs[1:5] if value is not None]
-    epsilon = node.attributes.get_float("epsilon", 1e-5)
+    epsilon = float_attribute(node, "epsilon")
 
     def factors() -> tuple[np.ndarray, ...]:
         scale, shift, mean, variance = (t.numpy().astype(np.float64) for t in parameters if t is not None)

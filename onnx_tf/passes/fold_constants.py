@@ -6,6 +6,8 @@ import numpy as np
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
+from onnx_tf.passes._attributes import float_attribute
+
 # Cheap operators of shape arithmetic and of weight preparation. Others run in TensorFlow, and
 # QuantizeLinear/DequantizeLinear stay so that quantised patterns remain recognisable.
 FOLDABLE = frozenset(
@@ -84,7 +86,7 @@ def _standardized(node: ir.Node, inputs: list[np.ndarray]) -> list[np.ndarray] |
     if node.attributes.get_int("training_mode", 0) or (version < 14 and unused):
         others = tuple(axis for axis in range(x.ndim) if axis != 1)
         mean, variance = x.mean(others), x.var(others)
-    factor = scale / np.sqrt(variance + node.attributes.get_float("epsilon", 1e-5))
+    factor = scale / np.sqrt(variance + float_attribute(node, "epsilon"))
     per_channel = (-1, *[1] * (x.ndim - 2))
     y = (x - mean.reshape(per_channel)) * factor.reshape(per_channel) + shift.reshape(per_channel)
     return [y.astype(inputs[0].dtype)] * len(node.outputs)

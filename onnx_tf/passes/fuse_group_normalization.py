@@ -13,6 +13,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
+from onnx_tf.passes._attributes import float_attribute
 from onnx_tf.passes._names import Names
 
 VERSION = 21
@@ -75,7 +76,7 @@ def _fuse(node: ir.Node, names: Names) -> bool:
         "",
         "GroupNormalization",
         [source, *parameters],
-        [ir.AttrInt64("num_groups", groups), ir.AttrFloat32("epsilon", node.attributes.get_float("epsilon", 1e-5))],
+        [ir.AttrInt64("num_groups", groups), ir.AttrFloat32("epsilon", float_attribute(node, "epsilon"))],
         version=VERSION,
         name=node.name,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
+from onnx_tf.passes._attributes import float_attribute
 from onnx_tf.passes._names import Names
 
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
@@ -37,7 +38,7 @@ def _lower(node: ir.Node, names: Names) -> bool:
         return False
     if len({tensor.dtype for tensor in tensors} | {source.dtype}) != 1 or not node.attributes.get_int("spatial", 1):
         return False
-    epsilon = node.attributes.get_float("epsilon", 1e-5)
+    epsilon = float_attribute(node, "epsilon")
 
     def factor() -> np.ndarray:
         return _wide(tensors[0]) / np.sqrt(_wide(tensors[3]) + epsilon)

@@ -84,3 +84,18 @@ def test_quantized_weights_that_are_an_output_too() -> None:
     proto = model_of(text, w=RNG.integers(-9, 9, (5, 3), np.int8), s=np.array(0.5, np.float32))
     assert packed_shapes(proto)["w"] == [5, 3]
     assert_same_numbers(proto, x=floats(2, 3))
+
+
+@pytest.mark.parametrize("layout", ["auto", "keep"])
+def test_values_that_have_the_names_of_what_is_added(layout: str) -> None:
+    text = """g (float[1,4,6,6] x) => (float[1,4,6,6] z) {
+        y_channels_last = Neg(x)
+        y = Conv(y_channels_last, w)
+        y_channels_last_2 = Abs(y)
+        z = Add(y, y_channels_last_2)
+    }"""
+    proto = model_of(text, w=floats(4, 4, 1, 1))
+    x = floats(1, 4, 6, 6)
+    np.testing.assert_allclose(
+        prepare(proto, layout=layout).run([x])[0], run(proto, {"x": x})["z"], rtol=1e-4, atol=1e-4
+    )

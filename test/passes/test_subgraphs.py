@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import onnx.parser
+import onnx_ir as ir
 import pytest
 
 from onnx_tf import prepare
@@ -29,6 +30,19 @@ def test_nodes_of_a_body_are_named_after_the_node():
     model = loaded(LAYER_NORM)
     assert expand_schema_functions(model, lambda _, op, __: op != "LayerNormalization")
     assert all(str(node.name).startswith("norm/") for node in model.graph)
+
+
+def test_values_of_a_body_take_no_name_that_a_value_has():
+    model = loaded(LAYER_NORM)
+    source = model.graph.inputs[0]
+    for name in ("norm/XU", "norm/Mean2D"):
+        before = ir.node("Relu", [source])
+        before.outputs[0].name = name
+        model.graph.insert_before(model.graph[0], before)
+    assert expand_schema_functions(model, lambda _, op, __: op != "LayerNormalization")
+    names = [output.name for node in model.graph for output in node.outputs]
+    assert {"norm/XU_2", "norm/Mean2D_2"} <= set(names)
+    assert len(names) == len(set(names))
 
 
 def test_a_node_stays_if_its_body_is_unsupported():
