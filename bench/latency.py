@@ -17,7 +17,7 @@ import multiprocessing
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,10 @@ def latencies(
                 feeds[f"by_hand_{form}"] = {"image": image}
         if timing.naive:
             feeds["auto_frozen"] = feeds.pop("auto_frozen")
-        calls = {form: processes.load(form, folder, feed, timing) for form, feed in feeds.items()}
+        loading = [processes.submit(form, _load, form, folder, feed, timing) for form, feed in feeds.items()]
+        for future in loading:
+            future.result()
+        calls = {form: functools.partial(processes.call, form) for form in feeds}
         rounds = int(timing.seconds * 1000 / sum(in_turn(calls, 1, warm_up=WARM_UP).values()))
         return in_turn(calls, min(max(rounds, 5), timing.runs), warm_up=0, shuffle=not timing.naive)
 
@@ -146,13 +149,15 @@ class Processes:
     def __init__(self) -> None:
         self._executors: dict[str, ProcessPoolExecutor] = {}
 
-    def load(self, form: str, folder: str, feed: Mapping[str, Any], timing: Timing) -> Callable[[], float]:
-        """Load a form of the model in its process; return what calls it once and returns the milliseconds."""
+    def submit(self, form: str, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Let the form's process compute a function."""
         if form not in self._executors:
             self._executors[form] = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-        executor = self._executors[form]
-        executor.submit(_load, form, folder, feed, timing).result()
-        return lambda: executor.submit(_call).result()
+        return self._executors[form].submit(function, *arguments)
+
+    def call(self, form: str) -> float:
+        """Call the form that its process has loaded, return the milliseconds."""
+        return float(self.submit(form, _call).result())
 
 
 _loaded: list[Callable[[], float]] = []
