@@ -1,4 +1,4 @@
-"""Time the forms that one operation can take in TensorFlow: ``python -m bench.forms`` prints a Markdown table.
+"""Time the forms that one operation can take in TensorFlow: ``python -m bench.forms [WORDS]`` prints a Markdown table.
 
 The first form of each is the one that handlers and passes use. All run on one thread and count
 processor time, so that a busy machine changes little; the forms of a row take turns.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 import random
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._tensors import strided
 
 RNG = np.random.default_rng(0)
@@ -24,12 +26,14 @@ Form = Callable[[tf.Tensor], tf.Tensor]
 Row = tuple[str, Sequence[int], dict[str, Form]]
 
 
-def main() -> None:
-    """Print the table."""
+def main(wanted: str = "") -> None:
+    """Print the rows whose operation has ``wanted`` in it."""
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     print("| operation | used | ms | instead of | ms |\n|---|---|--:|---|--:|", flush=True)
     for title, shape, forms in all_rows():
+        if wanted not in title:
+            continue
         (used, least), *others = milliseconds(forms, shape).items()
         for name, found in others:
             print(f"| {title} | {used} | {least:.2f} | {name} | {found:.2f} |", flush=True)
@@ -37,7 +41,7 @@ def main() -> None:
 
 def all_rows() -> list[Row]:
     """Return the operations with their forms."""
-    return [*dense_rows(), *convolution_rows(), *pooling_rows(), *grouped_rows(), *other_rows()]
+    return [*dense_rows(), *convolution_rows(), *merging_rows(), *pooling_rows(), *grouped_rows(), *other_rows()]
 
 
 def milliseconds(forms: dict[str, Form], shape: Sequence[int]) -> dict[str, float]:
@@ -141,15 +145,36 @@ def convolution_rows() -> list[Row]:
                 "TensorFlow's, without gradient": lambda x: tf.nn.conv2d(x, wide, 1, "SAME", dilations=2),
             },
         ),
-        (
-            "Conv 1x1 and Clip(0, 6), 56x56x256",
-            (1, 56, 56, 256),
-            {
-                "Relu6": lambda x: tf.nn.relu6(tf.nn.conv2d(x, pointwise, 1, "VALID")),
-                "Maximum, Minimum": lambda x: tf.minimum(tf.maximum(tf.nn.conv2d(x, pointwise, 1, "VALID"), 0), 6),
-            },
-        ),
     ]
+
+
+def merging_rows() -> list[Row]:
+    """Return what follows a convolution by variables: merged into its kernel by TensorFlow, or not."""
+    filters, bias, residual = weight(1, 1, 64, 256), weight(256), weight(1, 56, 56, 256)
+
+    def conv(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.bias_add(tf.nn.conv2d(x, filters, 1, "VALID"), bias)
+
+    follow: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
+        "Clip(0, 6)": lambda _, y: tf.nn.relu6(y),
+        "Add, Relu": lambda _, y: tf.nn.relu(y + residual),
+        "SiLU": lambda merged, y: merged * tf.sigmoid(y),
+        "Mish": lambda merged, y: merged * tf.tanh(tf.nn.softplus(y)),
+        "Elu": lambda _, y: tf.nn.elu(y),
+    }
+
+    def forms(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> dict[str, Form]:
+        def separate(x: tf.Tensor) -> tf.Tensor:
+            y = conv(x)
+            return function(y, apart(y))
+
+        def merged(x: tf.Tensor) -> tf.Tensor:
+            y = conv(x)
+            return function(y, y)
+
+        return {"apart": separate, "merged": merged}
+
+    return [(f"Conv 1x1 and {name}, 56x56x64 to 256", (1, 56, 56, 64), forms(f)) for name, f in follow.items()]
 
 
 def pooling_rows() -> list[Row]:
@@ -262,4 +287,4 @@ def other_rows() -> list[Row]:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,11 +83,21 @@ class BackendTFModule(tf.Module):
             raise TypeError(f"the model takes {list(names)}, got {len(args)} by position and {list(kwargs)} by name")
         return self._train(*[feed[name] for name in names])
 
-    def _traceable(self, graph: BoundGraph, signature: Sequence[tf.TypeSpec] | None) -> Any:
-        return tf.function(functools.partial(self._compute, graph), input_signature=signature, autograph=False)
+    def frozen(self) -> Callable[..., dict[str, Any]]:
+        """Return what ``compute`` traces, with the present values of the variables as constants.
 
-    def _compute(self, graph: BoundGraph, *inputs: Any) -> dict[str, Any]:
+        It is no ``tf.function``: what calls it holds the constants once.
+        """
+        values = {key: variable.numpy() for key, variable in self.weights.items()}
+        return functools.partial(self._compute, self.graph.serving(), values)
+
+    def _traceable(self, graph: BoundGraph, signature: Sequence[tf.TypeSpec] | None) -> Any:
+        return tf.function(functools.partial(self._compute, graph, None), input_signature=signature, autograph=False)
+
+    def _compute(self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
         environment: dict[str, Any] = dict(self.weights)
+        if frozen is not None:
+            environment = {key: tf.constant(array, name=scope_name(key)) for key, array in frozen.items()}
         environment.update(zip(self.input_names, inputs, strict=True))
         for key, array in self._constants.items():
             environment[key] = tf.constant(array)

@@ -17,7 +17,6 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf.errors import ExportError
-from onnx_tf.export.freezing import frozen_function
 from onnx_tf.plan import scope_name
 from onnx_tf.signature import flat_tensors, regrouped
 
@@ -129,14 +128,7 @@ def _serving_module(
 ) -> tuple[tf.Module, Any]:
     whole = input_specs(rep)
     signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
-    compute = rep.tf_module.compute
-    if freeze:
-        frozen = frozen_function(rep.signatures[SIGNATURE])
-        outputs = rep.signatures[SIGNATURE].structured_outputs
-
-        def compute(*values: Any) -> Any:
-            flat = frozen(*tf.nest.flatten(values, expand_composites=True))
-            return tf.nest.pack_sequence_as(outputs, list(flat), expand_composites=True)
+    compute = rep.tf_module.frozen() if freeze else rep.tf_module.compute
 
     def serve(**given: tf.Tensor) -> dict[str, tf.Tensor]:
         tensors = {name: given[keywords[name]] for name in inputs}
