@@ -86,7 +86,7 @@ def main() -> None:
     processes = Processes()
     for name in names:
         if name not in results:
-            model, feed = _model(arguments.folder, entries, name)
+            model, feed = model_of(arguments.folder, entries, name)
             results[name] = latencies(model, name, feed, timing, processes)
             gc.collect()
         print(_row(name, results[name]), flush=True)
@@ -101,7 +101,8 @@ def _convolutional(entries: Mapping[str, Any]) -> list[str]:
     return sorted([*(name for name in entries if counts[name] >= MIN_CONVOLUTIONS), "mobilenet_v2"])
 
 
-def _model(folder: Path, entries: Mapping[str, Any], name: str) -> tuple[onnx.ModelProto, dict[str, Any]]:
+def model_of(folder: Path, entries: Mapping[str, Any], name: str) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """Return a model of the zoo, or MobileNetV2, and what to feed it."""
     if name == "mobilenet_v2" and name not in entries:
         return mobilenet_v2(), {"image": np.zeros([1, 3, 224, 224], np.float32)}
     return materialize(folder / f"{name}.onnx"), make_inputs(entries[name]["inputs"])
