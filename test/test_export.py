@@ -84,7 +84,8 @@ def test_what_serving_expects(rep, tmp_path):
 GATED = f"""g (float[n, 4, 5, 5] x) => (float[n, 4, 5, 5] y) <float[4, 4, 1, 1] w = {{{WEIGHT_16}}}> {{
     c = Conv(x, w)
     s = Sigmoid(c)
-    y = Mul(c, s)
+    g = Mul(c, s)
+    y = Add(c, g)
 }}"""
 
 

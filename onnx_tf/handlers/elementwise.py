@@ -96,7 +96,7 @@ register_table(
 register_table({"Round": tf.round}, since=11)
 register_binary(
     {
-        "Add": lambda x, y: tf.add(apart(x), apart(y)),
+        "Add": lambda x, y: tf.add(apart(x, is_sum=True), apart(y, is_sum=True)),
         "Sub": tf.subtract,
         "Mul": tf.multiply,
         "Div": _divide,
@@ -122,7 +122,7 @@ def minimum(*inputs):
 
 @onnx_op("Sum")
 def total(*inputs):
-    return widened(lambda *wide: functools.reduce(tf.add, map(apart, wide)), *inputs)
+    return widened(lambda *wide: functools.reduce(tf.add, [apart(x, is_sum=True) for x in wide]), *inputs)
 
 
 @onnx_op("Mean")
