@@ -8,9 +8,7 @@ from pathlib import Path
 
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.layout import LayoutReport
-from onnx_tf.loading import load_model
-from onnx_tf.passes import optimize, simplify
-from onnx_tf.registry import registry
+from onnx_tf.pipeline import lower
 from test.zoo.compare import manifest
 from test.zoo.materialize import materialize
 
@@ -33,8 +31,7 @@ def main() -> None:
 
 def report_of(path: Path) -> LayoutReport:
     """Return the report that ``prepare`` gives."""
-    model = simplify(load_model(materialize(path)), has_handler=registry.supports)
-    return optimize(model, exists_channels_last=registry.supports_channels_last)
+    return lower(materialize(path), until="layout").layout_report
 
 
 def _row(name: str, report: LayoutReport) -> str | None:

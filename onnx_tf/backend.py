@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,14 +15,10 @@ from onnx.backend.base import Backend
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.errors import OnnxTfError
-from onnx_tf.layout import LayoutReport
-from onnx_tf.loading import ModelSource, load_model
+from onnx_tf.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.outputs import Outputs
-from onnx_tf.passes import optimize, simplify
-from onnx_tf.passes.pack_weights import pack_weights
-from onnx_tf.plan import BoundGraph, bind, refuse_unsupported, unsupported_nodes
-from onnx_tf.registry import Registry, registry
+from onnx_tf.pipeline import lower
 
 __all__ = ["TensorflowBackend", "is_compatible", "prepare", "run_model", "run_node", "supports_device"]
 
@@ -59,39 +56,9 @@ def prepare(
         channels_last_outputs=_names(channels_last_outputs),
         training=training,
     )
-    handlers = registry.snapshot()
-    source = load_model(model)
-    overridable = frozenset(str(value.name) for value in source.graph.inputs if value.is_initializer())
-    pristine = source.clone() if overridable else None
-
-    def bind_with_overrides(names: frozenset[str]) -> BoundGraph:
-        assert pristine is not None
-        return _bind_model(_without_defaults(pristine.clone(), names), handlers, options)[0]
-
+    source = model.clone() if isinstance(model, ir.Model) else model
     with tf.device(_tf_device(device)):
-        graph, report = _bind_model(source, handlers, options)
-        return TensorflowRep(graph, overridable, bind_with_overrides, report)
-
-
-def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> tuple[BoundGraph, LayoutReport]:
-    model = simplify(model, has_handler=handlers.supports, training=options.training)
-    refuse_unsupported(model.graph, handlers)  # in the terms of the model: the layout pass renames and moves nodes
-    report = optimize(
-        model,
-        training=options.training,
-        channels_last_inputs=options.channels_last_inputs,
-        channels_last_outputs=options.channels_last_outputs,
-        exists_channels_last=handlers.supports_channels_last if options.layout == "auto" else None,
-    )
-    pack_weights(model)
-    return bind(model.graph, handlers, options), report
-
-
-def _without_defaults(model: ir.Model, names: frozenset[str]) -> ir.Model:
-    for name in names:
-        value = model.graph.initializers.pop(name)
-        value.const_value = None
-    return model
+        return TensorflowRep(lower(source, options), functools.partial(lower, source, options))
 
 
 def _names(names: Sequence[str] | Literal["all"]) -> tuple[str, ...] | Literal["all"]:
@@ -124,10 +91,10 @@ def is_compatible(model: ModelSource, device: str = "CPU", **kwargs: Any) -> boo
     """
     del kwargs
     try:
-        source = simplify(load_model(model), has_handler=registry.supports)
+        lower(model, until="refuse unsupported")
     except OnnxTfError:
         return False
-    return supports_device(device) and not unsupported_nodes(source.graph, registry)
+    return supports_device(device)
 
 
 def run_model(model: ModelSource, inputs: Any, device: str = "CPU", **kwargs: Any) -> Outputs:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule, input_spec
+from onnx_tf.errors import InputError
 from onnx_tf.feeding import bind_inputs, to_numpy
-from onnx_tf.layout import LayoutReport
 from onnx_tf.outputs import Outputs
-from onnx_tf.plan import BoundGraph
+from onnx_tf.pipeline import Lowered
+from onnx_tf.runtime.graph import Held
 
 __all__ = ["TensorflowRep"]
+
+
+def _restored(value: Any, held: Held) -> Any:
+    return held.origin.restored(value) if isinstance(value, np.ndarray) else value
 
 
 class TensorflowRep(BackendRep):
@@ -27,29 +35,26 @@ class TensorflowRep(BackendRep):
         overridable: names of initializers that are graph inputs too: ``run`` takes other values
             for them, by name.
         layout_report: which memory order each value has, and which Transposes are left and why.
+        seconds: how long each step of the conversion took, by its name.
     """
 
-    def __init__(
-        self,
-        graph: BoundGraph,
-        overridable: frozenset[str] = frozenset(),
-        override: Callable[[frozenset[str]], BoundGraph] | None = None,
-        layout_report: LayoutReport | None = None,
-    ) -> None:
+    def __init__(self, lowered: Lowered, lower_again: Callable[..., Lowered] | None = None) -> None:
         """Trace a bound graph.
 
         Args:
-            graph: the graph.
-            overridable: names of initializers that the model lists as inputs too.
-            override: binds the model with some of those as inputs.
-            layout_report: what the layout pass did.
+            lowered: a model that has been through all steps.
+            lower_again: takes it through them with ``overridden`` initializers as inputs.
         """
-        self.tf_module = BackendTFModule(graph)
-        self.overridable = overridable
-        self._override = override
-        self.layout_report = layout_report or LayoutReport()
+        self.tf_module = BackendTFModule(lowered.graph)
+        self.overridable = lowered.overridable
+        self.layout_report = lowered.layout_report
+        self.seconds = lowered.seconds
+        self._readers, self._folded = lowered.readers, lowered.folded
+        self._lower_again = lower_again
         if self.tf_module.is_static:
+            start = time.perf_counter()
             self._function  # noqa: B018  (tracing now reports every error in prepare)
+            self.seconds["trace"] = time.perf_counter() - start
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -96,6 +101,35 @@ class TensorflowRep(BackendRep):
         results = self.tf_module.compute(*tensors)
         return Outputs((str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs)
 
+    def intermediate_values(
+        self, inputs: Any = None, names: Iterable[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        """Compute values inside the model, all in one pass.
+
+        Args:
+            inputs: as for :meth:`run`.
+            names: ONNX names of graph inputs and of what nodes of the main graph compute; by default all
+                that still exist (some are folded into constants or fused with others).
+            kwargs: inputs by name.
+
+        Returns:
+            The values as numpy arrays (or as :meth:`run` gives others) by ONNX name, in ONNX order, their
+            axes in ONNX order too, whatever the memory order in which they are computed.
+
+        Raises:
+            InputError: the inputs do not fit, or a name is unknown or no value of its own any longer: the
+                message says what it became a part of.
+        """
+        held, folded = self.tf_module.graph.held, self._folded
+        wanted = None if names is None else set(names)
+        self._check_observable(sorted(wanted or ()))
+        chosen = [n for n in self._readers.by_name if n in held or n in folded]
+        chosen = [n for n in chosen if wanted is None or n in wanted]
+        probe = self._probe(tuple(n for n in chosen if n in held))
+        tensors = probe(*bind_inputs(self.tf_module.graph.inputs, inputs, kwargs))
+        found = {name: _restored(to_numpy(tensor, held[name].dtype), held[name]) for name, tensor in tensors.items()}
+        return {name: found[name] if name in found else folded[name] for name in chosen}
+
     def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
         """Write the model as a SavedModel with the signature ``serving_default``.
 
@@ -125,5 +159,24 @@ class TensorflowRep(BackendRep):
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (a rep lives as long as its variants)
     def _overridden(self, names: frozenset[str]) -> TensorflowRep:
-        assert self._override is not None
-        return TensorflowRep(self._override(names))
+        assert self._lower_again is not None
+        return TensorflowRep(self._lower_again(overridden=names))
+
+    @functools.lru_cache(maxsize=4)  # noqa: B019
+    def _probe(self, names: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
+        return self.tf_module.probe(names)
+
+    def _check_observable(self, names: Sequence[str]) -> None:
+        held, known = self.tf_module.graph.held, self._readers.by_name
+        for name in names:
+            if name in held or name in self._folded:
+                continue
+            if name not in known:
+                near = ", ".join(map(repr, difflib.get_close_matches(name, known, 3))) or "none like it"
+                raise InputError(f"the model computes no value {name!r}; it has {near}")
+            heirs = ", ".join(map(repr, self._readers.heirs(name, held)[:3]))
+            raise InputError(
+                f"value {name!r} is not computed on its own: it was folded or fused into {heirs}; ask for that instead"
+                if heirs
+                else f"value {name!r} is not computed: no output needs it"
+            )

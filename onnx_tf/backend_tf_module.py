@@ -5,26 +5,21 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
-from onnx_tf.dtypes import carried, is_carried, to_tf
+from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.feeding import is_map, map_spec
-from onnx_tf.plan import BoundGraph, scope_name
+from onnx_tf.runtime.graph import BoundGraph, Slot
+from onnx_tf.runtime.scopes import scope_name
+from onnx_tf.runtime.weights import Role, weights_of
 from onnx_tf.values import OptionalValue, TensorSequence
 
 __all__ = ["BackendTFModule", "input_spec"]
-
-MIN_VARIABLE_ELEMENTS = 16
-"""Floating-point initializers of fewer elements stay constants: epsilons, scales, small tables."""
-
-MAX_CONSTANT_BYTES = 1 << 28
-"""Other initializers, quantised weights above all, stay constants up to this total, the smallest
-first; TensorFlow dequantises constants once. Then they are variables that are not trainable: a
-graph holds 2 GB at most."""
 
 
 class BackendTFModule(tf.Module):
@@ -45,21 +40,24 @@ class BackendTFModule(tf.Module):
         super().__init__(name=name)
         self.graph = dataclasses.replace(graph, constants={})
         self.weights: dict[str, tf.Variable] = {}
-        self._constants: dict[str, np.ndarray] = {}
-        is_training = any(node.context.training for node in graph.all_nodes())
-        variables = _variables(graph.constants) | (_parameters(graph) if is_training else set())
-        statistics = _statistics(graph)
-        for key, tensor in graph.constants.items():
-            if key in variables:
-                is_float = tensor.dtype.is_floating_point() and not is_carried(tensor.dtype)
-                trainable = is_float and key not in statistics
-                self.weights[key] = tf.Variable(
-                    carried(tensor.numpy()), trainable=trainable, name=scope_name(key), dtype=to_tf(tensor.dtype)
-                )
-                _release(tensor)
-            else:
+        constants: dict[Slot, np.ndarray] = {}
+        variables: dict[Slot, str] = {}
+        for slot, weight in weights_of(graph).items():
+            if weight.role is Role.CONSTANT:
                 # A copy: a tensor of a parsed file keeps the whole file in memory.
-                self._constants[key] = carried(np.array(tensor.numpy()))
+                constants[slot] = carried(np.array(weight.tensor.numpy()))
+                continue
+            variables[slot] = weight.name
+            self.weights[weight.name] = tf.Variable(
+                carried(weight.tensor.numpy()),
+                trainable=weight.role is Role.PARAMETER,
+                name=scope_name(weight.name),
+                dtype=to_tf(weight.tensor.dtype),
+            )
+            if isinstance(weight.tensor, ir.ExternalTensor):
+                weight.tensor.release()
+        # Proxies: TensorFlow would track plain dicts, and takes strings alone for their keys.
+        self._constants, self._variables = MappingProxyType(constants), MappingProxyType(variables)
         self.input_names = tuple(str(value.name) for value in graph.inputs)
         self.output_names = tuple(str(value.name) for value in graph.outputs)
         specs = [input_spec(value) for value in graph.inputs]
@@ -67,6 +65,7 @@ class BackendTFModule(tf.Module):
         self.is_static = not any(isinstance(spec, (TensorSequence.Spec, OptionalValue.Spec)) for spec in specs)
         signature = specs if self.is_static else None
         self.compute = self._traceable(self.graph.serving(), signature)
+        is_training = any(node.context.training for node in graph.all_nodes())
         self._train = self._traceable(self.graph, signature) if is_training else self.compute
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
@@ -91,21 +90,48 @@ class BackendTFModule(tf.Module):
         values = {key: variable.numpy() for key, variable in self.weights.items()}
         return functools.partial(self._compute, self.graph.serving(), values)
 
+    def probe(self, names: Sequence[str]) -> Callable[..., dict[str, Any]]:
+        """Return a ``tf.function`` of the inputs that gives ONNX values of the main graph by name.
+
+        Args:
+            names: of values in ``graph.held``, which also says how the axes of each lie.
+        """
+        graph = self.graph.serving()
+
+        def compute(*inputs: Any) -> dict[str, Any]:
+            environment = self._environment(graph, None, inputs)
+            graph(environment)
+            return {name: _read(environment[self.graph.held[name].slot]) for name in names}
+
+        traced: Callable[..., dict[str, Any]] = tf.function(compute, autograph=False)
+        return traced
+
     def _traceable(self, graph: BoundGraph, signature: Sequence[tf.TypeSpec] | None) -> Any:
         return tf.function(functools.partial(self._compute, graph, None), input_signature=signature, autograph=False)
 
     def _compute(self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
-        environment: dict[str, Any] = dict(self.weights)
-        if frozen is not None:
-            environment = {key: tf.constant(array, name=scope_name(key)) for key, array in frozen.items()}
-        environment.update(zip(self.input_names, inputs, strict=True))
-        for key, array in self._constants.items():
-            environment[key] = tf.constant(array)
-        results = graph(environment)
+        results = graph(self._environment(graph, frozen, inputs))
         return {
             name: tf.identity(result, name=scope_name(name)) if tf.is_tensor(result) else result
             for name, result in zip(self.output_names, results, strict=True)
         }
+
+    def _environment(
+        self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, inputs: Sequence[Any]
+    ) -> dict[Slot, Any]:
+        """Return what is known before the first node: inputs, weights and constants."""
+        environment: dict[Slot, Any] = dict(zip(graph.input_slots, inputs, strict=True))
+        for slot, name in self._variables.items():
+            environment[slot] = (
+                self.weights[name] if frozen is None else tf.constant(frozen[name], name=scope_name(name))
+            )
+        for slot, array in self._constants.items():
+            environment[slot] = tf.constant(array)
+        return environment
+
+
+def _read(value: Any) -> Any:
+    return tf.convert_to_tensor(value) if isinstance(value, tf.Variable) else value
 
 
 def input_spec(value: ir.Value) -> tf.TypeSpec:
@@ -123,43 +149,3 @@ def input_spec(value: ir.Value) -> tf.TypeSpec:
     if isinstance(value.type, ir.OptionalType):
         spec = OptionalValue.Spec(flag=tf.TensorSpec([], tf.bool), element=spec)
     return spec
-
-
-def _parameters(graph: BoundGraph) -> set[str]:
-    """Return the names of all initializers that training changes: of floats, scalars excepted.
-
-    What decides the shape of a result stays constant.
-    """
-    fixed = {name for node in graph.all_nodes() if node.context.op_type in _SIZED_BY_FLOATS for name in node.inputs[1:]}
-    return {
-        key
-        for key, tensor in graph.constants.items()
-        if tensor.dtype.is_floating_point() and tensor.dtype.bitwidth >= 16 and len(tensor.shape) and key not in fixed
-    }
-
-
-_SIZED_BY_FLOATS = ("Resize", "Upsample")
-
-
-def _statistics(graph: BoundGraph) -> set[str | None]:
-    """Return the names of the means and variances that BatchNormalizations take: no gradient moves them."""
-    nodes = (node for node in graph.all_nodes() if node.context.op_type == "BatchNormalization")
-    return {name for node in nodes for name in node.inputs[3:5]}
-
-
-def _variables(tensors: Mapping[str, ir.TensorProtocol]) -> set[str]:
-    """Return the names of the initializers that become variables."""
-    floats = {key for key, t in tensors.items() if t.dtype.is_floating_point() and t.dtype.bitwidth >= 16}
-    variables = {key for key in floats if int(np.prod(tensors[key].shape.numpy())) >= MIN_VARIABLE_ELEMENTS}
-    total = 0
-    for key in sorted(tensors.keys() - floats, key=lambda key: (tensors[key].nbytes, key)):
-        if tensors[key].dtype is not ir.DataType.STRING:
-            total += tensors[key].nbytes
-            if total > MAX_CONSTANT_BYTES:
-                variables.add(key)
-    return variables
-
-
-def _release(tensor: ir.TensorProtocol) -> None:
-    if isinstance(tensor, ir.ExternalTensor):
-        tensor.release()

@@ -17,7 +17,13 @@ __all__ = [
 
 
 class OnnxTfError(Exception):
-    """Base class of every error that onnx_tf raises on purpose."""
+    """Base class of every error that onnx_tf raises on purpose.
+
+    Attributes:
+        step: the step of the conversion that failed (see :mod:`onnx_tf.pipeline`), if it was one.
+    """
+
+    step: str | None = None
 
 
 class ModelError(OnnxTfError, ValueError):

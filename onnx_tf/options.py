@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from onnx_tf.targets import SAVED_MODEL, Target
+
 __all__ = ["Layout", "Options"]
 
 Layout = Literal["auto", "keep"]
@@ -21,12 +23,14 @@ class Options:
         channels_last_outputs: names of graph outputs to be given as N, spatial..., C, or ``"all"``.
         training: keep what training needs: nothing is folded, equal weights stay apart, all float
             weights are variables, and Dropouts that do not say otherwise drop.
+        target: what the model is for; exporters choose it.
     """
 
     layout: Layout = "auto"
     channels_last_inputs: tuple[str, ...] | Literal["all"] = ()
     channels_last_outputs: tuple[str, ...] | Literal["all"] = ()
     training: bool = False
+    target: Target = SAVED_MODEL
 
     def __post_init__(self) -> None:
         if self.layout not in ("auto", "keep"):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import bisect
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -95,6 +95,7 @@ class Handler:
 
     Attributes:
         function: the handler function.
+        target: the target that it is for, ``""`` for all.
         attributes: its keyword-only parameters besides ``context``.
         keyword_defaults: the defaults of those parameters, used only for operators without a
             schema: for others the schema states them.
@@ -106,6 +107,7 @@ class Handler:
     op_type: str
     since: int
     function: Callable[..., Any]
+    target: str
     attributes: frozenset[str]
     keyword_defaults: Mapping[str, Any]
     wants_context: bool
@@ -120,14 +122,22 @@ def normalize_domain(domain: str) -> str:
 class Registry:
     """A table (domain, operator) -> handlers by the version from which each holds."""
 
-    def __init__(self) -> None:
-        self._handlers: dict[tuple[str, str], list[Handler]] = {}
+    def __init__(self, forms: Sequence[str] = ()) -> None:
+        """Make an empty table.
 
-    def register(self, op_type: str, function: Callable[..., Any], *, since: int, domain: str) -> None:
+        Args:
+            forms: the targets whose handlers go before those for all, the first named first.
+        """
+        self._handlers: dict[tuple[str, str], list[Handler]] = {}
+        self._forms = (*forms, "")
+
+    def register(
+        self, op_type: str, function: Callable[..., Any], *, since: int, domain: str, target: str = ""
+    ) -> None:
         """Add a handler.
 
         Raises:
-            ValueError: there already is one for that operator and version.
+            ValueError: there already is one for that operator, version and target.
         """
         domain = normalize_domain(domain)
         parameters = inspect.signature(function).parameters.values()
@@ -137,25 +147,27 @@ class Registry:
             op_type=op_type,
             since=since,
             function=function,
+            target=target,
             attributes=frozenset(keywords.keys() - {"context"}),
             keyword_defaults={name: value for name, value in keywords.items() if value is not inspect.Parameter.empty},
             wants_context="context" in keywords,
             takes_any_attribute=any(p.kind is p.VAR_KEYWORD for p in parameters),
         )
         versions = self._handlers.setdefault((domain, op_type), [])
-        if any(other.since == since for other in versions):
+        if any((other.since, other.target) == (since, target) for other in versions):
             raise ValueError(f"{domain or 'ai.onnx'}.{op_type} has a handler since version {since} already")
         bisect.insort(versions, handler, key=lambda h: h.since)
 
-    def unregister(self, op_type: str, *, since: int, domain: str = "") -> None:
-        """Remove the handler registered for exactly that operator and version."""
+    def unregister(self, op_type: str, *, since: int, domain: str = "", target: str = "") -> None:
+        """Remove the handler registered for exactly that operator, version and target."""
         key = (normalize_domain(domain), op_type)
-        self._handlers[key] = [h for h in self._handlers[key] if h.since != since]
+        self._handlers[key] = [h for h in self._handlers[key] if (h.since, h.target) != (since, target)]
 
     def find(self, domain: str, op_type: str, version: int) -> Handler | None:
         """Return the handler that holds at an opset version, or ``None``."""
         versions = self._handlers.get((normalize_domain(domain), op_type), ())
-        return next((h for h in reversed(versions) if h.since <= version), None)
+        holding = [h for h in reversed(versions) if h.since <= version]
+        return next((h for form in self._forms for h in holding if h.target == form), None)
 
     def supports(self, domain: str, op_type: str, version: int) -> bool:
         """Tell whether an operator has a handler at an opset version."""
@@ -169,15 +181,20 @@ class Registry:
 
     def versions(self, domain: str, op_type: str) -> tuple[int, ...]:
         """Return the versions from which each handler of an operator holds."""
-        return tuple(h.since for h in self._handlers.get((normalize_domain(domain), op_type), ()))
+        versions = self._handlers.get((normalize_domain(domain), op_type), ())
+        return tuple(dict.fromkeys(h.since for h in versions if h.target in self._forms))
 
     def handlers(self) -> Iterable[Handler]:
         """Return all handlers by domain, operator and version."""
         return [h for _, versions in sorted(self._handlers.items()) for h in versions]
 
-    def snapshot(self) -> Registry:
-        """Return a copy that later registrations do not change."""
-        copy = Registry()
+    def snapshot(self, forms: Sequence[str] = ()) -> Registry:
+        """Return a copy that later registrations do not change.
+
+        Args:
+            forms: see :class:`Registry`.
+        """
+        copy = Registry(forms)
         copy._handlers = {key: list(versions) for key, versions in self._handlers.items()}
         return copy
 
@@ -186,7 +203,7 @@ registry = Registry()
 """The handlers of this process; ``prepare`` works on a snapshot of it."""
 
 
-def onnx_op(op_type: str, *, since: int = 1, domain: str = "") -> Callable[[Function], Function]:
+def onnx_op(op_type: str, *, since: int = 1, domain: str = "", target: str = "") -> Callable[[Function], Function]:
     """Register the decorated function as the handler of an operator.
 
     Args:
@@ -195,13 +212,15 @@ def onnx_op(op_type: str, *, since: int = 1, domain: str = "") -> Callable[[Func
             handler of the same operator. Its keyword-only parameters are the attributes of
             every schema version in that range.
         domain: the operator's domain; the default is ai.onnx.
+        target: the name of the one target that the function is for (see :mod:`onnx_tf.targets`), where
+            the form of a kernel must differ; it goes before the one for all.
 
     Raises:
-        ValueError: there already is a handler for that operator, domain and version.
+        ValueError: there already is a handler for that operator, domain, version and target.
     """
 
     def decorate(function: Function) -> Function:
-        registry.register(op_type, function, since=since, domain=domain)
+        registry.register(op_type, function, since=since, domain=domain, target=target)
         return function
 
     return decorate

@@ -9,7 +9,8 @@ from onnx import helper
 from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf import prepare
-from test.models import node_model
+from test.models import node_model, text_model
+from test.reference import ort_outputs
 
 NAMES = r"""X a:0 a/b /a a/ a.b _a __a a-b 1 0abc é 入力 class for self lambda None inputs name training kwargs args
 input_0 signature a//b . .. // / : %1 @ # \ " ' ( {} a=b""".split()  # noqa: SIM905
@@ -102,3 +103,48 @@ def test_nodes_may_share_a_name(tmp_path):
     rep = prepare(chain("x", "h", "y", "w", ("same", "same")))
     results = serve(rep, tmp_path / "model", {"x": X})
     np.testing.assert_array_equal(results["y"], np.maximum(X, 0) + 1)
+
+
+IMAGE = np.random.default_rng(0).standard_normal((1, 2, 5, 5)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        (
+            """g (float[1,2,5,5] x) => (float[1,2,5,5] y) {
+                x_channels_first = Neg(x) p = MaxPool<kernel_shape = [1, 1]>(x) y = Add(p, x_channels_first)
+            }""",
+            {"channels_last_inputs": ["x"]},
+        ),
+        (
+            """g (float[1,2,5,5] x) => (float[1,2,5,5] y) {
+                y_channels_first = Exp(x) p = MaxPool<kernel_shape = [1, 1]>(x) y = Add(p, y_channels_first)
+            }""",
+            {"channels_last_outputs": ["y"]},
+        ),
+        (
+            """g (float[1,2,5,5] x) => (float[1,4,5,5] z) <float[2,2,1,1] w = {1, 2, 3, 4}, float[4] s = {1, 2, 3, 4},
+                float[4] b = {1, 2, 3, 4}, float[4] m = {1, 2, 3, 4}, float[4] v = {1, 2, 3, 4}> {
+                y_0 = Conv(x, w) a = Neg(x) y_1 = Conv(a, w) c = Concat<axis = 1>(y_0, y_1)
+                y = BatchNormalization(c, s, b, m, v) z = Relu(y)
+            }""",
+            {"layout": "keep"},
+        ),
+        (
+            """g (float[1,2,5,5] x) => (float[2] v, float[1,2,5,5] y) <float[2] v = {1, 2}, float[2] w = {3, 4}> {
+                v_value = Neg(x) y = Abs(v_value)
+            }""",
+            {},
+        ),
+    ],
+    ids=["channels_first_input", "channels_first_output", "batch_normalization_of_concat", "constant_output"],
+)
+def test_names_that_passes_would_take(text, options):
+    model = text_model(text)
+    rep = prepare(model, **options)
+    moved_in, moved_out = rep.layout_report.channels_last_inputs, rep.layout_report.channels_last_outputs
+    outputs = rep.run(np.moveaxis(IMAGE, 1, -1) if moved_in else IMAGE)
+    for name, expected in ort_outputs(model, {"x": IMAGE}).items():
+        given = np.moveaxis(expected, 1, -1) if name in moved_out else expected
+        np.testing.assert_allclose(outputs[name], given, rtol=1e-4, atol=1e-5)

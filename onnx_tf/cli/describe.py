@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import collections
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import onnx_ir as ir
 
 from onnx_tf import handlers  # noqa: F401  (fills the registry)
+from onnx_tf.errors import UnsupportedError, UnsupportedNode
 from onnx_tf.loading import load_model
-from onnx_tf.passes import simplify
-from onnx_tf.plan import unsupported_nodes
-from onnx_tf.registry import registry
+from onnx_tf.pipeline import lower
 
 
 def describe_model(path: str) -> dict[str, Any]:
@@ -42,10 +42,16 @@ def describe_model(path: str) -> dict[str, Any]:
         ],
         "operators": dict(counts.most_common()),
     }
-    simplify(model, has_handler=registry.supports)
-    problems = unsupported_nodes(model.graph, registry)
-    description["unsupported"] = [vars(node) | {"text": str(node)} for node in problems]
+    description["unsupported"] = [vars(node) | {"text": str(node)} for node in _unsupported_nodes(path)]
     return description
+
+
+def _unsupported_nodes(path: str) -> Sequence[UnsupportedNode]:
+    try:
+        lower(path, until="refuse unsupported")
+    except UnsupportedError as error:
+        return error.nodes
+    return ()
 
 
 def _operator(domain: str, op_type: str) -> str:

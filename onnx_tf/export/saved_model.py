@@ -17,7 +17,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf.errors import ExportError
-from onnx_tf.plan import scope_name
+from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.signature import flat_tensors, regrouped
 
 if TYPE_CHECKING:

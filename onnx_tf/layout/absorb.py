@@ -27,10 +27,12 @@ class Absorption:
         group: the axes that are merged.
         weights: the nodes that multiply by constant weights, and the axis of the second input
             that meets the merged axis.
+        values: the result of the reshape, and what elementwise operators make of it.
     """
 
     group: Group
     weights: tuple[tuple[ir.Node, int], ...]
+    values: tuple[ir.Value, ...]
 
 
 def find_absorption(node: ir.Node, facts: Facts) -> Absorption | None:
@@ -42,16 +44,18 @@ def find_absorption(node: ir.Node, facts: Facts) -> Absorption | None:
         return None
     if any(not isinstance(facts.dims(source)[a], int) for a in merged[0].before):
         return None
-    weights = _weights(result, merged[0].after[0], facts)
-    return Absorption(merged[0], tuple(weights)) if weights else None
+    values: list[ir.Value] = []
+    weights = _weights(result, merged[0].after[0], facts, values)
+    return Absorption(merged[0], tuple(weights), tuple(values)) if weights else None
 
 
-def _weights(value: ir.Value, axis: int, facts: Facts) -> list[tuple[ir.Node, int]] | None:
-    """Return all products that a value ends in, elementwise operators between; ``None`` if it ends elsewhere."""
+def _weights(value: ir.Value, axis: int, facts: Facts, between: list[ir.Value]) -> list[tuple[ir.Node, int]] | None:
+    """Return all products that a value ends in, elementwise operators ``between``; ``None`` if it ends elsewhere."""
     found: list[tuple[ir.Node, int]] = []
     waiting = [value]
     while waiting:
         value = waiting.pop()
+        between.append(value)
         if value.is_graph_output() or not value.uses():
             return None
         for user, index in value.uses():

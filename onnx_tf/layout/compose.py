@@ -18,6 +18,7 @@ from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.facts import permutation
 from onnx_tf.layout.shapes import Dim, Shapes, UnknownDim, reshape_groups
 from onnx_tf.layout.story import Story
+from onnx_tf.origins import hand_on
 
 __all__ = ["compose_transposes"]
 
@@ -157,6 +158,7 @@ def _replace(chain: Sequence[ir.Node], given: Axes, wanted: Axes, *, editor: Edi
     if found is source:
         found = editor.emit("Identity", [source], before=last, name=f"{name}_composed")
     found.shape = result.shape
+    hand_on(result, found)
     if result in story.channels_last:
         story.channels_last.add(found)
     replace_all_uses_with(result, found, replace_graph_outputs=True)

@@ -1,8 +1,7 @@
-"""Insert nodes and constants into a graph, with fresh names, at the earliest place."""
+"""Insert nodes and constants into a graph, at the earliest place."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import onnx_ir as ir
 
 from onnx_tf.layout.facts import same_up_to_units
 from onnx_tf.layout.shapes import Dim, UnknownDim
+from onnx_tf.passes._constants import add_initializer
 
 __all__ = ["Editor"]
 
@@ -18,39 +18,18 @@ __all__ = ["Editor"]
 class Editor:
     """Adds to one graph."""
 
-    def __init__(self, graph: ir.Graph, names: set[str], opset: int) -> None:
+    def __init__(self, graph: ir.Graph, opset: int) -> None:
         self.graph = graph
-        self._names = names
         self._opset = opset
         self._head = next(iter(graph), None)
         self._small: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
-
-    def fresh_name(self, wanted: str) -> str:
-        """Return a name that nothing in the model has, and take it."""
-        candidates = itertools.chain([wanted], (f"{wanted}_{i}" for i in itertools.count(1)))
-        name = next(n for n in candidates if n not in self._names)
-        self._names.add(name)
-        return name
-
-    def release_name(self, name: str) -> None:
-        """Give a name back: what had it is renamed or will be removed."""
-        self._names.discard(name)
 
     def constant(self, array: np.ndarray, hint: str) -> ir.Value:
         """Return an initializer of the graph that holds a small array; equal ones are shared."""
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._small:
-            name = self.fresh_name(hint)
-            self._small[key] = self.lazy_constant(ir.tensor(array, name=name), name)
+            self._small[key] = add_initializer(self.graph, hint, ir.tensor(array))
         return self._small[key]
-
-    def lazy_constant(self, tensor: ir.TensorProtocol, name: str) -> ir.Value:
-        """Return an initializer of the graph that holds a tensor."""
-        value = ir.Value(
-            name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape.numpy()), const_value=tensor
-        )
-        self.graph.register_initializer(value)
-        return value
 
     def emit(
         self,
@@ -63,7 +42,7 @@ class Editor:
         name: str | None = None,
     ) -> ir.Value:
         """Insert a node of ai.onnx, before another or right after what produces its first input."""
-        result = ir.Value(name=self.fresh_name(name or f"{inputs[0].name}_{op_type.lower()}"))  # type: ignore[union-attr]
+        result = ir.Value(name=name or f"{inputs[0].name}_{op_type.lower()}")  # type: ignore[union-attr]
         source = inputs[0]
         if source is not None and source.type is not None and op_type not in ("Shape", "Cast"):
             result.type = source.type
@@ -76,7 +55,7 @@ class Editor:
             ir.convenience.convert_attributes(attributes or {}),
             outputs=[result],
             version=self._opset,
-            name=self.fresh_name(f"{result.name}/{op_type}"),
+            name=f"{result.name}/{op_type}",
         )
         producer = source.producer() if source is not None else None
         if before is not None:

@@ -18,6 +18,7 @@ from onnx_tf.layout.report import LayoutReport
 from onnx_tf.layout.rewrite import Rewriter
 from onnx_tf.layout.signature import move_inputs, move_outputs
 from onnx_tf.layout.story import Story
+from onnx_tf.origins import unique_names
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
 __all__ = ["Choice", "optimize_layout"]
@@ -49,7 +50,6 @@ def optimize_layout(
     """
     report, story = LayoutReport(), Story()
     version = model.opset_imports.setdefault("", 1)
-    names = _names(model)
     exists = exists_channels_last
 
     def moves(node: ir.Node) -> bool:
@@ -62,10 +62,11 @@ def optimize_layout(
     if exists is not None:
         model.opset_imports[CHANNELS_LAST_DOMAIN] = version
         for graph in _outer_graphs_first(model.graph):
-            _optimize_graph(Constraints(Facts(graph, moves)), choose, Editor(graph, names, version), report, story)
+            _optimize_graph(Constraints(Facts(graph, moves)), choose, Editor(graph, version), report, story)
         RemoveUnusedNodesPass()(model)
         for graph in model.graphs():
-            compose_transposes(graph, Editor(graph, names, version), story)
+            compose_transposes(graph, Editor(graph, version), story)
+    unique_names(model)
     story.tell(model, report)
     return report
 
@@ -102,14 +103,3 @@ def _outer_graphs_first(graph: ir.Graph) -> Iterable[ir.Graph]:
         for attribute in node.attributes.values():
             if attribute.type is ir.AttributeType.GRAPH:
                 yield from _outer_graphs_first(attribute.as_graph())
-
-
-def _names(model: ir.Model) -> set[str]:
-    names: set[str] = set()
-    for graph in model.graphs():
-        names.update(graph.initializers)
-        names.update(str(value.name) for value in graph.inputs)
-        for node in graph:
-            names.add(str(node.name))
-            names.update(str(output.name) for output in node.outputs)
-    return names

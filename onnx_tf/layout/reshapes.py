@@ -45,8 +45,7 @@ class Reshapes:
             clone = ir.Node(
                 "", node.op_type, [present, *node.inputs[1:]], node.attributes.values(), version=node.version
             )
-            clone.name = self._editor.fresh_name(str(node.name))
-            clone.outputs[0].name = self._editor.fresh_name(name)
+            clone.name, clone.outputs[0].name = node.name, name
             clone.outputs[0].type, clone.outputs[0].shape = result.type, result.shape
             for index, value in enumerate(node.inputs[1:], 1):
                 if value is not None and value.const_value is None:

@@ -15,6 +15,8 @@ from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.facts import Order, State, permutation, same_up_to_units, sort_by_role
 from onnx_tf.layout.frames import Frame, einsum_terms
 from onnx_tf.layout.reshapes import Axes, Reshapes
+from onnx_tf.origins import Reordered, Transposed, change, hand_on
+from onnx_tf.passes._constants import add_initializer
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
 __all__ = ["Copy", "Rewriter"]
@@ -101,6 +103,7 @@ class Rewriter:
 
     def _identity_of(self, value: ir.Value) -> ir.Value:
         renamed = self._editor.emit("Identity", [value], dims=list(self._facts.shapes.dims(value) or ()) or None)
+        hand_on(value, renamed)
         self._renamed[renamed] = value
         return renamed
 
@@ -187,10 +190,11 @@ class Rewriter:
         if same_up_to_units(dims, given, [perm[a] for a in wanted]):
             # Two orders that were to meet here are the same memory by chance.
             present = self._get(source, given)
-            self._written[result] = wanted
+            self._write(result, wanted)
             self._held[result] = self._reshapes.unit_move(
                 present, dims, given, tuple(perm[a] for a in wanted), "moved", node
             )
+            hand_on(result, self._held[result])
             self._replaced.append(node)
             return
         node.replace_input_with(0, self._get(source, given))
@@ -248,17 +252,20 @@ class Rewriter:
         self._replaced.append(node)
         merged = absorption.group.before
         perm = [merged.index(a) for a in given if a in merged]
+        sizes = [size for a in merged if isinstance(size := dims[a], int)]
+        for flat in absorption.values if perm != sorted(perm) else ():
+            change(flat, Reordered(tuple(sizes), tuple(perm)))
+        hand_on(result, self._held[result])
         if perm == sorted(perm):
             return
-        sizes = [size for a in merged if isinstance(size := dims[a], int)]
         for user, axis in absorption.weights:
             weights = user.inputs[1]
             assert weights is not None
             assert weights.const_value is not None
             key = (weights, (axis, *sizes), tuple(perm))
             if key not in self._constants:
-                change = functools.partial(permuted_rows, axis=axis, sizes=sizes, perm=perm)
-                self._constants[key] = self._lazily(weights, change, weights.const_value.shape.numpy())
+                permute = functools.partial(permuted_rows, axis=axis, sizes=sizes, perm=perm)
+                self._constants[key] = self._lazily(weights, permute, weights.const_value.shape.numpy())
             user.replace_input_with(1, self._constants[key])
 
     def _lazily(
@@ -267,14 +274,14 @@ class Rewriter:
         """Return a constant that is computed from another when it is needed."""
         tensor = value.const_value
         assert tensor is not None
-        name = self._editor.fresh_name(f"{value.name}_channels_last")
+        name = f"{value.name}_channels_last"
         moved = ir.LazyTensor(
-            lambda: ir.tensor(np.ascontiguousarray(change(tensor.numpy())), dtype=tensor.dtype, name=name),
+            lambda: ir.tensor(np.ascontiguousarray(change(tensor.numpy())), dtype=tensor.dtype),
             dtype=tensor.dtype,
             shape=ir.Shape(list(shape)),
             name=name,
         )
-        return self._editor.lazy_constant(moved, name)
+        return add_initializer(self._graph, name, moved)
 
     # Values in the order asked for
 
@@ -294,12 +301,17 @@ class Rewriter:
 
     def _produce(self, value: ir.Value, order: Axes) -> None:
         """State that a value is now produced in an order."""
-        self._written[value] = order
+        self._write(value, order)
         if order != self._facts.identity(value):
             label = Order.FIRST if order == self._facts.order(value, Order.FIRST) else Order.LAST
-            value.name = self._editor.fresh_name(f"{value.name}_{SUFFIX[label]}")
+            value.name = f"{value.name}_{SUFFIX[label]}"
             if value.shape is not None:
                 value.shape = ir.Shape([value.shape[a] for a in order])
+
+    def _write(self, value: ir.Value, order: Axes) -> None:
+        self._written[value] = order
+        if order != self._facts.identity(value):
+            change(value, Transposed(tuple(order)))
 
     def _in_onnx_order(self, value: ir.Value) -> ir.Value:
         return self._get(value, self._facts.identity(value))
@@ -311,12 +323,12 @@ class Rewriter:
             return self._held.get(value, value)
         if (value, order) not in self._have:
             name = self._names.get(value, str(value.name))
-            if order == self._facts.identity(value):
-                self._editor.release_name(name)
-            else:
+            if order != self._facts.identity(value):
                 label = Order.FIRST if order == self._facts.order(value, Order.FIRST) else Order.LAST
                 name = f"{name}_{SUFFIX[label]}"
             made = self._view(value, order, name) if self._is_view(value) else self._copy(value, order, name)
+            axes = [written.index(a) for a in order]
+            hand_on(value, made, *([Transposed(tuple(axes))] if axes != sorted(axes) else []))
             self._have[value, order] = made
         return self._have[value, order]
 

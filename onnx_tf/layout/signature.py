@@ -7,6 +7,8 @@ from typing import Literal
 
 import onnx_ir as ir
 
+from onnx_tf.origins import Transposed, change, hand_on
+
 __all__ = ["move_inputs", "move_outputs"]
 
 
@@ -22,6 +24,8 @@ def move_inputs(
     for value in chosen:
         rank = len(value.shape or ())
         inner = ir.Value(name=f"{value.name}_channels_first", type=value.type, shape=value.shape)
+        hand_on(value, inner)
+        change(value, Transposed(tuple(_to_last(rank))))
         value.replace_all_uses_with(inner, replace_graph_outputs=True)
         value.shape = ir.Shape([value.shape[a] for a in _to_last(rank)])  # type: ignore[index]
         node = _transpose(value, inner, [0, rank - 1, *range(1, rank - 1)], graph)
@@ -47,6 +51,7 @@ def move_outputs(
         shape = ir.Shape([value.shape[a] for a in _to_last(rank)])  # type: ignore[index]
         outer = ir.Value(name=name, type=value.type, shape=shape)
         graph.append(_transpose(value, outer, _to_last(rank), graph))
+        hand_on(value, outer, Transposed(tuple(_to_last(rank))))
         for index, output in enumerate(graph.outputs):
             if output is value:
                 graph.outputs[index] = outer

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnx_tf.origins import hand_on
+from onnx_tf.passes._constants import add_initializer
+
 
 def detach_constant_outputs(model: ir.Model) -> bool:
     """Give graph outputs that are initializers a producer of their own; return whether any was."""
@@ -17,9 +20,8 @@ def _detach(graph: ir.Graph) -> bool:
             continue
         name = str(output.name)
         # A new value: renaming the old one would rename the tensor in the caller's ModelProto.
-        tensor = ir.Tensor(output.const_value.numpy(), dtype=output.const_value.dtype, name=f"{name}_value")
-        source = ir.Value(name=tensor.name, type=output.type, shape=output.shape, const_value=tensor)
-        graph.register_initializer(source)
+        tensor = ir.Tensor(output.const_value.numpy(), dtype=output.const_value.dtype)
+        source = add_initializer(graph, f"{name}_value", tensor)
         identity = ir.node("Identity", [source], name=f"{name}_identity", version=graph.opset_imports.get("", 1))
         identity.outputs[0].type, identity.outputs[0].shape = output.type, output.shape
         graph.append(identity)
@@ -27,5 +29,6 @@ def _detach(graph: ir.Graph) -> bool:
         output.replace_all_uses_with(source)
         graph.initializers.pop(name)
         identity.outputs[0].name = name
+        hand_on(output, identity.outputs[0])
         detached = True
     return detached

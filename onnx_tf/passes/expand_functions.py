@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
-from onnx_tf.passes._names import Names
+from onnx_tf.origins import through_inlining, unique_names
 from onnx_tf.passes.microsoft_bodies import microsoft_body
 from onnx_tf.registry import normalize_domain
 
@@ -25,13 +25,13 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
     not something that the user never wrote. New nodes and values are named after the expanded node.
     """
     expanded = False
-    serial, names = itertools.count(), Names(model)
+    serial = itertools.count()
     while True:
         functions: dict[ir.OperatorIdentifier, ir.Function] = {}
         for node in list(model.graph.all_nodes()):
             if node.domain == _DOMAIN or has_handler(node.domain, node.op_type, node.version or 1):
                 continue
-            function = _function_body(node, next(serial), names)
+            function = _function_body(node, next(serial))
             if function is not None and _is_supported(function, has_handler):
                 functions[function.identifier()] = function
                 node.domain, node.op_type, node.overload = _DOMAIN, function.name, ""
@@ -43,17 +43,19 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
             function.opset_imports.update(
                 {d: model.opset_imports.setdefault(d, v) for d, v in function.opset_imports.items()}
             )
-        InlinePass(criteria=lambda function: function.domain == _DOMAIN)(model)
+        unique_names(model)
+        with through_inlining(model):
+            InlinePass(criteria=lambda function: function.domain == _DOMAIN)(model)
         del model.opset_imports[_DOMAIN]
         expanded = True
 
 
-def _function_body(node: ir.Node, serial: int, names: Names) -> ir.Function | None:
+def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
     version = node.version or 1
     schema = _schema(node)
     if schema is None:
         body = microsoft_body(node)
-        return None if body is None else _private_function(body, {}, node, serial, names)
+        return None if body is None else _private_function(body, {}, node, serial)
     # A body is written against ai.onnx; for another domain the newest opset that it knows serves.
     if schema.has_context_dependent_function:
         opsets = schema.context_dependent_function_opset_versions
@@ -71,7 +73,7 @@ def _function_body(node: ir.Node, serial: int, names: Names) -> ir.Function | No
         data = schema.get_function_with_opset_version(opset)
     else:
         return None
-    return _private_function(onnx.FunctionProto.FromString(data), schema.attributes, node, serial, names)
+    return _private_function(onnx.FunctionProto.FromString(data), schema.attributes, node, serial)
 
 
 def _newest(opsets: list[int], at_most: int | None) -> int | None:
@@ -87,7 +89,7 @@ def _type(value: ir.Value | None) -> bytes:
 
 
 def _private_function(
-    proto: onnx.FunctionProto, attributes: Mapping[str, Any], node: ir.Node, serial: int, names: Names
+    proto: onnx.FunctionProto, attributes: Mapping[str, Any], node: ir.Node, serial: int
 ) -> ir.Function:
     proto.domain, proto.name, proto.overload = _DOMAIN, f"{node.op_type}_{serial}", ""
     defaults = {attribute.name for attribute in proto.attribute_proto}
@@ -109,10 +111,10 @@ def _private_function(
         inner.version = versions.get(inner.domain)
         inner.name = f"{node.name}/{inner.op_type}_{index}"
         for output in inner.outputs:
-            output.name = names.fresh(f"{node.name}/{output.name}") if output.name else output.name
+            output.name = f"{node.name}/{output.name}" if output.name else output.name
     for graph in function.subgraphs():
         for value in graph.inputs:
-            value.name = names.fresh(f"{node.name}/{value.name}")
+            value.name = f"{node.name}/{value.name}"
     return function
 
 

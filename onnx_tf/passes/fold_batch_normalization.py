@@ -6,8 +6,9 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
+from onnx_tf.origins import Rescaled, change, forget, hand_on, stand_for
 from onnx_tf.passes._attributes import float_attribute
-from onnx_tf.passes._names import Names
+from onnx_tf.passes._constants import add_constant
 
 _CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
@@ -19,15 +20,14 @@ def fold_batch_normalization(model: ir.Model) -> bool:
     Convolutions may be concatenated in between. For inference alone: training needs the statistics as
     they are.
     """
-    names = Names(model)
     for graph in model.graphs():
         for node in list(graph):
             _split_over_concat(node)
-    folded = [_fold(node, names) for graph in model.graphs() for node in list(graph)]
+    folded = [_fold(node) for graph in model.graphs() for node in list(graph)]
     return any(folded)
 
 
-def _fold(node: ir.Node, names: Names) -> bool:
+def _fold(node: ir.Node) -> bool:
     conv = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
     if node.domain != "" or node.op_type != "BatchNormalization" or conv is None or not _is_foldable(node, conv):
         return False
@@ -61,9 +61,11 @@ def _fold(node: ir.Node, names: Names) -> bool:
     channels = parameters[0].shape if parameters[0] is not None else ir.Shape([])
     name, graph, dtype = node.outputs[0].name, conv.graph, weights.dtype
     assert graph is not None
-    conv.replace_input_with(1, names.constant(graph, f"{name}_filters", dtype, weights.shape, scaled_filters))
+    conv.replace_input_with(1, add_constant(graph, f"{name}_filters", dtype, weights.shape, scaled_filters))
     conv.resize_inputs(3)
-    conv.replace_input_with(2, names.constant(graph, f"{name}_bias", dtype, channels, shifted_bias))
+    conv.replace_input_with(2, add_constant(graph, f"{name}_bias", dtype, channels, shifted_bias))
+    _undo(node, conv.outputs[0])
+    hand_on(node.outputs[0], conv.outputs[0])
     replace_all_uses_with(node.outputs[0], conv.outputs[0], replace_graph_outputs=True)
     if node.graph is not None:
         node.graph.remove(node, safe=True)
@@ -91,14 +93,28 @@ def _split_over_concat(node: ir.Node) -> None:
         own = ir.Node("", node.op_type, [result, *slices], node.attributes.values(), version=node.version)
         own.name, own.outputs[0].name = f"{node.name}_{index}", f"{node.outputs[0].name}_{index}"
         own.outputs[0].type, own.outputs[0].shape = result.type, result.shape
+        stand_for(node, own)
         conv.append(own)
         concat.replace_input_with(index, own.outputs[0])
         start = stop
     name = node.outputs[0].name
+    _undo(node, joined)
+    hand_on(node.outputs[0], joined)
     replace_all_uses_with(node.outputs[0], joined, replace_graph_outputs=True)
     assert node.graph is not None
     node.graph.remove(node, safe=True)
     joined.name = name
+
+
+def _undo(node: ir.Node, value: ir.Value) -> None:
+    """State what a value was before the normalization that it will contain."""
+    tensors = [v.const_value for v in node.inputs[1:5] if v is not None]
+    scale, shift, mean, variance = (tensor.numpy().astype(np.float64) for tensor in tensors if tensor is not None)
+    deviation = np.sqrt(variance + float_attribute(node, "epsilon"))
+    if not scale.all():
+        forget(value)
+        return
+    change(value, Rescaled(deviation / scale, mean - shift * deviation / scale))
 
 
 def _channels(conv: ir.Node) -> int:

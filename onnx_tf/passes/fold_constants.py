@@ -6,7 +6,9 @@ import numpy as np
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
+from onnx_tf.origins import hand_on
 from onnx_tf.passes._attributes import float_attribute
+from onnx_tf.passes._constants import add_initializer
 
 # Cheap operators of shape arithmetic and of weight preparation. Others run in TensorFlow, and
 # QuantizeLinear/DequantizeLinear stay so that quantised patterns remain recognisable.
@@ -121,12 +123,8 @@ def _grows_too_much(node: ir.Node, constants: list[ir.TensorProtocol | None]) ->
 def _replace_by_initializer(graph: ir.Graph, output: ir.Value, array: np.ndarray) -> None:
     if not output.uses():
         return
-    value = ir.Value(
-        name=output.name,
-        shape=ir.Shape(array.shape),
-        type=output.type or ir.TensorType(ir.DataType.from_numpy(array.dtype)),
-        const_value=ir.tensor(array, name=output.name),
-    )
-    output.name = f"{output.name}_folded"
-    graph.register_initializer(value)
+    name, output.name = str(output.name), f"{output.name}_folded"
+    value = add_initializer(graph, name, ir.tensor(array))
+    value.type = output.type or value.type
+    hand_on(output, value)
     output.replace_all_uses_with(value)

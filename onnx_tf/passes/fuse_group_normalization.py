@@ -13,8 +13,9 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
+from onnx_tf.origins import Grouped, Rescaled, hand_on, stand_for
 from onnx_tf.passes._attributes import float_attribute
-from onnx_tf.passes._names import Names
+from onnx_tf.passes._constants import add_constant
 
 VERSION = 21
 """The opset version from which GroupNormalization has its scale and bias per channel."""
@@ -25,8 +26,7 @@ def fuse_group_normalization(model: ir.Model) -> bool:
 
     For inference alone: the scales of both operators become one.
     """
-    names = Names(model)
-    fused = [_fuse(node, names) for graph in model.graphs() for node in list(graph)]
+    fused = [_fuse(node) for graph in model.graphs() for node in list(graph)]
     return any(fused)
 
 
@@ -51,7 +51,7 @@ class _Chain:
         return use.node if use.node.graph is self.nodes[0].graph and use.node.domain == "" else None
 
 
-def _fuse(node: ir.Node, names: Names) -> bool:
+def _fuse(node: ir.Node) -> bool:
     if node.domain != "" or node.op_type != "InstanceNormalization" or (node.version or 1) < 6:
         return False
     chain = _reshaped(node)
@@ -59,11 +59,11 @@ def _fuse(node: ir.Node, names: Names) -> bool:
         return False
     source = chain.nodes[0].inputs[0]
     groups = chain.groups
-    _take_scale_and_shift(chain)
+    steps = _take_scale_and_shift(chain)
     name, graph = chain.result.name, node.graph
     assert graph is not None
     parameters = [
-        names.constant(
+        add_constant(
             graph,
             f"{name}_{hint}",
             ir.DataType.from_numpy(array.dtype),
@@ -82,6 +82,9 @@ def _fuse(node: ir.Node, names: Names) -> bool:
     )
     result = fused.outputs[0]
     result.type, result.shape = chain.result.type, chain.result.shape
+    stand_for(node, fused)
+    hand_on(chain.result, result)
+    _keep_steps(chain, steps, source, result)
     chain.nodes[-1].append(fused)
     replace_all_uses_with(chain.result, result, replace_graph_outputs=True)
     graph.remove(chain.nodes[::-1], safe=True)
@@ -141,8 +144,30 @@ def _has_shape_of(node: ir.Node, source: ir.Value) -> bool:
     return sum(not (isinstance(a, int) and a == b and a > 0) for a, b in zip(one, other, strict=True)) <= 1
 
 
-def _take_scale_and_shift(chain: _Chain) -> None:
-    """Add a Mul and an Add of one constant number per channel to the chain, if they follow."""
+_Steps = list[tuple[ir.Value, np.ndarray, np.ndarray]]
+
+
+def _keep_steps(chain: _Chain, steps: _Steps, source: ir.Value | None, result: ir.Value) -> None:
+    """State how the values inside the chain come from its ends."""
+    grouped = Grouped(chain.groups)
+    if source is not None:
+        hand_on(chain.nodes[0].outputs[0], source, grouped)
+    if not chain.scale.all():
+        return
+    for value, scale, shift in steps:
+        factor = scale / chain.scale
+        undone = Rescaled(factor, shift - chain.shift * factor)
+        hand_on(value, result, undone)
+        if value is chain.nodes[2].outputs[0]:
+            hand_on(chain.nodes[1].outputs[0], result, undone, grouped)
+
+
+def _take_scale_and_shift(chain: _Chain) -> _Steps:
+    """Add a Mul and an Add of one constant number per channel to the chain, if they follow.
+
+    Returns the results on the way, each with what it scales and shifts the normalized channels by.
+    """
+    steps = [(chain.result, chain.scale, chain.shift)]
     for op_type in ("Mul", "Add"):
         node = chain.reader()
         if node is None or node.op_type != op_type or (node.version or 1) < 7:
@@ -151,12 +176,14 @@ def _take_scale_and_shift(chain: _Chain) -> None:
         others = [value for value in node.inputs if value is not chain.result]
         given = _per_channel(others[0], rank, len(chain.scale)) if len(others) == 1 else None
         if given is None or rank != chain.result.shape.rank():  # type: ignore[union-attr]
-            return
+            break
         chain.nodes.append(node)
         if op_type == "Mul":
             chain.scale, chain.shift = chain.scale * given, chain.shift * given
         else:
             chain.shift = chain.shift + given
+        steps.append((chain.result, chain.scale, chain.shift))
+    return steps
 
 
 def _per_channel(value: ir.Value | None, rank: int | None, channels: int) -> np.ndarray | None:

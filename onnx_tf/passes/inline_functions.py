@@ -9,6 +9,7 @@ from onnx_ir.passes import PreconditionError
 from onnx_ir.passes.common import InlinePass
 
 from onnx_tf.errors import ModelError
+from onnx_tf.origins import through_inlining
 
 
 def inline_model_functions(model: ir.Model, has_handler: Callable[[str, str, int], bool]) -> bool:
@@ -31,6 +32,7 @@ def inline_model_functions(model: ir.Model, has_handler: Callable[[str, str, int
         return not has_handler(function.domain, function.name, model.opset_imports.get(function.domain, 1))
 
     try:
-        return InlinePass(criteria=needs_body)(model).modified
+        with through_inlining(model):
+            return bool(InlinePass(criteria=needs_body)(model).modified)
     except (PreconditionError, ValueError) as error:
         raise ModelError(f"the model's functions cannot be inlined: {error}") from error

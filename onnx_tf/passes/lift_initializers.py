@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnx_tf.origins import rename
+
 __all__ = ["lift_initializers"]
 
 
@@ -27,7 +29,7 @@ def lift_initializers(model: ir.Model) -> bool:
             while unique in lifted or (index > 1 and unique in used):
                 index += 1
                 unique = f"{name}_{index}"
-            value.name = unique
+            rename(value, unique)
             lifted.add(unique)
             model.graph.register_initializer(value)
             changed = True

@@ -8,8 +8,9 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
+from onnx_tf.origins import hand_on, stand_for
 from onnx_tf.passes._attributes import float_attribute
-from onnx_tf.passes._names import Names
+from onnx_tf.passes._constants import add_constant
 
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
@@ -20,12 +21,11 @@ def lower_batch_normalization(model: ir.Model) -> bool:
     For inference, and for those that :func:`fold_batch_normalization` leaves: TensorFlow takes three
     passes over the data of each, and Mul and Add lie in any memory order.
     """
-    names = Names(model)
-    lowered = [_lower(node, names) for graph in model.graphs() for node in list(graph)]
+    lowered = [_lower(node) for graph in model.graphs() for node in list(graph)]
     return any(lowered)
 
 
-def _lower(node: ir.Node, names: Names) -> bool:
+def _lower(node: ir.Node) -> bool:
     if node.domain != "" or node.op_type != "BatchNormalization" or len(node.outputs) != 1 or len(node.inputs) != 5:
         return False
     # Until opset 6 a node trains unless it says that it tests, and Mul and Add broadcast otherwise.
@@ -46,7 +46,7 @@ def _lower(node: ir.Node, names: Names) -> bool:
     def offset() -> np.ndarray:
         return _wide(tensors[1]) - _wide(tensors[2]) * factor()
 
-    _replace(node, source, {"Mul": ("factor", factor), "Add": ("offset", offset)}, tensors[0], names)
+    _replace(node, source, {"Mul": ("factor", factor), "Add": ("offset", offset)}, tensors[0])
     return True
 
 
@@ -59,7 +59,6 @@ def _replace(
     value: ir.Value,
     steps: dict[str, tuple[str, Callable[[], np.ndarray]]],
     like: ir.TensorProtocol,
-    names: Names,
 ) -> None:
     graph, result = node.graph, node.outputs[0]
     assert graph is not None
@@ -67,11 +66,13 @@ def _replace(
     shape = ir.Shape([*like.shape, *[1] * (value.shape.rank() - 2)])
     name = result.name
     for op_type, (hint, compute) in steps.items():
-        constant = names.constant(graph, f"{name}_{hint}", like.dtype, shape.numpy(), compute)
+        constant = add_constant(graph, f"{name}_{hint}", like.dtype, shape.numpy(), compute)
         made = ir.node(op_type, [value, constant], name=f"{node.name}_{op_type}", version=node.version)
         value = made.outputs[0]
-        value.type, value.shape, value.name = result.type, result.shape, names.fresh(f"{name}_{op_type}")
+        value.type, value.shape, value.name = result.type, result.shape, f"{name}_{op_type}"
+        stand_for(node, made)
         node.prepend(made)
+    hand_on(result, value)
     replace_all_uses_with(result, value, replace_graph_outputs=True)
     graph.remove(node, safe=True)
     value.name = name

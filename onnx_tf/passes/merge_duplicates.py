@@ -1,11 +1,19 @@
-"""Merge nodes that compute the same from the same inputs."""
+"""Merge nodes that compute the same from the same inputs, and initializers that hold the same."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import onnx_ir as ir
-from onnx_ir.passes.common import CommonSubexpressionEliminationPass
+from onnx_ir.passes.common import CommonSubexpressionEliminationPass, DeduplicateInitializersPass
+
+from onnx_tf.origins import through_merging
+
+
+def merge_initializers(model: ir.Model) -> bool:
+    """Merge equal initializers; return whether there were any."""
+    with through_merging(model):
+        return bool(DeduplicateInitializersPass()(model).modified)
 
 
 def merge_duplicates(model: ir.Model, has_handler: Callable[[str, str, int], bool]) -> bool:
@@ -21,7 +29,8 @@ def merge_duplicates(model: ir.Model, has_handler: Callable[[str, str, int], boo
     for node in nodes:
         # The pass of onnx_ir takes Softmax of opset 11 and of opset 13 for the same.
         node.overload = f"{node.overload}@{node.version}"
-    modified = CommonSubexpressionEliminationPass()(model).modified
+    with through_merging(model):
+        modified = bool(CommonSubexpressionEliminationPass()(model).modified)
     for node in model.graph.all_nodes():
         node.overload = overloads.get(node, "")
         if node.version is None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
-from onnx_tf.passes._names import Names
+from onnx_tf.origins import Transposed, change, hand_on, stand_for
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN
 
 _FILTERS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "DeformConv": 1, "QLinearConv": 3}
@@ -27,12 +27,11 @@ def pack_weights(model: ir.Model) -> bool:
     - A Gemm with transB multiplies by the matrix as it is stored: a single row by a transposed
       matrix takes TensorFlow several times as long.
     """
-    names = Names(model)
-    packed = [_pack(value, names) for graph in model.graphs() for value in list(graph.initializers.values())]
+    packed = [_pack(value) for graph in model.graphs() for value in list(graph.initializers.values())]
     return any(packed)
 
 
-def _pack(value: ir.Value, names: Names) -> bool:
+def _pack(value: ir.Value) -> bool:
     tensor, uses = value.const_value, tuple(value.uses())
     if tensor is None or value.is_graph_input() or value.is_graph_output() or not uses:
         return False
@@ -48,6 +47,7 @@ def _pack(value: ir.Value, names: Names) -> bool:
         return False
     value.const_value = _permuted(tensor, perm)
     value.shape = ir.Shape(value.const_value.shape.numpy())
+    change(value, Transposed(tuple(perm)))
     if dequantized is not None:
         _permute_dequantized(dequantized, perm)
     for node, _ in uses:
@@ -55,7 +55,7 @@ def _pack(value: ir.Value, names: Names) -> bool:
             node.attributes["transB"] = ir.AttrInt64("transB", 0)
             continue
         if node.domain == "":
-            _surround(node, rank, names)
+            _surround(node, rank)
         node.domain = PACKED_DOMAIN
     return True
 
@@ -88,6 +88,7 @@ def _permute_dequantized(result: ir.Value, perm: Sequence[int]) -> None:
     if (node.version or 1) >= 13:
         node.attributes["axis"] = ir.AttrInt64("axis", perm.index(axis))
     result.shape = _order(result.shape, perm)
+    change(result, Transposed(tuple(perm)))
 
 
 def _permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtocol:
@@ -103,17 +104,20 @@ def _permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtoc
     )
 
 
-def _surround(node: ir.Node, rank: int, names: Names) -> None:
+def _surround(node: ir.Node, rank: int) -> None:
     """Transpose the node's data to channels-last and its result back."""
     to_last, to_first = [0, *range(2, rank), 1], [0, rank - 1, *range(1, rank - 1)]
     data, result = node.inputs[0], node.outputs[0]
     assert data is not None
     before = _transpose(node, data, to_last, f"{node.name}_to_channels_last")
-    before.outputs[0].name = names.fresh(f"{data.name}_to_{node.name}_channels_last")
+    before.outputs[0].name = f"{data.name}_to_{node.name}_channels_last"
     after = _transpose(node, result, to_first, f"{node.name}_to_channels_first")
+    stand_for(node, before, after)
+    hand_on(result, after.outputs[0])
+    change(result, Transposed(tuple(to_last)))
     replace_all_uses_with(result, after.outputs[0], replace_graph_outputs=True)
     after.replace_input_with(0, result)
-    after.outputs[0].name, result.name = result.name, names.fresh(f"{result.name}_channels_last")
+    after.outputs[0].name, result.name = result.name, f"{result.name}_channels_last"
     after.outputs[0].shape, result.shape = result.shape, _order(result.shape, to_last)
     node.replace_input_with(0, before.outputs[0])
     graph = node.graph

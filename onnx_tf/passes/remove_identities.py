@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnx_tf.origins import hand_on
+
 
 def remove_identities(model: ir.Model) -> bool:
     """Remove every Identity that nothing needs; return whether any was.
@@ -31,6 +33,7 @@ def _remove(node: ir.Node) -> bool:
         source.name = name
         source.type, source.shape = source.type or output.type, source.shape or output.shape
         node.graph.outputs[:] = [source if value is output else value for value in node.graph.outputs]
+    hand_on(output, source)
     output.replace_all_uses_with(source)
     node.graph.remove(node, safe=True)
     return True

@@ -34,9 +34,8 @@ def _costed(problem: Problem, labels: list[int]) -> tuple[list[int], int]:
     return labels, cost(problem, labels)
 
 
-def forced_channels_last(model: ir.Model, *, training: bool = False, **options: Any) -> LayoutReport:
-    """Stand in for ``onnx_tf.passes.optimize``: inputs have channels at axis 1, and all that may is channels-last."""
-    del training
+def forced_channels_last(model: ir.Model, **options: Any) -> LayoutReport:
+    """Stand in for ``optimize_layout``: inputs have channels at axis 1, and all that may is channels-last."""
     name_channels(model)
     return optimize_layout(model, choose=all_last, **options)
 

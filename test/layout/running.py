@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,25 +10,34 @@ import onnx
 import onnx_ir as ir
 import onnxruntime as ort
 
-from onnx_tf.layout import LayoutReport
-from onnx_tf.loading import load_model
-from onnx_tf.passes import optimize, simplify
-from test.layout.lower import lower
+from onnx_tf.layout import LayoutReport, optimize_layout
+from onnx_tf.pipeline import lower
+from onnx_tf.registry import Registry
+from test.layout.channels_first import in_channels_first_operators
 
 
-def has_handler(domain: str, op_type: str, version: int) -> bool:  # noqa: ARG001
-    return op_type not in ("SequenceMap",)
+class Handlers(Registry):
+    """A table that has every operator but some."""
+
+    def __init__(self, supports: Callable[[str, str], bool]) -> None:
+        super().__init__()
+        self._supports = supports
+
+    def supports(self, domain: str, op_type: str, version: int) -> bool:  # noqa: ARG002
+        return self._supports(domain, op_type)
 
 
-def simplified(proto: onnx.ModelProto) -> ir.Model:
-    """Return a model as the pass gets it."""
-    return simplify(load_model(proto), has_handler=has_handler)
+def simplified(
+    proto: onnx.ModelProto, supports: Callable[[str, str], bool] = lambda _, op_type: op_type != "SequenceMap"
+) -> ir.Model:
+    """Return a model as the layout pass and those right before it get it."""
+    return lower(proto, handlers=Handlers(supports), until="remove unused nodes").model
 
 
 def optimized(proto: onnx.ModelProto, **options: Any) -> tuple[ir.Model, LayoutReport]:
     """Return a model after the pass, and the report; its BatchNormalizations stay, to be tested with the others."""
     model = simplified(proto)
-    return model, optimize(model, training=True, **options)
+    return model, optimize_layout(model, **options)
 
 
 def run(proto: onnx.ModelProto, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -44,7 +53,7 @@ def run(proto: onnx.ModelProto, feed: Mapping[str, np.ndarray]) -> dict[str, np.
 
 def assert_same_numbers(proto: onnx.ModelProto, model: ir.Model, feed: Mapping[str, np.ndarray]) -> None:
     """Assert that a rewritten model gives what the original gives."""
-    expected, actual = run(proto, feed), run(lower(model), feed)
+    expected, actual = run(proto, feed), run(in_channels_first_operators(model), feed)
     assert list(expected) == list(actual)
     for name, array in expected.items():
         assert array.dtype == actual[name].dtype, name

@@ -17,7 +17,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from onnx_tf.layout.rules import RULES
-from test.layout.lower import lower
+from test.layout.channels_first import in_channels_first_operators
 from test.layout.rule_cases import CASES, Case, axes_of, floats, ints, shape_of
 from test.layout.running import optimized, run
 
@@ -104,7 +104,7 @@ def test_same_numbers_in_both_orders(batch: Batch, dynamic: bool) -> None:
     for last in (False, True):
         names = "all" if last else ()
         model, report = optimized(proto, channels_last_inputs=names, channels_last_outputs=names)
-        actual = run(lower(model), {"x": to_last(x) if last else x})
+        actual = run(in_channels_first_operators(model), {"x": to_last(x) if last else x})
         for name, array in expected.items():
             wanted = to_last(array) if name in report.channels_last_outputs else array
             case = "" if name == "seed" else batch.cases[int(name[1:].partition("_")[0])]
@@ -140,7 +140,9 @@ def test_filled_tensors_are_filled_in_either_order(rank: int) -> None:
     proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     x = floats(*shape)
     model, report = optimized(proto, channels_last_inputs="all", channels_last_outputs="all")
-    np.testing.assert_allclose(run(lower(model), {"x": to_last(x)})["y"], to_last(run(proto, {"x": x})["y"]), rtol=1e-5)
+    np.testing.assert_allclose(
+        run(in_channels_first_operators(model), {"x": to_last(x)})["y"], to_last(run(proto, {"x": x})["y"]), rtol=1e-5
+    )
     assert not report.transposes
 
 
@@ -186,5 +188,5 @@ def test_axes_that_arrive_at_run_time(op_type: str, rank: int) -> None:
         assert not report.transposes, report
     for value in values:
         expected = run(proto, {"x": x, "given": np.array(value)})["y"]
-        actual = run(lower(model), {"x": to_last(x), "given": np.array(value)})["y"]
+        actual = run(in_channels_first_operators(model), {"x": to_last(x), "given": np.array(value)})["y"]
         np.testing.assert_allclose(actual, to_last(expected), rtol=1e-5, err_msg=str(value))

@@ -10,7 +10,7 @@ from unittest import mock
 import onnx
 import tensorflow as tf
 
-from onnx_tf import backend, prepare
+from onnx_tf import pipeline, prepare
 from onnx_tf.export.saved_model import input_specs
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.signature import flat_tensors, regrouped
@@ -36,8 +36,14 @@ def through_export(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
 
 def through_channels_last(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
     """``prepare(model).run(inputs)`` with everything channels-last that has a rule for it."""
-    with mock.patch.object(backend, "optimize", forced_channels_last):
+    with mock.patch.multiple(pipeline, optimize_layout=forced_channels_last, **_AS_WRITTEN):
         return through_run(model, inputs)
+
+
+_AS_WRITTEN = {
+    name: lambda _: False
+    for name in ("fold_batch_normalization", "fuse_group_normalization", "lower_batch_normalization")
+}
 
 
 RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {

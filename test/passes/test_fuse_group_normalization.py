@@ -10,8 +10,9 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_tf.passes import optimize
+from onnx_tf.options import Options
 from onnx_tf.passes.fuse_group_normalization import fuse_group_normalization
+from onnx_tf.pipeline import lower
 from test.layout.running import run, simplified
 
 RNG = np.random.default_rng(0)
@@ -99,6 +100,5 @@ def test_what_differs_along_other_axes_stays_outside() -> None:
 
 
 def test_training_keeps_the_weights_apart() -> None:
-    model = simplified(model_of())
-    optimize(model, training=True)
+    model = lower(model_of(), Options(training=True), until="layout").model
     assert "InstanceNormalization" in {node.op_type for node in model.graph}

@@ -8,8 +8,7 @@ import onnx_ir as ir
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from onnx_tf.loading import load_model
-from onnx_tf.passes import simplify
+from test.layout.running import simplified as simplified_model
 
 HEADER = '<ir_version: 8, opset_import: ["" : 17, "local" : 1]>\n'
 
@@ -18,7 +17,7 @@ def simplified(text: str, without: frozenset[str] = frozenset(), opset: int = 17
     """Return the model of a textual graph, and the same simplified as if `without` had no handler."""
     proto = onnx.parser.parse_model(HEADER.replace("17", str(opset)) + text)
     given = proto.SerializeToString(deterministic=True)
-    model = simplify(load_model(proto), has_handler=lambda domain, op_type, _: domain == "" and op_type not in without)
+    model = simplified_model(proto, lambda domain, op_type: domain == "" and op_type not in without)
     assert proto.SerializeToString(deterministic=True) == given, "the caller's model was changed"
     return proto, model
 
@@ -91,7 +90,7 @@ def test_nested_functions_are_inlined_each_with_its_own_opset() -> None:
         <domain: "local", opset_import: ["" : 11]>
         inner (x) => (y) { y = Squeeze<axes = [0]>(x) }"""
     )
-    model = simplify(load_model(proto), has_handler=lambda domain, *_: domain == "")
+    model = simplified_model(proto, lambda domain, _: domain == "")
     assert {node.op_type: node.version for node in model.graph} == {"Squeeze": 11, "Neg": 17}
 
 
@@ -105,7 +104,7 @@ def test_functions_that_call_each_other_are_refused() -> None:
         two (x) => (y) { y = local.one(x) }"""
     )
     with pytest.raises(ValueError, match=r"local.*one"):
-        simplify(load_model(proto), has_handler=lambda domain, *_: domain == "")
+        simplified_model(proto, lambda domain, _: domain == "")
 
 
 @pytest.mark.parametrize("op_type", ["Celu", "HardSwish", "Softmax"])

@@ -14,13 +14,13 @@ from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 DATA = {"Conv": ((0,), (0,))}
 
 
-def lower(model: ir.Model) -> onnx.ModelProto:
+def in_channels_first_operators(model: ir.Model) -> onnx.ModelProto:
     """Return a copy of a model without channels-last operators."""
     model = model.clone()
     for graph in model.graphs():
         for node in list(graph):
             if node.domain == CHANNELS_LAST_DOMAIN:
-                _lower(node)
+                _move(node)
     del model.opset_imports[CHANNELS_LAST_DOMAIN]
     for graph in model.graphs():
         for value in (*graph.inputs, *graph.outputs, *(o for n in graph for o in n.outputs)):
@@ -29,7 +29,7 @@ def lower(model: ir.Model) -> onnx.ModelProto:
     return ir.to_proto(model)
 
 
-def _lower(node: ir.Node) -> None:
+def _move(node: ir.Node) -> None:
     assert ("", node.op_type) in RULES
     node.domain = ""
     source, result = node.inputs[0], node.outputs[0]

@@ -1,0 +1,245 @@
+"""Graphs whose nodes are bound to handlers: what :mod:`onnx_tf.binding` makes and the module walks.
+
+Values are numbered, never looked up by name: two values of one name never meet.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import onnx_ir as ir
+import tensorflow as tf
+
+from onnx_tf.dtypes import carried, to_tf
+from onnx_tf.errors import ConversionError
+from onnx_tf.origins import Origin
+from onnx_tf.registry import Handler, NodeContext
+
+__all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Slot", "Subgraph"]
+
+MAX_REPEATED_ELEMENTS = 1024
+"""Constants of up to this size are repeated in the subgraphs that use them: TensorFlow's shape
+inference does not look into what a subgraph captures."""
+
+Slot = int
+"""The number of a value in the whole model, its bodies included."""
+
+Environment = dict[Slot, Any]
+"""The values computed so far: tensors, or what stands for a sequence or optional."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An initializer.
+
+    Attributes:
+        name: its label, unique in the model.
+        tensor: what it holds.
+    """
+
+    name: str
+    tensor: ir.TensorProtocol
+
+
+@dataclass(frozen=True)
+class Held:
+    """Where an ONNX value is while the graph is computed: which value holds it, and how."""
+
+    slot: Slot
+    origin: Origin
+    dtype: ir.DataType | None
+
+
+@dataclass(frozen=True)
+class BoundNode:
+    """One node with its handler and its attributes, ready to be called with tensors.
+
+    Attributes:
+        handler: what computes it.
+        context: what the handler may know of it.
+        inputs: the values that it takes; ``None`` for an absent one.
+        outputs: the values that it computes.
+        attributes: by ONNX name, schema defaults filled in.
+        subgraphs: its graph attributes.
+        labels: the names of its inputs, for messages.
+        scope: the name scope of its TensorFlow operations, which no other node of the model has.
+        onnx_node: the name of the ONNX node that it computes a part of.
+    """
+
+    handler: Handler
+    context: NodeContext
+    inputs: tuple[Slot | None, ...]
+    outputs: tuple[Slot, ...]
+    attributes: Mapping[str, Any]
+    subgraphs: Mapping[str, BoundGraph]
+    labels: tuple[str | None, ...]
+    scope: str
+    onnx_node: str
+
+    def __call__(self, environment: Environment) -> None:
+        """Compute the node's outputs into the environment.
+
+        Raises:
+            ConversionError: the handler failed; the message names the node.
+        """
+        inputs = [None if slot is None else environment[slot] for slot in self.inputs]
+        keywords = dict(self.attributes)
+        for name, subgraph in self.subgraphs.items():
+            keywords[name] = Subgraph(subgraph, environment)
+        if self.handler.wants_context:
+            keywords["context"] = self.context
+        try:
+            # The slash keeps the scope as it is, wherever the node is called.
+            with tf.name_scope(f"{self.scope}/"):
+                results = self.handler.function(*inputs, **keywords)
+        except ConversionError:
+            raise
+        except Exception as error:
+            raise ConversionError(self._explain(error, inputs)) from error
+        if isinstance(results, tf.Tensor) or (len(self.outputs) == 1 and not isinstance(results, tuple)):
+            results = (results,)
+        for slot, result in zip(self.outputs, results, strict=False):
+            environment[slot] = result
+
+    def _explain(self, error: Exception, inputs: Sequence[Any]) -> str:
+        described = ", ".join(
+            f"{name}: {describe(value)}" for name, value in zip(self.labels, inputs, strict=True) if name is not None
+        )
+        domain = self.context.domain or "ai.onnx"
+        message = str(error).strip() or type(error).__name__
+        return (
+            f"node {self.context.name!r} ({domain}.{self.context.op_type}, opset {self.context.version}) "
+            f"with inputs [{described}]: {message}"
+        )
+
+
+@dataclass(frozen=True)
+class BoundGraph:
+    """A graph whose nodes are bound, in an order in which they can be called.
+
+    Attributes:
+        inputs: its input values: names, types, shapes.
+        outputs: its output values, likewise.
+        input_slots: the numbers of its inputs.
+        output_slots: the numbers of its outputs.
+        constants: its initializers by number.
+        nodes: its nodes in topological order.
+        held: of the main graph, the ONNX values that can be observed, by name.
+    """
+
+    inputs: tuple[ir.Value, ...]
+    outputs: tuple[ir.Value, ...]
+    input_slots: tuple[Slot, ...]
+    output_slots: tuple[Slot, ...]
+    constants: Mapping[Slot, Constant]
+    nodes: tuple[BoundNode, ...]
+    held: Mapping[str, Held] = field(default_factory=dict)
+
+    def all_nodes(self) -> Iterator[BoundNode]:
+        """Return the nodes, those of subgraphs included."""
+        for node in self.nodes:
+            yield node
+            for subgraph in node.subgraphs.values():
+                yield from subgraph.all_nodes()
+
+    def serving(self) -> BoundGraph:
+        """Return the graph as it is served: no node is in training."""
+        nodes = (
+            replace(
+                node,
+                context=replace(node.context, training=False),
+                subgraphs={name: subgraph.serving() for name, subgraph in node.subgraphs.items()},
+            )
+            for node in self.nodes
+        )
+        return replace(self, nodes=tuple(nodes))
+
+    def node_of(self, operation: str) -> BoundNode | None:
+        """Return the node that made a TensorFlow operation, by the operation's name in its graph."""
+        parts = operation.split("/")
+        prefixes = ("/".join(parts[:length]) for length in range(len(parts), 0, -1))
+        return next((self._by_scope[prefix] for prefix in prefixes if prefix in self._by_scope), None)
+
+    @functools.cached_property
+    def _by_scope(self) -> dict[str, BoundNode]:
+        return {node.scope: node for node in self.all_nodes()}
+
+    @functools.cached_property
+    def captures(self) -> tuple[Slot, ...]:
+        """The values of outer scopes that the graph uses."""
+        defined = {*self.input_slots, *self.constants}
+        used: dict[Slot, None] = {}
+        for node in self.nodes:
+            used.update(dict.fromkeys(slot for slot in node.inputs if slot is not None))
+            for subgraph in node.subgraphs.values():
+                used.update(dict.fromkeys(subgraph.captures))
+            defined.update(node.outputs)
+        used.update(dict.fromkeys(self.output_slots))
+        return tuple(slot for slot in used if slot not in defined)
+
+    def __call__(self, environment: Environment) -> list[Any]:
+        """Compute the graph in an environment that holds its inputs and main-graph constants."""
+        for node in self.nodes:
+            node(environment)
+        return [environment[slot] for slot in self.output_slots]
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """A graph attribute (the body of If, Loop, Scan, ...) as a callable over its outer scope.
+
+    Call it with the subgraph's inputs in order; it returns the list of its outputs.
+    """
+
+    graph: BoundGraph
+    outer: Environment = field(repr=False)
+
+    @property
+    def inputs(self) -> tuple[ir.Value, ...]:
+        """The subgraph's input values: names, and types and shapes where the model states them."""
+        return self.graph.inputs
+
+    @property
+    def outputs(self) -> tuple[ir.Value, ...]:
+        """The subgraph's output values."""
+        return self.graph.outputs
+
+    @property
+    def output_dtypes(self) -> list[tf.DType | None]:
+        """The dtypes of the outputs; ``None`` where the model states none."""
+        return [None if value.dtype is None else to_tf(value.dtype) for value in self.graph.outputs]
+
+    @property
+    def size(self) -> int:
+        """The number of nodes, those of nested subgraphs included."""
+        return sum(1 for _ in self.graph.all_nodes())
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        """Compute the outputs from the subgraph's inputs, in order."""
+        environment = {slot: _in_this_graph(self.outer[slot]) for slot in self.graph.captures}
+        for slot, constant in self.graph.constants.items():
+            environment[slot] = tf.constant(carried(constant.tensor.numpy()))
+        environment.update(zip(self.graph.input_slots, inputs, strict=True))
+        return self.graph(environment)
+
+
+def _in_this_graph(value: Any) -> Any:
+    """Return a value of an outer graph; a small constant of one stays visible while tracing."""
+    if isinstance(value, list):
+        return [_in_this_graph(item) for item in value]
+    if not isinstance(value, tf.Tensor) or value.graph is tf.compat.v1.get_default_graph():
+        return value
+    known = tf.get_static_value(value) if value.shape.num_elements() in range(MAX_REPEATED_ELEMENTS) else None
+    return value if known is None else tf.constant(known, value.dtype)
+
+
+def describe(value: Any) -> str:
+    """Return dtype and shape of a tensor as in ``float32[?, 3, 224, 224]``, for error messages."""
+    if not isinstance(value, tf.Tensor | tf.Variable):
+        return type(value).__name__
+    if value.shape.rank is None:
+        return f"{value.dtype.name}[...]"
+    return f"{value.dtype.name}[{', '.join('?' if d is None else str(d) for d in value.shape)}]"

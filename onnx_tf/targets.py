@@ -1,0 +1,35 @@
+"""What a converted model is for, as data: an exporter chooses a target, passes and handlers follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnx_tf.passes.pack_weights import pack_weights
+
+__all__ = ["SAVED_MODEL", "Pass", "Target"]
+
+Pass = Callable[[ir.Model], bool]
+"""A pass from IR to IR: changes a model in place, and returns whether it did."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of artefact or device, and the form that models take for it.
+
+    Attributes:
+        name: what users call it.
+        passes: what runs once the memory orders are chosen, in this order.
+        forms: handlers registered for these targets (``@onnx_op(..., target=...)``) go before those for
+            all, the first named first.
+    """
+
+    name: str
+    passes: tuple[Pass, ...] = ()
+    forms: tuple[str, ...] = ()
+
+
+SAVED_MODEL = Target("saved_model", passes=(pack_weights,))
+"""TensorFlow's own kernels, in Python and in SavedModels."""
