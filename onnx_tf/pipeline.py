@@ -171,7 +171,8 @@ def _load(lowered: Lowered) -> None:
     model = lowered.model = load_model(lowered.source)
     mark_origins(model)
     lowered.outputs = tuple(str(value.name) for value in model.graph.outputs)
-    lowered.overridable = frozenset(str(value.name) for value in model.graph.inputs if value.is_initializer())
+    defaults = frozenset(str(value.name) for value in model.graph.inputs if value.is_initializer())
+    lowered.overridable = defaults - lowered.overridden
     for name in lowered.overridden:
         value = model.graph.initializers.pop(name)
         value.const_value = None
