@@ -271,16 +271,18 @@ def _make_unique(things: Sequence[ir.Value] | Sequence[ir.Node], own: Iterable[i
     taken: dict[str | None, ir.Value | ir.Node] = {}
     for thing in own:
         taken.setdefault(thing.name, thing)
-    counts: dict[str, int] = {}
+    present, counts = {thing.name for thing in things}, dict[str, int]()
     for thing in things:
         if isinstance(thing, ir.Value) and not thing.name and not thing.uses():
             continue  # an output that the node leaves out
         name = wanted = thing.name or what
-        while taken.setdefault(name, thing) is not thing:
+        if taken.setdefault(name, thing) is thing and thing.name:
+            continue
+        while name in taken or name in present:
             counts[wanted] = counts.get(wanted, 1) + 1
             name = f"{wanted}_{counts[wanted]}"
-        if name != thing.name:
-            rename(thing, name)
+        taken[name] = thing
+        rename(thing, name)
 
 
 def rename(thing: ir.Value | ir.Node, name: str) -> None:

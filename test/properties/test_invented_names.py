@@ -51,8 +51,9 @@ def names_given() -> Iterator[set[str]]:
         yield given
 
 
-def with_names(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
-    """Return a model of which inner values have these names instead of their own, chosen at random."""
+def with_names(model: onnx.ModelProto, given: set[str]) -> onnx.ModelProto:
+    """Return a model of which inner values have invented names instead of their own, chosen at random."""
+    names = sorted(given - set(_own_names(model.graph)) - {"", "None"})
     ends = {value.name for value in (*model.graph.input, *model.graph.output)}
     inner = [tensor.name for tensor in model.graph.initializer]
     inner += [name for node in model.graph.node for name in node.output]
@@ -64,6 +65,15 @@ def with_names(model: onnx.ModelProto, names: list[str]) -> onnx.ModelProto:
     renamed.CopyFrom(model)
     _rename(renamed.graph, dict(zip(chosen, names, strict=False)))
     return renamed
+
+
+def _own_names(graph: onnx.GraphProto) -> Iterator[str]:
+    yield from (value.name for value in (*graph.input, *graph.output, *graph.initializer))
+    for node in graph.node:
+        yield from (*node.input, *node.output)
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _own_names(attribute.g)
 
 
 def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
@@ -113,11 +123,7 @@ def test_names_that_passes_invent(name: str, options: str) -> None:
     model = materialize(MODELS / f"{name}.onnx")
     with names_given() as given:
         expected = lower(model, Options(**OPTIONS[options])).graph
-    own = {n for node in model.graph.node for n in (*node.input, *node.output)}
-    own |= {tensor.name for tensor in model.graph.initializer}
-    invented = sorted(given - own - {"", "None"})
-    renamed = with_names(model, invented)
-    actual = lower(renamed, Options(**OPTIONS[options])).graph
+    actual = lower(with_names(model, given), Options(**OPTIONS[options])).graph
     assert canonical(actual) == canonical(expected)
 
 
@@ -127,7 +133,7 @@ def test_numbers_with_names_that_passes_invent(name: str, options: str) -> None:
     entry, model = manifest()[name], materialize(MODELS / f"{name}.onnx")
     with names_given() as given:
         rep = prepare(model, **OPTIONS[options])
-    renamed = prepare(with_names(model, sorted(given - {"", "None"})), **OPTIONS[options])
+    renamed = prepare(with_names(model, given), **OPTIONS[options])
     feed = make_inputs(entry["inputs"])
     for input_name in rep.layout_report.channels_last_inputs:
         feed[input_name] = np.moveaxis(feed[input_name], 1, -1)
