@@ -14,7 +14,8 @@ import tensorflow as tf
 from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ConversionError, OnnxTfError, UnsupportedError, UnsupportedNode
 from onnx_tf.options import Options
-from onnx_tf.registry import INTERNAL_DOMAINS, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
+from onnx_tf.registry import LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
+from onnx_tf.schema import schema_of
 
 __all__ = ["BoundGraph", "BoundNode", "bind", "refuse_unsupported", "unsupported_nodes"]
 
@@ -223,20 +224,12 @@ def scope_name(name: str) -> str:
     return safe if safe and (safe[0].isalnum() or safe[0] == ".") else f"n{safe}"
 
 
-def _schema(node: ir.Node) -> onnx.defs.OpSchema | None:
-    domain = "" if node.domain in INTERNAL_DOMAINS else node.domain
-    try:
-        return onnx.defs.get_schema(node.op_type, node.version or 1, domain)
-    except onnx.defs.SchemaError:
-        return None
-
-
 def _refusals(node: ir.Node, registry: Registry) -> Iterable[str]:
     if node.version is None:
         yield f"the model imports no opset for domain {node.domain!r}; add it to the model's opset_import"
         return
     handler = registry.find(node.domain, node.op_type, node.version)
-    schema = _schema(node)
+    schema = schema_of(node)
     if handler is None:
         yield _missing(node, registry, schema)
         return
@@ -313,7 +306,7 @@ def _bind_node(node: ir.Node, registry: Registry, options: Options) -> BoundNode
 
 
 def _defaults(node: ir.Node, handler: Handler) -> dict[str, Any]:
-    schema = _schema(node)
+    schema = schema_of(node)
     if schema is None:
         parameters = handler.keyword_defaults
         return {name: parameters[name] for name in handler.attributes if name in parameters}

@@ -15,6 +15,7 @@ import onnx_ir as ir
 from onnx_tf.layout.facts import Facts
 from onnx_tf.layout.rules import Kind
 from onnx_tf.layout.shapes import Group
+from onnx_tf.schema import int_attribute
 
 __all__ = ["Absorption", "find_absorption", "permuted_rows"]
 
@@ -71,8 +72,8 @@ def _met_axis(node: ir.Node, index: int, axis: int, rank: int | None) -> int | N
     second = node.inputs[1] if len(node.inputs) > 1 else None
     if index != 0 or node.domain != "" or second is None or second.const_value is None or rank != axis + 1:
         return None
-    if node.op_type == "Gemm" and not node.attributes.get_int("transA", 0):
-        return node.attributes.get_int("transB", 0)
+    if node.op_type == "Gemm" and not int_attribute(node, "transA"):
+        return int_attribute(node, "transB")
     if node.op_type == "MatMul" and len(second.const_value.shape) == 2:
         return 0
     return None

@@ -21,6 +21,7 @@ from onnx_tf.layout.facts import (
 from onnx_tf.layout.network import FIRST, LAST, Problem, Store
 from onnx_tf.layout.rules import Kind, Rule, rule_of
 from onnx_tf.layout.shapes import same_memory
+from onnx_tf.schema import optional_int_attribute
 
 __all__ = ["BYTE", "Constraints", "Placement"]
 
@@ -160,7 +161,7 @@ class Constraints:
         for order in Order:
             axes = sort_by_role(roles, order)
             if not rule.allows(node, frame, axes):
-                return f"its axes cannot be reordered (axis={node.attributes.get_int('axis', -1)})"
+                return f"its axes cannot be reordered (axis={optional_int_attribute(node, 'axis')})"
             for value, held in frame.ports(node):
                 if [held[a] for a in facts.order(value, order)] != [a for a in axes if a in held]:
                     return "an operand's axes follow in another order"

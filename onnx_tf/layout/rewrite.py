@@ -16,6 +16,7 @@ from onnx_tf.layout.facts import Order, State, permutation, same_up_to_units, so
 from onnx_tf.layout.frames import Frame, einsum_terms
 from onnx_tf.layout.reshapes import Axes, Reshapes
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+from onnx_tf.schema import optional_int_attribute
 
 __all__ = ["Copy", "Rewriter"]
 
@@ -207,7 +208,7 @@ class Rewriter:
         if node.op_type == "Size" or order == self._facts.identity(source):
             node.replace_input_with(0, operand)
             return
-        start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
+        start, end = optional_int_attribute(node, "start"), optional_int_attribute(node, "end")
         picked = np.argsort(order).astype(np.int64)[start:end]
         shape = self._editor.emit("Shape", [operand], before=node, dims=[len(order)])
         shape.type = ir.TensorType(ir.DataType.INT64)

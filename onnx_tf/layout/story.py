@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from onnx_tf.layout.report import LayoutReport, NodeLayout, RemainingTranspose, ValueLayout
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+from onnx_tf.schema import ints_attribute
 
 __all__ = ["Movement", "Story"]
 
@@ -53,7 +54,7 @@ class Story:
 
     def _transpose(self, node: ir.Node) -> RemainingTranspose:
         told = self.movements[node.outputs[0]]
-        perm = tuple(node.attributes.get_ints("perm", ()))
+        perm = ints_attribute(node, "perm") or ()
         return RemainingTranspose(str(node.name), told.value, perm, told.nbytes, told.forced_by, told.reason)
 
     def _node(self, node: ir.Node, where: str) -> NodeLayout:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
+from onnx_tf.schema import ints_attribute, optional_int_attribute, string_attribute
+
 # onnx_ir cannot read back the map types that inference gives these operators' values.
 _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
 
@@ -100,7 +102,7 @@ def _twins_in_place(model: ir.Model) -> Iterator[None]:
     replaced: list[tuple[ir.Node, str, str, Sequence[ir.Value | None]]] = []
     for node in model.graph.all_nodes():
         twin = _TWINS.get((node.domain, node.op_type))
-        if twin is None or node.attributes.get_int("channels_last", 0) != 0:
+        if twin is None or optional_int_attribute(node, "channels_last"):
             continue
         replaced.append((node, node.domain, node.op_type, node.inputs))
         inputs = node.inputs[twin[1]] if isinstance(twin[1], slice) else [node.inputs[i] for i in twin[1]]
@@ -125,13 +127,13 @@ def _same_padding_understood(model: ir.Model) -> Iterator[None]:
     for node in model.graph.all_nodes():
         if node.domain != "" or node.op_type != "ConvTranspose":
             continue
-        strides = node.attributes.get("strides")
-        if strides is None or not node.attributes.get_string("auto_pad", "").startswith("SAME"):
+        strides = ints_attribute(node, "strides")
+        if strides is None or not string_attribute(node, "auto_pad").startswith("SAME"):
             continue
         replaced.append((node, list(node.attributes.values())))
         for name in ("output_padding", "dilations"):
             node.attributes.pop(name, None)
-        node.attributes.add(ir.AttrInt64s("kernel_shape", strides.as_ints()))
+        node.attributes.add(ir.AttrInt64s("kernel_shape", strides))
     try:
         yield
     finally:
