@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.layout.facts import Facts
-from onnx_tf.layout.rules import Kind
+from onnx_tf.layout.rules import OperatorKind
 from onnx_tf.layout.shapes import Group
 from onnx_tf.schema import int_attribute
 
@@ -82,7 +82,7 @@ def _met_axis(node: ir.Node, index: int, axis: int, rank: int | None) -> int | N
 def _is_pointwise(node: ir.Node, facts: Facts) -> bool:
     """Tell whether a node treats every element of its one operand alike."""
     rule, frame = facts.rules.get(node), facts.frames.get(node)
-    if rule is None or frame is None or rule.kind is not Kind.FRAME or not frame.aligned:
+    if rule is None or frame is None or rule.kind is not OperatorKind.FRAME or not frame.aligned:
         return False
     data = [v for i, v in enumerate(node.inputs) if v is not None and i in frame.inputs]
     return all(v.const_value is None or v.const_value.size == 1 for v in data) and (

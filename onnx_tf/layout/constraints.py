@@ -19,7 +19,7 @@ from onnx_tf.layout.facts import (
     sort_by_role,
 )
 from onnx_tf.layout.network import FIRST, LAST, Problem, Store
-from onnx_tf.layout.rules import Kind, Rule, rule_of
+from onnx_tf.layout.rules import OperatorKind, Rule, rule_of
 from onnx_tf.layout.shapes import same_memory
 from onnx_tf.schema import optional_int_attribute
 
@@ -116,14 +116,14 @@ class Constraints:
         rule = self.facts.rules.get(node)
         if rule is None:
             self._fix(node, _barrier_reason(node))
-        elif rule.kind is Kind.PEEK:
+        elif rule.kind is OperatorKind.PEEK:
             self.placements[node] = Placement.PEEK
             self._produce_all(node)
-        elif rule.kind is Kind.PRODUCT:
+        elif rule.kind is OperatorKind.PRODUCT:
             self._place_product(node)
-        elif rule.kind is Kind.TRANSPOSE:
+        elif rule.kind is OperatorKind.TRANSPOSE:
             self._place_transpose(node)
-        elif rule.kind is Kind.RESHAPE:
+        elif rule.kind is OperatorKind.RESHAPE:
             self._place_reshape(node)
         else:
             self._place_frame(node, rule)
@@ -302,6 +302,6 @@ def _own_values(graph: ir.Graph) -> set[ir.Value]:
 
 
 def _barrier_reason(node: ir.Node) -> str:
-    if rule_of(node) is not None and rule_of(node).kind is Kind.RESHAPE:  # type: ignore[union-attr]
+    if rule_of(node) is not None and rule_of(node).kind is OperatorKind.RESHAPE:  # type: ignore[union-attr]
         return "its shape is known at run time only"
     return f"{node.op_type} computes in the ONNX order"

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnx_tf.layout.equal_dims import equate_dims
 from onnx_tf.layout.frames import Frame
-from onnx_tf.layout.rules import Kind, Rule, rule_of
+from onnx_tf.layout.rules import OperatorKind, Rule, rule_of
 from onnx_tf.layout.shapes import Dim, Group, Shapes, constant, reshape_groups, stated_shape
-from onnx_tf.layout.sizes import equate_dims
 from onnx_tf.schema import ints_attribute, optional_int_attribute
 
 __all__ = ["Facts", "Order", "Role", "State", "same_up_to_units"]
@@ -161,12 +161,12 @@ class Facts:
                 return
             self.frames[node] = frame
             equate_dims(node, frame, self.shapes)
-        elif rule.kind is Kind.RESHAPE:
+        elif rule.kind is OperatorKind.RESHAPE:
             groups = self._reshape_groups(node)
             if groups is None:
                 return
             self.groups[node] = groups
-        elif rule.kind is Kind.TRANSPOSE:
+        elif rule.kind is OperatorKind.TRANSPOSE:
             rank = self.shapes.rank(node.inputs[0])
             if rank is None or self.shapes.rank(node.outputs[0]) != rank:
                 return
@@ -277,11 +277,11 @@ class Facts:
             for value, axes in frame.ports(node):
                 for position, axis in enumerate(axes):
                     ports[axis].append((value, position))
-            weight = 2 * _FAR if rule.kind is Kind.PRODUCT else 1
+            weight = 2 * _FAR if rule.kind is OperatorKind.PRODUCT else 1
             yield from (Tie(tuple(p), weight) for p in ports if len(p) > 1)
             if frame.alike:
                 yield Tie(tuple(port for axis in frame.alike for port in ports[axis]), 1)
-        elif rule.kind is Kind.TRANSPOSE:
+        elif rule.kind is OperatorKind.TRANSPOSE:
             source, result = node.inputs[0], node.outputs[0]
             if source is not None and source.const_value is None:
                 for axis, origin in enumerate(permutation(node, len(self.dims(result)))):

@@ -34,12 +34,12 @@ from onnx_tf.layout.frames import Frame, FrameFunction
 from onnx_tf.layout.remaps import Remap
 from onnx_tf.schema import optional_int_attribute
 
-__all__ = ["RULES", "Kind", "Rule", "rule_of"]
+__all__ = ["RULES", "OperatorKind", "Rule", "rule_of"]
 
 Allows = Callable[[ir.Node, Frame, Sequence[int]], bool]
 
 
-class Kind(enum.Enum):
+class OperatorKind(enum.Enum):
     """How an operator relates the memory of its operands and results."""
 
     FRAME = "frame"
@@ -86,7 +86,7 @@ class Rule:
         weak: whether it only says which axis is the channel where no other operator does.
     """
 
-    kind: Kind = Kind.FRAME
+    kind: OperatorKind = OperatorKind.FRAME
     frame: FrameFunction | None = None
     remap: Remap = remaps.nothing
     allows: Allows = anything
@@ -195,10 +195,10 @@ _add(
     Rule(frame=frames.mean_variance, channel_axis=True, wants_last=True, moves=True, weak=True),
 )
 
-_add("Reshape Flatten Squeeze Unsqueeze", Rule(kind=Kind.RESHAPE))
-_add("Transpose", Rule(kind=Kind.TRANSPOSE))
-_add("Shape Size", Rule(kind=Kind.PEEK))
-_add("Einsum", Rule(kind=Kind.PRODUCT, frame=frames.contracted))
+_add("Reshape Flatten Squeeze Unsqueeze", Rule(kind=OperatorKind.RESHAPE))
+_add("Transpose", Rule(kind=OperatorKind.TRANSPOSE))
+_add("Shape Size", Rule(kind=OperatorKind.PEEK))
+_add("Einsum", Rule(kind=OperatorKind.PRODUCT, frame=frames.contracted))
 _add("MatMul", Rule(frame=frames.multiplied, fixed=True))
 
 MICROSOFT = "com.microsoft"
