@@ -10,8 +10,11 @@ from onnx_ir.passes.common import ShapeInferencePass
 
 from onnx_tf.schema import ints_attribute, optional_int_attribute, string_attribute
 
-# onnx_ir cannot read back the map types that inference gives these operators' values.
 _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
+"""Operators of ai.onnx.ml whose inputs or outputs are maps.
+
+onnx_ir has no type for maps: it cannot read one back, and inference needs that of the inputs.
+"""
 
 _MICROSOFT = "com.microsoft"
 _TWINS: dict[tuple[str, str], tuple[str, Sequence[int] | slice]] = {
@@ -42,9 +45,7 @@ def infer_shapes(model: ir.Model) -> bool:
     What the file states of intermediate values is dropped first where a standard operator
     computes them: exporters write stale shapes there.
     """
-    if any(node.op_type in _MAP_OPERATORS for node in model.graph.all_nodes()):
-        return False
-    with _twins_in_place(model), _same_padding_understood(model):
+    with _maps_hidden(model), _twins_in_place(model), _same_padding_understood(model):
         for node in model.graph.all_nodes():
             if node.domain == "":
                 for output in node.outputs:
@@ -95,6 +96,19 @@ def _stated_dims(target: ir.Value) -> list[int | None]:
             length = piece.shape[0] if piece is not None and piece.shape is not None and piece.shape.rank() else 1
             dims += [None] * (length if isinstance(length, int) else 0)
     return dims
+
+
+@contextlib.contextmanager
+def _maps_hidden(model: ir.Model) -> Iterator[None]:
+    """Give operators on maps names that inference does not know: what they compute stays without a type."""
+    hidden = [n for n in model.graph.all_nodes() if n.domain == "ai.onnx.ml" and n.op_type in _MAP_OPERATORS]
+    for node in hidden:
+        node.op_type = f"onnx_tf.{node.op_type}"
+    try:
+        yield
+    finally:
+        for node in hidden:
+            node.op_type = node.op_type.removeprefix("onnx_tf.")
 
 
 @contextlib.contextmanager
