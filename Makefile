@@ -27,7 +27,7 @@ bench: set-up  ## conversion time and memory, latency, Transposes: a table and b
 	$(BIN)/python -m bench
 
 ops-table: set-up  ## convert a case of each operator (20 minutes), then write doc/supported_ops.md
-	$(BIN)/python -m test.conversions
+	$(BIN)/python -m test.operator_coverage
 	$(BIN)/onnx-tf ops --markdown > doc/supported_ops.md
 
 set-up: $(VENV)/ready

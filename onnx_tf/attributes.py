@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx_tf.dtypes import carried
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.registry import LEGACY_ATTRIBUTES, Handler
-from onnx_tf.schemas import schema_of
+from onnx_tf.schema import schema_of
 
 __all__ = ["attribute_value", "node_attributes"]
 

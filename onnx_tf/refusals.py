@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnx_tf.errors import UnsupportedError, UnsupportedNode
 from onnx_tf.registry import LEGACY_ATTRIBUTES, Registry
-from onnx_tf.schemas import schema_of
+from onnx_tf.schema import schema_of
 
 __all__ = ["refuse_unsupported", "unsupported_nodes"]
 

@@ -20,9 +20,9 @@ import onnx_tf.handlers  # noqa: F401  (fills the registry)
 from onnx_tf.passes import microsoft_bodies
 from onnx_tf.registry import Handler, registry
 
-__all__ = ["CONVERSIONS", "SupportedOp", "conversions", "markdown", "supported_ops"]
+__all__ = ["OPERATOR_COVERAGE", "SupportedOp", "markdown", "operator_coverage", "supported_ops"]
 
-CONVERSIONS = Path(__file__).with_name("conversions.json")
+OPERATOR_COVERAGE = Path(__file__).with_name("operator_coverage.json")
 """What `make ops-table` recorded: which operators can be written as a SavedModel, and converted to LiteRT."""
 
 _SHORT = {
@@ -81,20 +81,20 @@ def supported_ops() -> list[SupportedOp]:
     return [op for _, op in sorted(ops.items())]
 
 
-def conversions() -> dict[str, Any]:
-    """Return what :data:`CONVERSIONS` holds.
+def operator_coverage() -> dict[str, Any]:
+    """Return what :data:`OPERATOR_COVERAGE` holds.
 
     ``operators`` has for each, as in ``"ai.onnx.Add"``, the official ``case`` that was converted
     (``None`` where there is none), whether its numbers came out of the ``saved_model``, and how
     ``litert`` takes it: with its own operators (``"builtin"``), with those of TensorFlow besides
     (``"select"``), or ``"no"``.
     """
-    return dict(json.loads(CONVERSIONS.read_text(encoding="utf-8")))
+    return dict(json.loads(OPERATOR_COVERAGE.read_text(encoding="utf-8")))
 
 
 def markdown() -> str:
     """Return the table as a Markdown page."""
-    recorded = conversions()
+    recorded = operator_coverage()
     lines = [
         "# Supported operators",
         "",

@@ -22,14 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, Protocol, TypeAlias, Union
 
+import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf import tensor_list
 
 __all__ = [
     "AbsentKind",
+    "Body",
     "Kind",
     "ListKind",
     "Map",
@@ -39,6 +41,7 @@ __all__ = [
     "SequenceKind",
     "TensorKind",
     "TensorSequence",
+    "Tensors",
     "as_sequence",
     "build",
     "conformed",
@@ -155,7 +158,30 @@ class MapSequence(tf.experimental.ExtensionType):
     values: tf.Tensor
 
 
-def as_sequence(value: list[tf.Tensor] | TensorSequence) -> TensorSequence:
+Tensors: TypeAlias = "list[tf.Tensor] | TensorSequence"
+"""A sequence in either of its forms."""
+
+
+class Body(Protocol):
+    """What a handler may know of a graph attribute: the body of a loop, the branch of a choice."""
+
+    @property
+    def outputs(self) -> Sequence[ir.Value]:
+        """The graph's output values."""
+
+    @property
+    def output_dtypes(self) -> list[tf.DType | None]:
+        """The dtypes of the outputs; ``None`` where the model states none."""
+
+    @property
+    def size(self) -> int:
+        """The number of nodes, those of nested graphs included."""
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        """Return the outputs that the graph computes from its inputs."""
+
+
+def as_sequence(value: Tensors) -> TensorSequence:
     """Return a sequence in the form that takes run-time positions.
 
     Raises:

@@ -6,27 +6,27 @@ import math
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of
 
 
-def computable(tensor):
+def computable(tensor: tf.Tensor) -> tf.Tensor:
     """Cast 16-bit floats to 32: sums of many products need them."""
     return tf.cast(tensor, tf.float32) if tensor.dtype in (tf.float16, tf.bfloat16) else tensor
 
 
-def split_heads(x, heads):
+def split_heads(x: tf.Tensor, heads: Dim) -> tf.Tensor:
     """Return [batch, length, heads * size] as [batch, heads, length, size]."""
     batch, length, width = dims_of(x)
     return tf.transpose(tf.reshape(x, as_shape([batch, length, heads, width // heads])), [0, 2, 1, 3])
 
 
-def join_heads(x):
+def join_heads(x: tf.Tensor) -> tf.Tensor:
     """Return [batch, heads, length, size] as [batch, length, heads * size]."""
     batch, heads, length, size = dims_of(x)
     return tf.reshape(tf.transpose(x, [0, 2, 1, 3]), as_shape([batch, length, heads * size]))
 
 
-def scores_of(q, k, scale):
+def scores_of(q: tf.Tensor, k: tf.Tensor, scale: float | None) -> tf.Tensor:
     """Return the scaled products of queries and keys; groups of query heads share a key head."""
     batch, heads, length, size = dims_of(q)
     if scale is None:
@@ -35,14 +35,14 @@ def scores_of(q, k, scale):
     return tf.reshape(products, as_shape([batch, heads, length, dims_of(k)[2]]))
 
 
-def weighted_sums(probabilities, v):
+def weighted_sums(probabilities: tf.Tensor, v: tf.Tensor) -> tf.Tensor:
     """Return the values weighted by probabilities; groups of query heads share a value head."""
     batch, heads, length, _ = dims_of(probabilities)
     sums = tf.matmul(_grouped(probabilities, dims_of(v)[1]), v)
     return tf.reshape(sums, as_shape([batch, heads, length, dims_of(v)[3]]))
 
 
-def _grouped(x, heads):
+def _grouped(x: tf.Tensor, heads: Dim) -> tf.Tensor:
     """Return [batch, heads * groups, length, size] as [batch, heads, groups * length, size]."""
     batch, all_heads, length, size = dims_of(x)
     if isinstance(all_heads, int) and isinstance(heads, int) and all_heads == heads:

@@ -120,7 +120,7 @@ def inverse_permutation(permutation: Sequence[int]) -> list[int]:
     return [int(i) for i in np.argsort(permutation)]
 
 
-def computed_in(dtype: tf.DType, function: Callable[..., Any], *tensors: Any) -> Any:
+def computed_in(dtype: tf.DType, function: Callable[..., tf.Tensor], *tensors: Any) -> tf.Tensor:
     """Apply a function to tensors cast to a dtype that has a kernel, and cast the result back.
 
     The result takes the dtype of the first tensor. ``None`` stays ``None``.
@@ -177,7 +177,7 @@ def _of_blocks(x: tf.Tensor, axis: int, begin: int, step: int, count: int, place
     return tf.reshape(blocks[:, :, place], as_shape([*outer, count, *inner]))
 
 
-def widened(function: Callable[..., Any], *tensors: Any) -> Any:
+def widened(function: Callable[..., tf.Tensor], *tensors: Any) -> tf.Tensor:
     """Apply a function with 16-bit floats computed as float32, and cast the result back.
 
     TensorFlow's kernels for float16 and bfloat16 round after each step of a sum or formula.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_value, widened
-from onnx_tf.registry import onnx_op, register_table
+from onnx_tf.registry import NodeContext, onnx_op, register_table
 
 MAX_SOFTMAX_RANK = 5
 """TensorFlow's oneDNN kernel takes no more axes."""
@@ -18,84 +20,84 @@ register_table(
 
 
 @onnx_op("HardSwish", since=14)
-def hard_swish(x):
+def hard_swish(x: tf.Tensor) -> tf.Tensor:
     return widened(lambda x: x * tf.clip_by_value(x * (1 / 6) + 0.5, 0, 1), x)
 
 
 @onnx_op("Mish", since=18)
-def mish(x):
+def mish(x: tf.Tensor) -> tf.Tensor:
     return widened(lambda x: x * tf.tanh(tf.nn.softplus(apart(x))), x)
 
 
 @onnx_op("LeakyRelu")
-def leaky_relu(x, *, alpha):
+def leaky_relu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
     return tf.nn.leaky_relu(x, alpha)
 
 
 @onnx_op("Elu")
-def elu(x, *, alpha):
+def elu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
     return tf.nn.elu(apart(x)) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Selu")
-def selu(x, *, alpha, gamma):
+def selu(x: tf.Tensor, *, alpha: float, gamma: float) -> tf.Tensor:
     return gamma * tf.where(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Celu", since=12)
-def celu(x, *, alpha):
+def celu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
     return tf.where(x > 0, x, alpha * _expm1_below_zero(x / alpha))
 
 
-def _expm1_below_zero(x):
+def _expm1_below_zero(x: tf.Tensor) -> tf.Tensor:
     # The branch that tf.where drops must stay finite, or its gradient is NaN.
     return tf.math.expm1(tf.minimum(x, 0))
 
 
 @onnx_op("ThresholdedRelu", since=10)
-def thresholded_relu(x, *, alpha):
+def thresholded_relu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
     return tf.where(x > alpha, x, tf.zeros([], x.dtype))
 
 
 @onnx_op("HardSigmoid")
-def hard_sigmoid(x, *, alpha, beta):
+def hard_sigmoid(x: tf.Tensor, *, alpha: float, beta: float) -> tf.Tensor:
     return tf.clip_by_value(alpha * x + beta, 0, 1)
 
 
 @onnx_op("Gelu", since=20)
-def gelu(x, *, approximate):
+def gelu(x: tf.Tensor, *, approximate: str) -> tf.Tensor:
     if approximate not in ("none", "tanh"):
         raise ValueError(f"approximate {approximate!r} is not known: use none or tanh")
     return widened(lambda x: tf.nn.gelu(x, approximate=approximate == "tanh"), x)
 
 
 @onnx_op("Swish", since=24)
-def swish(x, *, alpha):
+def swish(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
     return widened(lambda x: x * tf.sigmoid(apart(x) if alpha == 1 else alpha * x), x)
 
 
 @onnx_op("Shrink", since=9)
-def shrink(x, *, bias, lambd):
+def shrink(x: tf.Tensor, *, bias: float, lambd: float) -> tf.Tensor:
     wide = x if x.dtype.is_floating else tf.cast(x, tf.float64)
     shrunk = tf.where(wide > lambd, wide - bias, tf.zeros([], wide.dtype))
     return tf.cast(tf.where(wide < -lambd, wide + bias, shrunk), x.dtype)
 
 
 @onnx_op("PRelu")
-def prelu_1(x, slope):
+def prelu_1(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
     if slope.shape.rank == 1 and slope.shape[0] != 1:
         slope = tf.reshape(slope, [-1, *[1] * (rank_of(x) - 2)])
     return prelu_7(x, slope)
 
 
 @onnx_op("PRelu", since=7)
-def prelu_7(x, slope):
+def prelu_7(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
     if x.dtype.is_unsigned:
         return tf.identity(x)
     return tf.where(x < 0, x * slope, x)
 
 
-def _hardmax(x, axis):
+def _hardmax(x: tf.Tensor, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(x))
     # An empty axis has no largest element: with one more of the lowest it has.
     end = [0 if x.shape[axis] else int(i == axis) for i in range(rank_of(x))]
@@ -103,7 +105,7 @@ def _hardmax(x, axis):
     return tf.one_hot(tf.argmax(filled, axis), tf.shape(x)[axis], axis=axis, dtype=x.dtype)
 
 
-def _softmax(x, axis):
+def _softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
     if rank_of(x) <= MAX_SOFTMAX_RANK:
         return widened(lambda x: tf.nn.softmax(x, axis), x)
     axis = normalize_axis(axis, rank_of(x))
@@ -112,13 +114,13 @@ def _softmax(x, axis):
     return tf.reshape(_softmax(rows, 1), as_shape(dims))
 
 
-def _log_softmax(x, axis):
+def _log_softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
     return widened(lambda x: tf.nn.log_softmax(x, axis), x)
 
 
-def _register_over_axis(op_type, function):
+def _register_over_axis(op_type: str, function: Callable[[tf.Tensor, int], tf.Tensor]) -> None:
     @onnx_op(op_type)
-    def flattened(x, *, axis):
+    def flattened(x: tf.Tensor, *, axis: int) -> tf.Tensor:
         """Before opset 13 the operator works on a matrix: the axes from ``axis`` on are one."""
         rank = rank_of(x)
         axis = axis if axis == rank else normalize_axis(axis, rank)
@@ -132,7 +134,7 @@ def _register_over_axis(op_type, function):
         return tf.reshape(function(matrix, -1), as_shape(dims))
 
     @onnx_op(op_type, since=13)
-    def along_axis(x, *, axis):
+    def along_axis(x: tf.Tensor, *, axis: int) -> tf.Tensor:
         return function(x, axis)
 
 
@@ -141,27 +143,36 @@ for _op_type, _function in {"Softmax": _softmax, "LogSoftmax": _log_softmax, "Ha
 
 
 @onnx_op("Dropout")
-def dropout_1(x, *, is_test, ratio, context):
+def dropout_1(x: tf.Tensor, *, is_test: int, ratio: float, context: NodeContext) -> tuple[tf.Tensor, tf.Tensor]:
     return _dropout(x, ratio, context.training and not is_test, None, x.dtype)
 
 
 @onnx_op("Dropout", since=7)
-def dropout_7(x, *, ratio, context):
+def dropout_7(x: tf.Tensor, *, ratio: float, context: NodeContext) -> tuple[tf.Tensor, tf.Tensor]:
     return _dropout(x, ratio, context.training, None, x.dtype)
 
 
 @onnx_op("Dropout", since=10)
-def dropout_10(x, *, ratio, context):
+def dropout_10(x: tf.Tensor, *, ratio: float, context: NodeContext) -> tuple[tf.Tensor, tf.Tensor]:
     return _dropout(x, ratio, context.training, None, tf.bool)
 
 
 @onnx_op("Dropout", since=12)
-def dropout_12(x, ratio=None, training_mode=None, *, seed, context):
+def dropout_12(
+    x: tf.Tensor,
+    ratio: tf.Tensor | None = None,
+    training_mode: tf.Tensor | None = None,
+    *,
+    seed: int | None,
+    context: NodeContext,
+) -> tuple[tf.Tensor, tf.Tensor]:
     training = context.training if training_mode is None else training_mode
     return _dropout(x, 0.5 if ratio is None else ratio, training, seed, tf.bool)
 
 
-def _dropout(x, ratio, training, seed, mask_dtype):
+def _dropout(
+    x: tf.Tensor, ratio: float | tf.Tensor, training: bool | tf.Tensor, seed: int | None, mask_dtype: tf.DType
+) -> tuple[tf.Tensor, tf.Tensor]:
     known = np.asarray(training) if isinstance(training, bool) else static_value(training)
     if known is not None and not known.any():
         return tf.identity(x), tf.ones(tf.shape(x), mask_dtype)

@@ -9,20 +9,23 @@ import tensorflow as tf
 from onnx_tf import tensor_list
 from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
+from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers._control import counted_loop
-from onnx_tf.handlers._tensors import as_shape, dims_of, rank_of
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, rank_of
 from onnx_tf.handlers._versions import earlier
 from onnx_tf.registry import onnx_op
+from onnx_tf.values import Body
 
 MAX_UNROLLED_STEPS = 4
 
 
 @onnx_op("Attention", since=25)
 def attention(
-    q, k, v, attn_mask=None, past_key=None, past_value=None, nonpad_kv_seqlen=None, *,
-    is_causal, kv_num_heads, left_window_size, q_num_heads, qk_matmul_output_mode, right_window_size, scale, softcap,
-    softmax_precision,
-):  # fmt: skip
+    q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, attn_mask: tf.Tensor | None = None, past_key: tf.Tensor | None = None,
+    past_value: tf.Tensor | None = None, nonpad_kv_seqlen: tf.Tensor | None = None, *, is_causal: int,
+    kv_num_heads: int | None, left_window_size: int, q_num_heads: int | None, qk_matmul_output_mode: int,
+    right_window_size: int, scale: float | None, softcap: float, softmax_precision: int | None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
     packed = rank_of(q) == 3
     dtype = q.dtype
     if packed:
@@ -50,7 +53,16 @@ onnx_op("Attention", since=23)(earlier(attention, {"left_window_size": -1, "righ
 
 
 @onnx_op("FlexAttention", domain="ai.onnx.preview")
-def flex_attention(q, k, v, *, prob_mod, scale, score_mod, softmax_precision):
+def flex_attention(
+    q: tf.Tensor,
+    k: tf.Tensor,
+    v: tf.Tensor,
+    *,
+    prob_mod: Body | None,
+    scale: float | None,
+    score_mod: Body | None,
+    softmax_precision: int | None,
+) -> tf.Tensor:
     default = tf.float64 if q.dtype == tf.float64 else tf.float32
     precision = default if softmax_precision is None else to_tf(softmax_precision)
     scores = tf.cast(scores_of(computable(q), computable(k), scale), precision)
@@ -64,10 +76,20 @@ def flex_attention(q, k, v, *, prob_mod, scale, score_mod, softmax_precision):
 
 
 @onnx_op("RotaryEmbedding", since=23)
-def rotary_embedding(x, cos_cache, sin_cache, position_ids=None, *, interleaved, num_heads, rotary_embedding_dim):
+def rotary_embedding(
+    x: tf.Tensor,
+    cos_cache: tf.Tensor,
+    sin_cache: tf.Tensor,
+    position_ids: tf.Tensor | None = None,
+    *,
+    interleaved: int,
+    num_heads: int | None,
+    rotary_embedding_dim: int,
+) -> tf.Tensor:
     shape = dims_of(x)
     packed = len(shape) == 3
     if packed:
+        (num_heads,) = given(num_heads=num_heads)
         x = tf.reshape(x, as_shape([*shape[:2], num_heads, shape[2] // num_heads]))
     if position_ids is not None:
         cos_cache, sin_cache = tf.gather(cos_cache, position_ids), tf.gather(sin_cache, position_ids)
@@ -87,9 +109,10 @@ def rotary_embedding(x, cos_cache, sin_cache, position_ids=None, *, interleaved,
 
 @onnx_op("LinearAttention", since=27)
 def linear_attention(
-    query, key, value, past_state=None, decay=None, beta=None, *,
-    chunk_size, kv_num_heads, q_num_heads, scale, update_rule,
-):  # fmt: skip
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, past_state: tf.Tensor | None = None,
+    decay: tf.Tensor | None = None, beta: tf.Tensor | None = None, *, chunk_size: int, kv_num_heads: int,
+    q_num_heads: int, scale: float, update_rule: str,
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
     del chunk_size  # a hint of how to divide the work
     q, k, v = (_steps(x, h) for x, h in ((query, q_num_heads), (key, kv_num_heads), (value, kv_num_heads)))
     steps, batch, _, key_size = dims_of(q)
@@ -104,7 +127,7 @@ def linear_attention(
         rows["beta"] = _steps(beta, dims_of(beta)[2])
     lists = {name: tensor_list.unstack(x) for name, x in rows.items()}
 
-    def step(index, state):
+    def step(index: tf.Tensor, state: tf.Tensor) -> list[tf.Tensor]:
         now = {name: tensor_list.get(lists[name], index, x.dtype, x.shape[1:]) for name, x in rows.items()}
         update = now["v"]
         if "decay" in now:
@@ -124,13 +147,15 @@ def linear_attention(
     return tf.cast(output, query.dtype), tf.cast(state, (query if past_state is None else past_state).dtype)
 
 
-def _steps(x, heads):
+def _steps(x: tf.Tensor, heads: Dim) -> tf.Tensor:
     """Return [batch, length, heads * size] as [length, batch, heads, size]."""
     batch, length, width = dims_of(x)
     return tf.transpose(tf.reshape(computable(x), as_shape([batch, length, heads, width // heads])), [1, 0, 2, 3])
 
 
-def _allowed(queries, keys, offset, window, valid):
+def _allowed(
+    queries: Dim, keys: Dim, offset: Dim, window: tuple[int, int], valid: tf.Tensor | None
+) -> tf.Tensor | None:
     """Return which keys each query may see by position, [batch or 1, 1, queries, keys]; ``None`` for all."""
     left, right = window
     conditions = []
@@ -148,7 +173,7 @@ def _allowed(queries, keys, offset, window, valid):
     return allowed
 
 
-def _masked(scores, mask, allowed):
+def _masked(scores: tf.Tensor, mask: tf.Tensor | None, allowed: tf.Tensor | None) -> tf.Tensor:
     if mask is not None:
         missing = tf.shape(scores)[-1] - tf.shape(mask)[-1]
         if mask.shape[-1] is None or mask.shape[-1] != scores.shape[-1]:
@@ -161,7 +186,7 @@ def _masked(scores, mask, allowed):
     return scores if allowed is None else tf.where(allowed, scores, tf.constant(-math.inf, scores.dtype))
 
 
-def _softmax(scores, precision, *, guarded):
+def _softmax(scores: tf.Tensor, precision: int | None, *, guarded: bool) -> tf.Tensor:
     """Return the softmax; rows without any allowed key are 0."""
     scores = scores if precision is None else tf.cast(scores, to_tf(precision))
     if not guarded:

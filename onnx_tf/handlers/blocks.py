@@ -9,12 +9,12 @@ from onnx_tf.handlers._tensors import as_shape, dims_of
 
 
 @channels_last_op("DepthToSpace")
-def depth_to_space_1(x, *, blocksize):
+def depth_to_space_1(x: tf.Tensor, *, blocksize: int) -> tf.Tensor:
     return tf.identity(x) if blocksize == 1 else tf.nn.depth_to_space(x, blocksize)
 
 
 @channels_last_op("DepthToSpace", since=11)
-def depth_to_space_11(x, *, blocksize, mode):
+def depth_to_space_11(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
     if mode == "DCR":
         return depth_to_space_1(x, blocksize=blocksize)
     batch, height, width, channels = dims_of(x)
@@ -25,12 +25,12 @@ def depth_to_space_11(x, *, blocksize, mode):
 
 
 @channels_last_op("SpaceToDepth")
-def space_to_depth_1(x, *, blocksize):
+def space_to_depth_1(x: tf.Tensor, *, blocksize: int) -> tf.Tensor:
     return tf.identity(x) if blocksize == 1 else tf.nn.space_to_depth(x, blocksize)
 
 
 @channels_last_op("SpaceToDepth", since=28)
-def space_to_depth_28(x, *, blocksize, mode):
+def space_to_depth_28(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
     if mode == "DCR":
         return space_to_depth_1(x, blocksize=blocksize)
     batch, height, width, depth = dims_of(x)
@@ -40,7 +40,7 @@ def space_to_depth_28(x, *, blocksize, mode):
     return tf.reshape(blocks, as_shape([batch, height, width, depth * blocksize**2]))
 
 
-def _checked(blocks, mode):
+def _checked(blocks: tf.Tensor, mode: str) -> tf.Tensor:
     if mode != "CRD":
         raise ValueError(f"mode {mode!r} is not known: use DCR or CRD")
     return blocks

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from onnx_tf import tensor_list
 from onnx_tf.handlers._control import conditional, counted_loop, known_bool, known_int, while_loop
 from onnx_tf.handlers._tensors import Dim, dims_of, inverse_permutation, normalize_axis, rank_of
 from onnx_tf.registry import onnx_op
+from onnx_tf.values import Body
 
 MAX_UNROLLED_NODES = 128
 """A loop of known trip count is unrolled up to this many nodes in all: shapes then stay static."""
 
 
 @onnx_op("If")
-def if_(cond, *, then_branch, else_branch):
+def if_(cond: tf.Tensor, *, then_branch: Body, else_branch: Body) -> tuple[Any, ...]:
     cond = tf.reshape(cond, [])
     known = known_bool(cond)
     if known is not None:
@@ -23,7 +27,7 @@ def if_(cond, *, then_branch, else_branch):
 
 
 @onnx_op("Loop")
-def loop(trip_count, condition, *state, body):
+def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any, body: Body) -> tuple[Any, ...]:
     limit = None if trip_count is None else tf.reshape(trip_count, [])
     # Without a condition, the one that the body computes is ignored.
     conditional = condition is not None
@@ -32,10 +36,10 @@ def loop(trip_count, condition, *state, body):
     if unrolled is not None:
         return unrolled
 
-    def proceed(iteration, go_on, *_):
+    def proceed(iteration: tf.Tensor, go_on: tf.Tensor, *_: Any) -> tf.Tensor:
         return go_on if limit is None else tf.logical_and(go_on, iteration < limit)
 
-    def step(iteration, go_on, *values):
+    def step(iteration: tf.Tensor, go_on: tf.Tensor, *values: Any) -> list[Any]:
         following, *results = body(iteration, go_on, *values)
         return [iteration + 1, tf.reshape(following, []) if conditional else go_on, *results]
 
@@ -44,7 +48,9 @@ def loop(trip_count, condition, *state, body):
     return (*final[2:], *stacks)
 
 
-def _unrolled_loop(limit, go_on, state, body, conditional):
+def _unrolled_loop(
+    limit: tf.Tensor | None, go_on: tf.Tensor, state: Sequence[Any], body: Body, conditional: bool
+) -> tuple[Any, ...] | None:
     """Return the results of a loop of few and known iterations, ``None`` if it is not one."""
     count = None if limit is None else known_int(limit)
     if count is None or count * body.size > MAX_UNROLLED_NODES:
@@ -67,8 +73,14 @@ def _unrolled_loop(limit, go_on, state, body, conditional):
 
 @onnx_op("Scan", since=9)
 def scan(
-    *inputs, num_scan_inputs, scan_input_axes, scan_input_directions, scan_output_axes, scan_output_directions, body
-):
+    *inputs: tf.Tensor,
+    num_scan_inputs: int,
+    scan_input_axes: Sequence[int] | None,
+    scan_input_directions: Sequence[int] | None,
+    scan_output_axes: Sequence[int] | None,
+    scan_output_directions: Sequence[int] | None,
+    body: Body,
+) -> tuple[tf.Tensor, ...]:
     count = len(inputs) - num_scan_inputs
     axes = scan_input_axes or [0] * num_scan_inputs
     slices = [_first(x, axis) for x, axis in zip(inputs[count:], axes, strict=True)]
@@ -79,11 +91,17 @@ def scan(
 
 
 @onnx_op("Scan", since=8)
-def scan_8(sequence_lens, *inputs, num_scan_inputs, directions, body):
+def scan_8(
+    sequence_lens: tf.Tensor | None,
+    *inputs: tf.Tensor,
+    num_scan_inputs: int,
+    directions: Sequence[int] | None,
+    body: Body,
+) -> tuple[tf.Tensor, ...]:
     count = len(inputs) - num_scan_inputs
     batch, length = dims_of(inputs[count])[:2]
 
-    def sample(index):
+    def sample(index: tf.Tensor) -> list[tf.Tensor]:
         steps = length if sequence_lens is None else tf.cast(sequence_lens[index], tf.int32)
         rows = [x[index] for x in inputs]
         state, stacks = _scan(rows[:count], rows[count:], steps, directions, body)
@@ -94,12 +112,14 @@ def scan_8(sequence_lens, *inputs, num_scan_inputs, directions, body):
     return tuple(results)
 
 
-def _scan(state, slices, length: Dim, directions, body):
+def _scan(
+    state: Sequence[tf.Tensor], slices: Sequence[tf.Tensor], length: Dim, directions: Sequence[int] | None, body: Body
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Scan tensors along their first axis."""
     lists = [tensor_list.unstack(x) for x in slices]
     directions = directions or [0] * len(slices)
 
-    def step(index, *values):
+    def step(index: tf.Tensor, *values: Any) -> list[Any]:
         elements = []
         for items, x, reverse in zip(lists, slices, directions, strict=True):
             position = tf.cast(length, tf.int32) - 1 - index if reverse else index
@@ -110,12 +130,12 @@ def _scan(state, slices, length: Dim, directions, body):
     return counted_loop(length, step, list(state), body.output_dtypes[len(state) :], unroll=unroll)
 
 
-def _first(x, axis):
+def _first(x: tf.Tensor, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(x))
     return tf.transpose(x, [axis, *range(axis), *range(axis + 1, rank_of(x))]) if axis else x
 
 
-def _moved(y, axis):
+def _moved(y: tf.Tensor, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(y))
     permutation = [axis, *range(axis), *range(axis + 1, rank_of(y))]
     return tf.transpose(y, inverse_permutation(permutation)) if axis else y

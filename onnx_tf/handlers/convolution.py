@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers._convolve import convolve
@@ -12,12 +14,23 @@ from onnx_tf.registry import onnx_op
 
 
 @channels_last_op("Conv", filters=(1,))
-def conv(x, w, b=None, *, auto_pad, dilations, group, kernel_shape, pads, strides):
+def conv(
+    x: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor | None = None,
+    *,
+    auto_pad: str,
+    dilations: Sequence[int] | None,
+    group: int,
+    kernel_shape: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     place = windows(x, kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
     return convolve(x, w, b, place, group)
 
 
-def kernel_of(filters, kernel_shape):
+def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[int]:
     """Return the spatial dims of packed filters."""
     kernel = filters.shape[:-2]
     if kernel.is_fully_defined():
@@ -28,11 +41,25 @@ def kernel_of(filters, kernel_shape):
 
 
 @onnx_op("CausalConvWithState", since=27)
-def causal_conv_with_state(x, weight, bias=None, past_state=None, *, activation):
+def causal_conv_with_state(
+    x: tf.Tensor,
+    weight: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    past_state: tf.Tensor | None = None,
+    *,
+    activation: str,
+) -> tuple[tf.Tensor, tf.Tensor]:
     return causal_convolution(x, weight, bias, past_state, activation)
 
 
-def causal_convolution(x, weight, bias, past_state, activation, dilation=1):
+def causal_convolution(
+    x: tf.Tensor,
+    weight: tf.Tensor,
+    bias: tf.Tensor | None,
+    past_state: tf.Tensor | None,
+    activation: str,
+    dilation: int = 1,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the depthwise convolution of N, C, length data with what came before it, and the next state."""
     taps = kernel_of(pack_filters(weight), None)[0]
     length = (taps - 1) * dilation

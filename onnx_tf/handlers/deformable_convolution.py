@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -14,7 +15,20 @@ from onnx_tf.handlers.convolution import kernel_of
 
 
 @channels_last_op("DeformConv", since=19, filters=(1,))
-def deform_conv(x, w, offset, b=None, mask=None, *, dilations, group, kernel_shape, offset_group, pads, strides):
+def deform_conv(
+    x: tf.Tensor,
+    w: tf.Tensor,
+    offset: tf.Tensor,
+    b: tf.Tensor | None = None,
+    mask: tf.Tensor | None = None,
+    *,
+    dilations: Sequence[int] | None,
+    group: int,
+    kernel_shape: Sequence[int] | None,
+    offset_group: int,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     kernel = kernel_of(w, kernel_shape)
     rank, elements = len(kernel), math.prod(kernel)
     wide = tf.float64 if x.dtype == tf.float64 else tf.float32
@@ -40,7 +54,7 @@ def deform_conv(x, w, offset, b=None, mask=None, *, dilations, group, kernel_sha
     return y if b is None else tf.nn.bias_add(y, b)
 
 
-def _contracted(columns, filters, groups, elements):
+def _contracted(columns: tf.Tensor, filters: tf.Tensor, groups: int, elements: int) -> tf.Tensor:
     batch, _, *outs, _ = dims_of(columns)
     own, results = dims_of(filters)[-2:]
     data = tf.reshape(columns, as_shape([batch, elements, product(outs), groups, own]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,25 +13,25 @@ from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._narrow import decode, is_bits
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
-from onnx_tf.registry import onnx_op, register_table
+from onnx_tf.registry import NodeContext, onnx_op, register_table
 
 
-def _absolute(x):
+def _absolute(x: tf.Tensor) -> tf.Tensor:
     return x if x.dtype.is_unsigned else tf.abs(x)
 
 
-def _sign(x):
+def _sign(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(x != 0, x.dtype) if x.dtype.is_unsigned else tf.sign(x)
 
 
-def _erf(x):
+def _erf(x: tf.Tensor) -> tf.Tensor:
     if x.dtype.is_integer:
         return computed_in(tf.float64, _erf, x)
     # In float64 TensorFlow's erf(inf) is NaN; erf(6) is 1.
     return tf.math.erf(tf.clip_by_value(x, -6, 6) if x.dtype == tf.float64 else x)
 
 
-def _divide(a, b):
+def _divide(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     if a.dtype.is_integer:
         return tf.truncatediv(a, b)
     divisor = static_value(b)
@@ -39,11 +40,11 @@ def _divide(a, b):
     return tf.realdiv(a, b)
 
 
-def _are_powers_of_two(array):
+def _are_powers_of_two(array: np.ndarray) -> bool:
     return bool((abs(np.frexp(array.astype(np.float64))[0]) == 0.5).all())
 
 
-def _power(x, exponent):
+def _power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
     if x.dtype.is_integer and exponent.dtype.is_integer:
         return _integer_power(x, tf.cast(exponent, x.dtype))
     if x.dtype.is_integer:
@@ -53,7 +54,7 @@ def _power(x, exponent):
     return tf.pow(x, tf.cast(exponent, x.dtype))
 
 
-def _integer_power(x, exponent):
+def _integer_power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
     value = static_value(exponent)
     if value is not None and (value >= 0).all():
         return tf.pow(x, exponent)
@@ -106,41 +107,41 @@ register_binary(
 
 
 @onnx_op("Identity")
-def identity(x):
+def identity(x: Any) -> Any:
     return tf.identity(x) if isinstance(x, tf.Tensor | tf.Variable) else x
 
 
 @onnx_op("Max")
-def maximum(*inputs):
+def maximum(*inputs: tf.Tensor) -> tf.Tensor:
     return functools.reduce(tf.maximum, inputs)
 
 
 @onnx_op("Min")
-def minimum(*inputs):
+def minimum(*inputs: tf.Tensor) -> tf.Tensor:
     return functools.reduce(tf.minimum, inputs)
 
 
 @onnx_op("Sum")
-def total(*inputs):
+def total(*inputs: tf.Tensor) -> tf.Tensor:
     return widened(lambda *wide: functools.reduce(tf.add, [apart(x, is_sum=True) for x in wide]), *inputs)
 
 
 @onnx_op("Mean")
-def mean(*inputs):
+def mean(*inputs: tf.Tensor) -> tf.Tensor:
     return widened(lambda *wide: functools.reduce(tf.add, wide) / len(wide), *inputs)
 
 
 @onnx_op("Clip")
-def clip_1(x, *, min, max):  # noqa: A002
+def clip_1(x: tf.Tensor, *, min: float | None, max: float | None) -> tf.Tensor:  # noqa: A002
     return _clip(x, min, max)
 
 
 @onnx_op("Clip", since=11)
-def clip_11(x, low=None, high=None):
+def clip_11(x: tf.Tensor, low: tf.Tensor | None = None, high: tf.Tensor | None = None) -> tf.Tensor:
     return _clip(x, low, high)
 
 
-def _clip(x, low, high):
+def _clip(x: tf.Tensor, low: float | tf.Tensor | None, high: float | tf.Tensor | None) -> tf.Tensor:
     bounds = [None if bound is None else static_value(bound) for bound in (low, high)]
     if x.dtype == tf.float32 and bounds == [0, 6]:
         return tf.nn.relu6(apart(x))
@@ -150,12 +151,12 @@ def _clip(x, low, high):
 
 
 @onnx_op("IsNaN", since=9)
-def is_nan(x, *, context):
+def is_nan(x: tf.Tensor, *, context: NodeContext) -> tf.Tensor:
     return tf.math.is_nan(_floats(x, context))
 
 
 @onnx_op("IsInf", since=10)
-def is_inf(x, *, detect_negative, detect_positive, context):
+def is_inf(x: tf.Tensor, *, detect_negative: int, detect_positive: int, context: NodeContext) -> tf.Tensor:
     x = _floats(x, context)
     if detect_negative and detect_positive:
         return tf.math.is_inf(x)
@@ -164,13 +165,13 @@ def is_inf(x, *, detect_negative, detect_positive, context):
     return tf.equal(x, tf.constant(float("inf" if detect_positive else "-inf"), x.dtype))
 
 
-def _floats(x, context):
+def _floats(x: tf.Tensor, context: NodeContext) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     return decode(x, dtype) if is_bits(dtype) else x
 
 
 @onnx_op("Mod", since=10)
-def mod(a, b, *, fmod):
+def mod(a: tf.Tensor, b: tf.Tensor, *, fmod: int) -> tf.Tensor:
     if not fmod:
         return tf.math.floormod(a, b)
     if a.dtype.is_unsigned:
@@ -180,14 +181,14 @@ def mod(a, b, *, fmod):
     return widened(_truncated_mod, a, b) if a.dtype.is_floating else tf.truncatemod(a, b)
 
 
-def _truncated_mod(a, b):
+def _truncated_mod(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Return the remainder with the sign of the dividend; TensorFlow's own has no gradient."""
     magnitude = tf.math.floormod(tf.abs(a), tf.abs(b))
     return tf.where(a < 0, -magnitude, magnitude)
 
 
 @onnx_op("BitShift", since=11)
-def bit_shift(x, amount, *, direction):
+def bit_shift(x: tf.Tensor, amount: tf.Tensor, *, direction: str) -> tf.Tensor:
     """Shift by any amount; TensorFlow's own shifts clamp it to the width of the dtype."""
     shift = {"LEFT": tf.bitwise.left_shift, "RIGHT": tf.bitwise.right_shift}[direction]
     bits = x.dtype.size * 8

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
 from onnx_tf.dtypes import carried, to_tf
+from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers._tensors import dims_of, exact_quotient, scalar, static_value
 from onnx_tf.registry import onnx_op
 
 
 @onnx_op("Constant")
-def constant_1(*, value):
+def constant_1(*, value: np.ndarray) -> tf.Tensor:
     return tf.constant(carried(value))
 
 
 @onnx_op("Constant", since=11)
-def constant_11(*, value, sparse_value):
-    return tf.constant(carried(value if sparse_value is None else sparse_value))
+def constant_11(*, value: np.ndarray | None, sparse_value: np.ndarray | None) -> tf.Tensor:
+    (present,) = given(value=value if sparse_value is None else sparse_value)
+    return tf.constant(carried(present))
 
 
 @onnx_op("Constant", since=12)
-def constant_12(*, value, sparse_value, value_float, value_floats, value_int, value_ints, value_string, value_strings):
-    dtypes = {tf.float32: (value_float, value_floats), tf.int64: (value_int, value_ints)}
-    dtypes[tf.string] = (value_string, value_strings)
+def constant_12(
+    *,
+    value: np.ndarray | None,
+    sparse_value: np.ndarray | None,
+    value_float: float | None,
+    value_floats: Sequence[float] | None,
+    value_int: int | None,
+    value_ints: Sequence[int] | None,
+    value_string: str | None,
+    value_strings: Sequence[str] | None,
+) -> tf.Tensor:
+    dtypes: dict[tf.DType, tuple[Any, Any]] = {
+        tf.float32: (value_float, value_floats),
+        tf.int64: (value_int, value_ints),
+        tf.string: (value_string, value_strings),
+    }
     for dtype, (one, several) in dtypes.items():
         if one is not None:
             return tf.constant(one, dtype)
@@ -32,29 +51,29 @@ def constant_12(*, value, sparse_value, value_float, value_floats, value_int, va
 
 
 @onnx_op("ConstantOfShape", since=9)
-def constant_of_shape(shape, *, value):
+def constant_of_shape(shape: tf.Tensor, *, value: np.ndarray | None) -> tf.Tensor:
     return tf.fill(shape, tf.constant(0.0) if value is None else tf.reshape(tf.constant(carried(value)), []))
 
 
 @onnx_op("EyeLike", since=9)
-def eye_like(x, *, dtype, k):
+def eye_like(x: tf.Tensor, *, dtype: int | None, k: int) -> tf.Tensor:
     rows, columns = dims_of(x)
     on_diagonal = tf.range(columns, dtype=tf.int64) == tf.range(rows, dtype=tf.int64)[:, None] + k
     return tf.cast(on_diagonal, x.dtype if dtype is None else to_tf(dtype))
 
 
 @onnx_op("Range", since=11)
-def range_11(start, limit, delta):
+def range_11(start: tf.Tensor, limit: tf.Tensor, delta: tf.Tensor) -> tf.Tensor:
     return _range(start, limit, delta, start.dtype)
 
 
 @onnx_op("Range", since=27)
-def range_27(start, limit, delta, *, stash_type):
+def range_27(start: tf.Tensor, limit: tf.Tensor, delta: tf.Tensor, *, stash_type: int) -> tf.Tensor:
     is_stashed = start.dtype in (tf.float16, tf.bfloat16)
     return _range(start, limit, delta, to_tf(stash_type) if is_stashed else start.dtype)
 
 
-def _range(start, limit, delta, dtype):
+def _range(start: tf.Tensor, limit: float, delta: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     first, last, step = [tf.cast(scalar(bound), dtype) for bound in (start, limit, delta)]
     if not dtype.is_integer:
         # TensorFlow adds the step up; ONNX multiplies, which rounds differently.

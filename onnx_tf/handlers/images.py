@@ -26,7 +26,7 @@ TIFF_WIDTH, TIFF_HEIGHT, TIFF_COMPRESSION, TIFF_COLOURS, TIFF_OFFSETS, TIFF_SAMP
 
 
 @onnx_op("ImageDecoder", since=20)
-def image_decoder(encoded_stream, *, pixel_format):
+def image_decoder(encoded_stream: tf.Tensor, *, pixel_format: str) -> tf.Tensor:
     """Limits: JPEG 2000 and compressed TIFF have no decoder and fail at run time."""
     if pixel_format not in ("RGB", "BGR", "Grayscale"):
         raise ValueError(f"pixel_format is RGB, BGR or Grayscale, got {pixel_format!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import (
@@ -46,7 +48,7 @@ def flat_positions(indices: tf.Tensor, dims: list[Dim], axis: int) -> tf.Tensor:
 
 
 @onnx_op("Gather")
-def gather(data, indices, *, axis):
+def gather(data: tf.Tensor, indices: tf.Tensor, *, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(data))
     known = static_value(indices)
     if known is not None and known.ndim == 0:
@@ -58,22 +60,22 @@ def gather(data, indices, *, axis):
 
 
 @onnx_op("GatherElements", since=11)
-def gather_elements(data, indices, *, axis):
+def gather_elements(data: tf.Tensor, indices: tf.Tensor, *, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(data))
     return tf.gather(tf.reshape(data, [-1]), flat_positions(indices, dims_of(data), axis))
 
 
 @onnx_op("GatherND", since=11)
-def gather_nd_11(data, indices):
+def gather_nd_11(data: tf.Tensor, indices: tf.Tensor) -> tf.Tensor:
     return _gather_nd(data, indices, 0)
 
 
 @onnx_op("GatherND", since=12)
-def gather_nd_12(data, indices, *, batch_dims):
+def gather_nd_12(data: tf.Tensor, indices: tf.Tensor, *, batch_dims: int) -> tf.Tensor:
     return _gather_nd(data, indices, batch_dims)
 
 
-def _gather_nd(data, indices, batch_dims):
+def _gather_nd(data: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tensor:
     depth = indices.shape[-1]
     if depth is None:
         raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
@@ -93,14 +95,16 @@ def row_positions(indices: tf.Tensor, dims: list[Dim]) -> tf.Tensor:
 
 
 @onnx_op("Slice")
-def slice_1(data, *, starts, ends, axes):
+def slice_1(data: tf.Tensor, *, starts: Sequence[int], ends: Sequence[int], axes: Sequence[int] | None) -> tf.Tensor:
     return _slice(data, starts, ends, axes or range(len(starts)), [1] * len(starts))
 
 
 @onnx_op("Slice", since=10)
-def slice_10(data, starts, ends, axes=None, steps=None):
+def slice_10(
+    data: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, axes: tf.Tensor | None = None, steps: tf.Tensor | None = None
+) -> tf.Tensor:
     count = starts.shape[0] if axes is None else axes.shape[0]
-    known_axes = static_ints(axes) if axes is not None or count is None else list(range(count))
+    known_axes: Sequence[int] | None = static_ints(axes) if axes is not None or count is None else range(count)
     starts, ends = tf.cast(starts, tf.int64), tf.cast(ends, tf.int64)
     steps = None if steps is None else tf.cast(steps, tf.int64)
     if known_axes is None:
@@ -111,7 +115,9 @@ def slice_10(data, starts, ends, axes=None, steps=None):
     return _slice(data, elements_of(starts, count), elements_of(ends, count), known_axes, steps)
 
 
-def _on_all_axes(data, starts, ends, axes, steps):
+def _on_all_axes(
+    data: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, axes: tf.Tensor | None, steps: tf.Tensor | None
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     dims = as_shape(dims_of(data))
     axes = tf.range(tf.size(starts)) if axes is None else wrapped(axes, rank_of(data))
     steps = tf.ones_like(starts) if steps is None else steps
@@ -122,7 +128,9 @@ def _on_all_axes(data, starts, ends, axes, steps):
     )
 
 
-def _slice(data, starts, ends, axes, steps):
+def _slice(
+    data: tf.Tensor, starts: Sequence[Dim], ends: Sequence[Dim], axes: Sequence[int], steps: Sequence[Dim]
+) -> tf.Tensor:
     slices = [slice(None)] * rank_of(data)
     dims = dims_of(data)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -147,12 +155,12 @@ def _slice(data, starts, ends, axes, steps):
     )
 
 
-def _places(start, end, step, dim):
+def _places(start: Dim, end: Dim, step: Dim, dim: Dim) -> range | None:
     """Return the elements of one axis that a slice takes, as a range; ``None`` where a bound is not known."""
     return range(dim)[start:end:step] if all(isinstance(n, int) for n in (start, end, step, dim)) else None
 
 
-def _bounds(start, end, step, dim):
+def _bounds(start: Dim, end: Dim, step: Dim, dim: Dim) -> slice:
     """Return one axis as a slice; a bound that is the end of the data is ``None``."""
     if not isinstance(step, int):
         return slice(tf.where(step < 0, _at_least(start, -dim), start), end, step)
@@ -167,14 +175,14 @@ def _bounds(start, end, step, dim):
     return slice(start, end, step)
 
 
-def _at_least(one, other):
+def _at_least(one: Dim, other: Dim) -> Dim:
     if isinstance(one, int) and isinstance(other, int):
         return max(one, other)
     return tf.maximum(tf.cast(one, tf.int64), tf.cast(other, tf.int64))
 
 
 @onnx_op("OneHot", since=9)
-def one_hot(indices, depth, values, *, axis):
+def one_hot(indices: tf.Tensor, depth: tf.Tensor, values: tf.Tensor, *, axis: int) -> tf.Tensor:
     depth = tf.cast(scalar(depth), tf.int64)
     known = static_value(depth)
     indices = wrapped(tf.cast(indices, tf.int64), depth if known is None else int(known))
@@ -184,7 +192,7 @@ def one_hot(indices, depth, values, *, axis):
 
 
 @onnx_op("NonZero", since=9)
-def non_zero(x):
+def non_zero(x: tf.Tensor) -> tf.Tensor:
     is_set = x if x.dtype == tf.bool else tf.not_equal(x, tf.zeros([], x.dtype))
     if rank_of(x) == 0:
         return tf.transpose(tf.where(tf.reshape(is_set, [1]))[:, :0])
@@ -192,7 +200,7 @@ def non_zero(x):
 
 
 @onnx_op("Compress", since=9)
-def compress(x, condition, *, axis):
+def compress(x: tf.Tensor, condition: tf.Tensor, *, axis: int | None) -> tf.Tensor:
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
     return tf.gather(x, tf.where(condition)[:, 0], axis=axis)

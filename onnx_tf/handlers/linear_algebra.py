@@ -12,7 +12,7 @@ MODULAR = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
 
 
 @onnx_op("MatMul")
-def mat_mul(a, b):
+def mat_mul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     if a.dtype in MODULAR:
         return computed_in(tf.int64, mat_mul, a, b)
     if a.shape.rank is None or b.shape.rank is None:
@@ -32,16 +32,22 @@ def mat_mul(a, b):
 
 
 @onnx_op("Gemm")
-def gemm_1(a, b, c, *, alpha, beta, broadcast, transA, transB):
+def gemm_1(
+    a: tf.Tensor, b: tf.Tensor, c: tf.Tensor, *, alpha: float, beta: float, broadcast: int, transA: int, transB: int
+) -> tf.Tensor:
     return _gemm(a, b, c, alpha, beta, transA, transB)
 
 
 @onnx_op("Gemm", since=7)
-def gemm_7(a, b, c=None, *, alpha, beta, transA, transB):
+def gemm_7(
+    a: tf.Tensor, b: tf.Tensor, c: tf.Tensor | None = None, *, alpha: float, beta: float, transA: int, transB: int
+) -> tf.Tensor:
     return _gemm(a, b, c, alpha, beta, transA, transB)
 
 
-def _gemm(a, b, c, alpha, beta, transA, transB):
+def _gemm(
+    a: tf.Tensor, b: tf.Tensor, c: tf.Tensor | None, alpha: float, beta: float, transA: int, transB: int
+) -> tf.Tensor:
     if a.dtype in MODULAR:
         return computed_in(tf.int64, lambda x, y, z: _gemm(x, y, z, alpha, beta, transA, transB), a, b, c)
     y = _scaled(tf.matmul(a, b, transpose_a=bool(transA), transpose_b=bool(transB)), alpha)
@@ -55,7 +61,7 @@ def _gemm(a, b, c, alpha, beta, transA, transB):
     return y + c
 
 
-def _scaled(x, factor):
+def _scaled(x: tf.Tensor, factor: float) -> tf.Tensor:
     if factor == 1:
         return x
     if x.dtype.is_integer:
@@ -64,12 +70,12 @@ def _scaled(x, factor):
 
 
 @onnx_op("Einsum", since=12)
-def einsum(*inputs, equation):
+def einsum(*inputs: tf.Tensor, equation: str) -> tf.Tensor:
     if inputs[0].dtype in MODULAR:
         return tf.cast(einsum(*[tf.cast(x, tf.int64) for x in inputs], equation=equation), inputs[0].dtype)
     return tf.einsum(equation.replace(" ", ""), *inputs)
 
 
 @onnx_op("Det", since=11)
-def det(x):
+def det(x: tf.Tensor) -> tf.Tensor:
     return widened(tf.linalg.det, x)

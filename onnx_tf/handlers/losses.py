@@ -9,18 +9,29 @@ from onnx_tf.registry import onnx_op
 
 
 @onnx_op("NegativeLogLikelihoodLoss", since=12)
-def negative_log_likelihood_loss(log_probabilities, target, weight=None, *, ignore_index, reduction):
+def negative_log_likelihood_loss(
+    log_probabilities: tf.Tensor,
+    target: tf.Tensor,
+    weight: tf.Tensor | None = None,
+    *,
+    ignore_index: int | None,
+    reduction: str,
+) -> tf.Tensor:
     return _loss(log_probabilities, target, weight, ignore_index, reduction)
 
 
 @onnx_op("SoftmaxCrossEntropyLoss", since=12)
-def softmax_cross_entropy_loss(scores, target, weight=None, *, ignore_index, reduction):
+def softmax_cross_entropy_loss(
+    scores: tf.Tensor, target: tf.Tensor, weight: tf.Tensor | None = None, *, ignore_index: int | None, reduction: str
+) -> tuple[tf.Tensor, tf.Tensor]:
     log_probabilities = widened(lambda wide: tf.nn.log_softmax(wide, axis=1), scores)
     return _loss(log_probabilities, target, weight, ignore_index, reduction), log_probabilities
 
 
-def _loss(log_probabilities, target, weight, ignore_index, reduction):
-    def loss(log_probabilities, weight):
+def _loss(
+    log_probabilities: tf.Tensor, target: tf.Tensor, weight: tf.Tensor | None, ignore_index: int | None, reduction: str
+) -> tf.Tensor:
+    def loss(log_probabilities: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
         classes_last = tf.transpose(log_probabilities, permutation_to_last(1, rank_of(log_probabilities)))
         is_kept = tf.ones_like(target, tf.bool) if ignore_index is None else target != ignore_index
         # An ignored target need not be a class at all.

@@ -2,32 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op, to_channels_last
 from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, rank_of, widened
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 
 @channels_last_op("BatchNormalization")
-def batch_normalization_1(x, scale, b, mean, var, *, epsilon, is_test, momentum, spatial, context):
+def batch_normalization_1(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    b: tf.Tensor,
+    mean: tf.Tensor,
+    var: tf.Tensor,
+    *,
+    epsilon: float,
+    is_test: int,
+    momentum: float,
+    spatial: int,
+    context: NodeContext,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
     return _batch_normalization(x, scale, b, mean, var, epsilon, momentum, context, spatial, training=not is_test)
 
 
 @channels_last_op("BatchNormalization", since=7)
-def batch_normalization_7(x, scale, b, mean, var, *, epsilon, momentum, spatial, context):
+def batch_normalization_7(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    b: tf.Tensor,
+    mean: tf.Tensor,
+    var: tf.Tensor,
+    *,
+    epsilon: float,
+    momentum: float,
+    spatial: int,
+    context: NodeContext,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
     return _batch_normalization(x, scale, b, mean, var, epsilon, momentum, context, spatial)
 
 
 @channels_last_op("BatchNormalization", since=9)
-def batch_normalization_9(x, scale, b, mean, var, *, epsilon, momentum, context):
+def batch_normalization_9(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    b: tf.Tensor,
+    mean: tf.Tensor,
+    var: tf.Tensor,
+    *,
+    epsilon: float,
+    momentum: float,
+    context: NodeContext,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
     return _batch_normalization(x, scale, b, mean, var, epsilon, momentum, context)
 
 
 @channels_last_op("BatchNormalization", since=14)
-def batch_normalization_14(x, scale, b, mean, var, *, epsilon, momentum, training_mode):
+def batch_normalization_14(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    b: tf.Tensor,
+    mean: tf.Tensor,
+    var: tf.Tensor,
+    *,
+    epsilon: float,
+    momentum: float,
+    training_mode: int,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
     if not training_mode:
         return _normalized(x, scale, b, mean, var, epsilon)
     current_mean, current_var = _moments(x, list(range(rank_of(x) - 1)))
@@ -35,7 +80,18 @@ def batch_normalization_14(x, scale, b, mean, var, *, epsilon, momentum, trainin
     return _normalized(x, scale, b, current_mean, current_var, epsilon), *running
 
 
-def _batch_normalization(x, scale, b, mean, var, epsilon, momentum, context, spatial=1, training=True):
+def _batch_normalization(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    b: tf.Tensor,
+    mean: tf.Tensor,
+    var: tf.Tensor,
+    epsilon: float,
+    momentum: float,
+    context: NodeContext,
+    spatial: int = 1,
+    training: bool = True,
+) -> tf.Tensor | tuple[tf.Tensor, ...]:
     axes = list(range(rank_of(x) - 1)) if spatial else [0]
     if not spatial:
         scale, b, mean, var = (to_channels_last(t[tf.newaxis])[0] for t in (scale, b, mean, var))
@@ -47,7 +103,9 @@ def _batch_normalization(x, scale, b, mean, var, epsilon, momentum, context, spa
     return _normalized(x, scale, b, saved_mean, saved_var, epsilon), *running, saved_mean, saved_var
 
 
-def _normalized(x, scale, b, mean, var, epsilon):
+def _normalized(
+    x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor, mean: tf.Tensor, var: tf.Tensor, epsilon: float
+) -> tf.Tensor:
     if x.shape.rank == 4 and all(t.dtype == tf.float32 and t.shape.rank == 1 for t in (x, scale, b, mean, var)):
         return tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=b, mean=mean, variance=var, epsilon=epsilon, is_training=False
@@ -58,15 +116,15 @@ def _normalized(x, scale, b, mean, var, epsilon):
     return tf.cast((tf.cast(x, wide) - mean) * factor + b, x.dtype)
 
 
-def _moments(x, axes):
+def _moments(x: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.nn.moments(tf.cast(x, _wide(x)), axes)
 
 
-def _running(old, current, momentum):
+def _running(old: tf.Tensor, current: tf.Tensor, momentum: float) -> tf.Tensor:
     return computed_in(current.dtype, lambda a, c: a * momentum + c * (1 - momentum), old, current)
 
 
-def _instance_normalization_first(x, scale, b, *, epsilon):
+def _instance_normalization_first(x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor, *, epsilon: float) -> tf.Tensor:
     wide = _wide(x)
     mean, variance = tf.nn.moments(tf.cast(x, wide), list(range(2, rank_of(x))), keepdims=True)
     scale, b = (tf.reshape(tf.cast(t, wide), [-1, *[1] * (rank_of(x) - 2)]) for t in (scale, b))
@@ -74,22 +132,26 @@ def _instance_normalization_first(x, scale, b, *, epsilon):
 
 
 @channels_last_op("InstanceNormalization", channels_first=_instance_normalization_first)
-def instance_normalization(x, scale, b, *, epsilon):
+def instance_normalization(x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor, *, epsilon: float) -> tf.Tensor:
     return _group_normalized(x, scale, b, epsilon, None)
 
 
 @channels_last_op("GroupNormalization", since=18)
-def group_normalization_18(x, scale, bias, *, epsilon, num_groups):
+def group_normalization_18(
+    x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, *, epsilon: float, num_groups: int
+) -> tf.Tensor:
     size = dims_of(x)[-1] // num_groups
     return _group_normalized(x, tf.repeat(scale, size), tf.repeat(bias, size), epsilon, num_groups)
 
 
 @channels_last_op("GroupNormalization", since=21)
-def group_normalization_21(x, scale, bias, *, epsilon, num_groups, stash_type):
+def group_normalization_21(
+    x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, *, epsilon: float, num_groups: int, stash_type: int
+) -> tf.Tensor:
     return _group_normalized(x, scale, bias, epsilon, num_groups)
 
 
-def _group_normalized(x, scale, bias, epsilon, groups):
+def _group_normalized(x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, epsilon: float, groups: int | None) -> tf.Tensor:
     """Normalize each group of channels of each image; ``None`` groups: each channel is one.
 
     Sums go over the image first and over the channels of a group last, on small tensors.
@@ -98,7 +160,7 @@ def _group_normalized(x, scale, bias, epsilon, groups):
     data, scale, bias = (tf.cast(t, wide) for t in (x, scale, bias))
     spatial = list(range(1, rank_of(x) - 1))
 
-    def mean(values):
+    def mean(values: tf.Tensor) -> tf.Tensor:
         means = tf.reduce_mean(values, spatial, keepdims=True)
         if groups is None:
             return means
@@ -112,7 +174,9 @@ def _group_normalized(x, scale, bias, epsilon, groups):
 
 
 @onnx_op("LayerNormalization", since=17)
-def layer_normalization(x, scale, b=None, *, axis, epsilon, stash_type):
+def layer_normalization(
+    x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor | None = None, *, axis: int, epsilon: float, stash_type: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     wide = _wide(x)
     axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
     data = tf.cast(x, wide)
@@ -127,7 +191,7 @@ def layer_normalization(x, scale, b=None, *, axis, epsilon, stash_type):
 
 
 @onnx_op("RMSNormalization", since=23)
-def rms_normalization(x, scale, *, axis, epsilon, stash_type):
+def rms_normalization(x: tf.Tensor, scale: tf.Tensor, *, axis: int, epsilon: float, stash_type: int) -> tf.Tensor:
     wide = _wide(x)
     axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
     data = tf.cast(x, wide)
@@ -136,24 +200,24 @@ def rms_normalization(x, scale, *, axis, epsilon, stash_type):
 
 
 @channels_last_op("LRN")
-def lrn(x, *, alpha, beta, bias, size):
+def lrn(x: tf.Tensor, *, alpha: float, beta: float, bias: float, size: int) -> tf.Tensor:
     if size % 2 and rank_of(x) == 4 and x.dtype == tf.float32:
         return tf.nn.local_response_normalization(x, size // 2, bias, alpha / size, beta)
     return widened(lambda x: x * tf.pow(bias + alpha / size * _sums_of_neighbours(tf.square(x), size), -beta), x)
 
 
-def _sums_of_neighbours(x, size):
+def _sums_of_neighbours(x: tf.Tensor, size: int) -> tf.Tensor:
     channels = dims_of(x)[-1]
     padded = tf.pad(x, [[0, 0]] * (rank_of(x) - 1) + [[(size - 1) // 2, size // 2]])
     return tf.add_n([padded[..., i : i + channels] for i in range(size)])
 
 
 @channels_last_op("MeanVarianceNormalization", since=9)
-def mean_variance_normalization(x, *, axes):
+def mean_variance_normalization(x: tf.Tensor, *, axes: Sequence[int]) -> tf.Tensor:
     rank = rank_of(x)
     axes = [channels_last_axis(axis, rank) for axis in axes]
 
-    def normalized(x):
+    def normalized(x: tf.Tensor) -> tf.Tensor:
         centred = x - tf.reduce_mean(x, axes, keepdims=True)
         return centred / (tf.sqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True)) + 1e-9)
 
@@ -161,8 +225,8 @@ def mean_variance_normalization(x, *, axes):
 
 
 @onnx_op("LpNormalization")
-def lp_normalization(x, *, axis, p):
-    def normalized(x):
+def lp_normalization(x: tf.Tensor, *, axis: int, p: int) -> tf.Tensor:
+    def normalized(x: tf.Tensor) -> tf.Tensor:
         norm = tf.reduce_sum(tf.abs(x), axis, keepdims=True) if p == 1 else tf.norm(x, axis=axis, keepdims=True)
         return tf.math.divide_no_nan(x, norm)
 
@@ -171,5 +235,5 @@ def lp_normalization(x, *, axis, p):
     return widened(normalized, x)
 
 
-def _wide(x):
+def _wide(x: tf.Tensor) -> tf.DType:
     return tf.float64 if x.dtype == tf.float64 else tf.float32

@@ -3,36 +3,48 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints, static_value
+from onnx_tf.handlers._tensors import (
+    Dim,
+    as_shape,
+    dims_of,
+    elements_of,
+    normalize_axis,
+    rank_of,
+    static_ints,
+    static_value,
+)
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
 
 
 @onnx_op("Pad")
-def pad_1(data, *, mode, paddings, value):
+def pad_1(data: tf.Tensor, *, mode: str, paddings: Sequence[int], value: float) -> tf.Tensor:
     return _pad(data, tf.constant(paddings, tf.int64), tf.cast(value, data.dtype), mode)
 
 
 @onnx_op("Pad", since=2)
-def pad_2(data, *, mode, pads, value):
+def pad_2(data: tf.Tensor, *, mode: str, pads: Sequence[int], value: float) -> tf.Tensor:
     return _pad(data, tf.constant(pads, tf.int64), tf.cast(value, data.dtype), mode)
 
 
 @onnx_op("Pad", since=11)
-def pad_11(data, pads, value=None, *, mode):
+def pad_11(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, *, mode: str) -> tf.Tensor:
     return _pad(data, pads, value, mode)
 
 
 @onnx_op("Pad", since=18)
-def pad_18(data, pads, value=None, axes=None, *, mode):
+def pad_18(
+    data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, axes: tf.Tensor | None = None, *, mode: str
+) -> tf.Tensor:
     return _pad(data, pads if axes is None else _on_all_axes(pads, axes, rank_of(data)), value, mode)
 
 
 @onnx_op("CenterCropPad", since=18)
-def center_crop_pad(data, shape, *, axes):
+def center_crop_pad(data: tf.Tensor, shape: tf.Tensor, *, axes: Sequence[int] | None) -> tf.Tensor:
     rank = rank_of(data)
     numbers = range(rank) if axes is None else [normalize_axis(axis, rank) for axis in axes]
     dims, pads = dims_of(data), [0] * (2 * rank)
@@ -43,7 +55,7 @@ def center_crop_pad(data, shape, *, axes):
     return _pad(data, as_shape(pads), None, "constant")
 
 
-def _on_all_axes(pads, axes, rank):
+def _on_all_axes(pads: tf.Tensor, axes: tf.Tensor, rank: int) -> tf.Tensor:
     known_pads, known_axes = static_ints(pads), static_ints(axes)
     if known_pads is not None and known_axes is not None:
         result = [0] * (2 * rank)
@@ -56,7 +68,7 @@ def _on_all_axes(pads, axes, rank):
     return tf.tensor_scatter_nd_update(tf.zeros([2 * rank], pads.dtype), places, pads)
 
 
-def _pad(data, pads, value, mode):
+def _pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None, mode: str) -> tf.Tensor:
     rank = rank_of(data)
     pads = elements_of(pads, 2 * rank)
     data, before, after = _crop(data, pads[:rank], pads[rank:])
@@ -75,7 +87,7 @@ def _pad(data, pads, value, mode):
     return data
 
 
-def _crop(data, before, after):
+def _crop(data: tf.Tensor, before: list[Dim], after: list[Dim]) -> tuple[tf.Tensor, list[Dim], list[Dim]]:
     """Cut off what negative pads ask for, and return the data with the pads that are left."""
     if all(isinstance(pad, int) and pad >= 0 for pad in [*before, *after]):
         return data, before, after
@@ -86,11 +98,11 @@ def _crop(data, before, after):
     return tf.slice(data, as_shape(begin), as_shape(size)), before, after
 
 
-def _negated_if_negative(pad):
+def _negated_if_negative(pad: Dim) -> Dim:
     return max(-pad, 0) if isinstance(pad, int) else tf.maximum(-pad, 0)
 
 
-def _mirrors_once(data, before, after):
+def _mirrors_once(data: tf.Tensor, before: Sequence[Dim], after: Sequence[Dim]) -> bool:
     """Whether TensorFlow's own mirror padding holds: no pad is as long as the data, or that is known to be."""
     return all(
         isinstance(low, int) and isinstance(high, int) and max(low, high) < (1 if dim is None else max(dim, 1))
@@ -98,7 +110,7 @@ def _mirrors_once(data, before, after):
     )
 
 
-def _sources(dim, low, high, mode):
+def _sources(dim: Dim, low: Dim, high: Dim, mode: str) -> tf.Tensor:
     """Return the index along an axis that each element of the padded axis comes from."""
     index = tf.range(-low, dim + high, dtype=tf.int64)
     if mode == "edge":

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, strided, widened
-from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, rank_of, strided, widened
+from onnx_tf.handlers._windows import Windows, is_same_padding, pad_spatial, windows
+from onnx_tf.registry import NodeContext
 
 MIN_POOLED_CHANNELS = 8
 """From this many on, a kernel is faster than maxima of slices where the stride is 1 (``python -m bench.forms``)."""
@@ -20,18 +22,45 @@ MIN_SEPARATE_KERNEL = 5
 
 
 @channels_last_op("MaxPool")
-def max_pool_1(x, *, auto_pad, kernel_shape, pads, strides):
+def max_pool_1(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     return _max_pool(x, windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads))
 
 
 @channels_last_op("MaxPool", since=8, results=(0, 1))
-def max_pool_8(x, *, auto_pad, kernel_shape, pads, storage_order, strides, context):
+def max_pool_8(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    storage_order: int,
+    strides: Sequence[int] | None,
+    context: NodeContext,
+) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
     w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
     return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w)
 
 
 @channels_last_op("MaxPool", since=10, results=(0, 1))
-def max_pool_10(x, *, auto_pad, ceil_mode, dilations, kernel_shape, pads, storage_order, strides, context):
+def max_pool_10(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    ceil_mode: int,
+    dilations: Sequence[int] | None,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    storage_order: int,
+    strides: Sequence[int] | None,
+    context: NodeContext,
+) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
     w = windows(
         x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
     )
@@ -39,25 +68,59 @@ def max_pool_10(x, *, auto_pad, ceil_mode, dilations, kernel_shape, pads, storag
 
 
 @channels_last_op("AveragePool")
-def average_pool_1(x, *, auto_pad, kernel_shape, pads, strides):
+def average_pool_1(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
     return _average_pool(x, w, count_include_pad=0)
 
 
 @channels_last_op("AveragePool", since=7)
-def average_pool_7(x, *, auto_pad, count_include_pad, kernel_shape, pads, strides):
+def average_pool_7(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    count_include_pad: int,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
     return _average_pool(x, w, count_include_pad)
 
 
 @channels_last_op("AveragePool", since=10)
-def average_pool_10(x, *, auto_pad, ceil_mode, count_include_pad, kernel_shape, pads, strides):
+def average_pool_10(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    ceil_mode: int,
+    count_include_pad: int,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode)
     return _average_pool(x, w, count_include_pad)
 
 
 @channels_last_op("AveragePool", since=19)
-def average_pool_19(x, *, auto_pad, ceil_mode, count_include_pad, dilations, kernel_shape, pads, strides):
+def average_pool_19(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    ceil_mode: int,
+    count_include_pad: int,
+    dilations: Sequence[int] | None,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     w = windows(
         x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
     )
@@ -65,48 +128,66 @@ def average_pool_19(x, *, auto_pad, ceil_mode, count_include_pad, dilations, ker
 
 
 @channels_last_op("LpPool")
-def lp_pool_1(x, *, auto_pad, kernel_shape, p, pads, strides):
+def lp_pool_1(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    kernel_shape: Sequence[int] | None,
+    p: float | int,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     # Opset 1 lets kernel_shape be absent: one window over everything.
     kernel_shape = x.shape[1:-1] if kernel_shape is None else kernel_shape
     return _lp_pool(x, windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads), p)
 
 
 @channels_last_op("LpPool", since=18)
-def lp_pool_18(x, *, auto_pad, ceil_mode, dilations, kernel_shape, p, pads, strides):
+def lp_pool_18(
+    x: tf.Tensor,
+    *,
+    auto_pad: str,
+    ceil_mode: int,
+    dilations: Sequence[int] | None,
+    kernel_shape: Sequence[int],
+    p: int,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     w = windows(
         x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
     )
     return _lp_pool(x, w, p)
 
 
-def _global_average_pool(x, axes):
+def _global_average_pool(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
     return widened(lambda x: tf.reduce_mean(x, axes, keepdims=True), x)
 
 
-def _global_lp_pool(x, axes, p):
+def _global_lp_pool(x: tf.Tensor, axes: Sequence[int], p: float) -> tf.Tensor:
     return widened(lambda x: _root(tf.reduce_sum(_power(x, p), axes, keepdims=True), p), x)
 
 
 @channels_last_op("GlobalAveragePool", channels_first=lambda x: _global_average_pool(x, _spatial(x, 2)))
-def global_average_pool(x):
+def global_average_pool(x: tf.Tensor) -> tf.Tensor:
     return _global_average_pool(x, _spatial(x, 1))
 
 
 @channels_last_op("GlobalMaxPool", channels_first=lambda x: tf.reduce_max(x, _spatial(x, 2), keepdims=True))
-def global_max_pool(x):
+def global_max_pool(x: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(x, _spatial(x, 1), keepdims=True)
 
 
 @channels_last_op("GlobalLpPool", channels_first=lambda x, *, p: _global_lp_pool(x, _spatial(x, 2), p))
-def global_lp_pool(x, *, p):
+def global_lp_pool(x: tf.Tensor, *, p: float | int) -> tf.Tensor:
     return _global_lp_pool(x, _spatial(x, 1), p)
 
 
-def _spatial(x, first):
+def _spatial(x: tf.Tensor, first: int) -> list[int]:
     return list(range(first, first + rank_of(x) - 2))
 
 
-def _max_pool(x, w):
+def _max_pool(x: tf.Tensor, w: Windows) -> tf.Tensor:
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     if has_kernel and is_same_padding(w):
         return _max_pool_by_kernel(x, w, "SAME")
@@ -115,23 +196,23 @@ def _max_pool(x, w):
     return _max_pool_by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
 
 
-def _is_faster_by_axis(x, w):
+def _is_faster_by_axis(x: tf.Tensor, w: Windows) -> bool:
     """Return whether there are fewer channels than a kernel of channels-last data has use for."""
     return len(w.kernel) > 1 and set(w.strides) == {1} and x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
 
 
-def _max_pool_by_kernel(x, w, padding):
+def _max_pool_by_kernel(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
     if len(w.kernel) == 2 and min(w.kernel) >= MIN_SEPARATE_KERNEL:
         x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
         return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
     return _by_kernel(x, w, tf.nn.max_pool, padding)
 
 
-def _lowest(dtype):
+def _lowest(dtype: tf.DType) -> tf.Tensor:
     return tf.constant(dtype.min if dtype.is_integer else -math.inf, dtype)
 
 
-def _average_pool(x, w, count_include_pad):
+def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor:
     if not count_include_pad and is_same_padding(w) and _has_kernel(x, w):
         # TensorFlow's SAME leaves the padding out of the count.
         return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
@@ -143,11 +224,11 @@ def _average_pool(x, w, count_include_pad):
     return mean * tf.cast(total / _counts(w, count_include_pad), x.dtype)
 
 
-def _is_equal(a, b):
+def _is_equal(a: Dim, b: Dim) -> bool:
     return a is b or (isinstance(a, int) and isinstance(b, int) and a == b)
 
 
-def _counts(w, count_include_pad):
+def _counts(w: Windows, count_include_pad: int) -> tf.Tensor:
     """Return how many elements each window averages, [1, spatial..., 1]."""
     counts = tf.ones([1] * (len(w.dims) + 2), tf.float64)
     for i, (n, s, d, (before, after), out) in enumerate(
@@ -161,26 +242,26 @@ def _counts(w, count_include_pad):
     return counts
 
 
-def _lp_pool(x, w, p):
+def _lp_pool(x: tf.Tensor, w: Windows, p: float) -> tf.Tensor:
     return widened(lambda x: _root(_pool_mean(_power(x, p), w) * math.prod(w.kernel), p), x)
 
 
-def _power(x, p):
+def _power(x: tf.Tensor, p: float) -> tf.Tensor:
     return tf.square(x) if p == 2 else tf.abs(x) if p == 1 else tf.pow(tf.abs(x), tf.cast(p, x.dtype))
 
 
-def _root(x, p):
+def _root(x: tf.Tensor, p: float) -> tf.Tensor:
     return tf.sqrt(x) if p == 2 else x if p == 1 else tf.pow(x, tf.cast(1 / p, x.dtype))
 
 
-def _pool_mean(x, w):
+def _pool_mean(x: tf.Tensor, w: Windows) -> tf.Tensor:
     """Return the mean over each window, its padding counted as zeros."""
     if _has_kernel(x, w):
         return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
     return _by_axis(pad_spatial(x, w.reach), w, tf.add) / math.prod(w.kernel)
 
 
-def _has_kernel(x, w):
+def _has_kernel(x: tf.Tensor, w: Windows) -> bool:
     return (
         len(w.kernel) <= 3
         and set(w.dilations) == {1}
@@ -189,20 +270,20 @@ def _has_kernel(x, w):
     )
 
 
-def _by_kernel(x, w, kernel, padding):
+def _by_kernel(x: tf.Tensor, w: Windows, kernel: Callable[..., tf.Tensor], padding: str) -> tf.Tensor:
     if len(w.kernel) == 1:
         return tf.squeeze(kernel(tf.expand_dims(x, 1), (1, *w.kernel), (1, *w.strides), padding), 1)
     return kernel(x, w.kernel, w.strides, padding)
 
 
-def _by_axis(padded, w, combine):
+def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """Combine the elements of each window, one axis after the other."""
     for axis, (k, d, s, out) in enumerate(zip(w.kernel, w.dilations, w.strides, w.outs, strict=True), start=1):
         padded = functools.reduce(combine, [strided(padded, axis, t * d, s, out) for t in range(k)])
     return padded
 
 
-def _elements(padded, w):
+def _elements(padded: tf.Tensor, w: Windows) -> list[tf.Tensor]:
     """Return for each element of the window, in order, the data of all windows at that element."""
     return [
         padded[
@@ -218,7 +299,7 @@ def _elements(padded, w):
     ]
 
 
-def _max_pool_with_indices(x, w, storage_order):
+def _max_pool_with_indices(x: tf.Tensor, w: Windows, storage_order: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the maxima and where they are in the data in ONNX order, N, C, spatial...."""
     values = _elements(pad_spatial(x, w.reach, _lowest(x.dtype)), w)
     places = _elements(pad_spatial(_flat_indices(x, storage_order), w.reach, -1), w)
@@ -229,7 +310,7 @@ def _max_pool_with_indices(x, w, storage_order):
     return best, where
 
 
-def _flat_indices(x, storage_order):
+def _flat_indices(x: tf.Tensor, storage_order: int) -> tf.Tensor:
     """Return for each element of channels-last data its flat index in N, C, spatial... order."""
     batch, *spatial, channels = dims_of(x)
     inner = as_shape(spatial if storage_order == 0 else spatial[::-1])
@@ -242,7 +323,15 @@ def _flat_indices(x, storage_order):
 
 
 @channels_last_op("MaxUnpool", since=9, data=(0, 1))
-def max_unpool(x, indices, output_shape=None, *, kernel_shape, pads, strides):
+def max_unpool(
+    x: tf.Tensor,
+    indices: tf.Tensor,
+    output_shape: tf.Tensor | None = None,
+    *,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     rank = len(kernel_shape)
     batch, *pooled, channels = dims_of(x)
     strides, pads = strides or [1] * rank, pads or [0] * 2 * rank

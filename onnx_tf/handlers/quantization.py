@@ -20,37 +20,80 @@ from onnx_tf.handlers._quantized import (
 )
 from onnx_tf.handlers._tensors import exact_quotient, rank_of
 from onnx_tf.handlers.linear_algebra import mat_mul
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 UINT8 = ir.DataType.UINT8
 
 
 @onnx_op("QuantizeLinear", since=10)
-def quantize_linear_10(x, scale, zero_point=None, *, context):
+def quantize_linear_10(
+    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext
+) -> tf.Tensor:
     return _quantize(x, scale, zero_point, context)
 
 
 @onnx_op("QuantizeLinear", since=13)
-def quantize_linear_13(x, scale, zero_point=None, *, axis, context):
+def quantize_linear_13(
+    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, axis: int, context: NodeContext
+) -> tf.Tensor:
     return _quantize(x, scale, zero_point, context, axis=axis)
 
 
 @onnx_op("QuantizeLinear", since=19)
-def quantize_linear_19(x, scale, zero_point=None, *, axis, saturate, context):
+def quantize_linear_19(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    zero_point: tf.Tensor | None = None,
+    *,
+    axis: int,
+    saturate: int,
+    context: NodeContext,
+) -> tf.Tensor:
     return _quantize(x, scale, zero_point, context, axis=axis, saturate=saturate)
 
 
 @onnx_op("QuantizeLinear", since=21)
-def quantize_linear_21(x, scale, zero_point=None, *, axis, block_size, output_dtype, saturate, context):
+def quantize_linear_21(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    zero_point: tf.Tensor | None = None,
+    *,
+    axis: int,
+    block_size: int,
+    output_dtype: int,
+    saturate: int,
+    context: NodeContext,
+) -> tf.Tensor:
     return _quantize(x, scale, zero_point, context, axis, block_size, output_dtype, saturate)
 
 
 @onnx_op("QuantizeLinear", since=23)
-def quantize_linear_23(x, scale, zero_point=None, *, axis, block_size, output_dtype, precision, saturate, context):
+def quantize_linear_23(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    zero_point: tf.Tensor | None = None,
+    *,
+    axis: int,
+    block_size: int,
+    output_dtype: int,
+    precision: int,
+    saturate: int,
+    context: NodeContext,
+) -> tf.Tensor:
     return _quantize(x, scale, zero_point, context, axis, block_size, output_dtype, saturate, precision)
 
 
-def _quantize(x, scale, zero_point, context, axis=1, block_size=0, output_dtype=0, saturate=1, precision=0):
+def _quantize(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    zero_point: tf.Tensor | None,
+    context: NodeContext,
+    axis: int = 1,
+    block_size: int = 0,
+    output_dtype: int = 0,
+    saturate: int = 1,
+    precision: int = 0,
+) -> tf.Tensor:
     if zero_point is not None:
         dtype = onnx_dtype(zero_point, context, 2)
     else:
@@ -63,38 +106,67 @@ def _quantize(x, scale, zero_point, context, axis=1, block_size=0, output_dtype=
 
 
 @onnx_op("DequantizeLinear", since=10)
-def dequantize_linear_10(x, scale, zero_point=None, *, context):
+def dequantize_linear_10(
+    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext
+) -> tf.Tensor:
     return _dequantize(x, scale, zero_point, context)
 
 
 @onnx_op("DequantizeLinear", since=13)
-def dequantize_linear_13(x, scale, zero_point=None, *, axis, context):
+def dequantize_linear_13(
+    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, axis: int, context: NodeContext
+) -> tf.Tensor:
     return _dequantize(x, scale, zero_point, context, axis)
 
 
 @onnx_op("DequantizeLinear", since=21)
-def dequantize_linear_21(x, scale, zero_point=None, *, axis, block_size, context):
+def dequantize_linear_21(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    zero_point: tf.Tensor | None = None,
+    *,
+    axis: int,
+    block_size: int,
+    context: NodeContext,
+) -> tf.Tensor:
     return _dequantize(x, scale, zero_point, context, axis, block_size)
 
 
 @onnx_op("DequantizeLinear", since=23)
-def dequantize_linear_23(x, scale, zero_point=None, *, axis, block_size, output_dtype, context):
+def dequantize_linear_23(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    zero_point: tf.Tensor | None = None,
+    *,
+    axis: int,
+    block_size: int,
+    output_dtype: int,
+    context: NodeContext,
+) -> tf.Tensor:
     return _dequantize(x, scale, zero_point, context, axis, block_size, output_dtype)
 
 
-def _dequantize(x, scale, zero_point, context, axis=1, block_size=0, output_dtype=0):
+def _dequantize(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    zero_point: tf.Tensor | None,
+    context: NodeContext,
+    axis: int = 1,
+    block_size: int = 0,
+    output_dtype: int = 0,
+) -> tf.Tensor:
     scale = _decoded(scale, onnx_dtype(scale, context, 1))
     out = to_tf(output_dtype) if output_dtype else scale.dtype
     scale, zero_point = (spread(parameter, x, axis, block_size) for parameter in (scale, zero_point))
     return tf.cast(dequantize(x, scale, zero_point, onnx_dtype(x, context, 0)), out)
 
 
-def _decoded(scale, dtype):
+def _decoded(scale: tf.Tensor, dtype: ir.DataType) -> tf.Tensor:
     return decode(scale, dtype) if is_bits(dtype) else scale
 
 
 @onnx_op("DynamicQuantizeLinear", since=11)
-def dynamic_quantize_linear(x):
+def dynamic_quantize_linear(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     low = tf.minimum(tf.reduce_min(x), 0)
     high = tf.maximum(tf.reduce_max(x), 0)
     scale = tf.where(high == low, tf.ones_like(high), exact_quotient(high - low, tf.constant(255.0)))
@@ -103,20 +175,44 @@ def dynamic_quantize_linear(x):
 
 
 @onnx_op("MatMulInteger", since=10)
-def mat_mul_integer(a, b, a_zero_point=None, b_zero_point=None, *, context):
+def mat_mul_integer(
+    a: tf.Tensor,
+    b: tf.Tensor,
+    a_zero_point: tf.Tensor | None = None,
+    b_zero_point: tf.Tensor | None = None,
+    *,
+    context: NodeContext,
+) -> tf.Tensor:
     dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 1)
     return tf.cast(integer_product(a, b, by_row(a_zero_point), b_zero_point, dtypes), tf.int32)
 
 
 @onnx_op("QLinearMatMul", since=10)
-def q_linear_mat_mul(a, a_scale, a_zero_point, b, b_scale, b_zero_point, y_scale, y_zero_point, *, context):
+def q_linear_mat_mul(
+    a: tf.Tensor,
+    a_scale: tf.Tensor,
+    a_zero_point: tf.Tensor,
+    b: tf.Tensor,
+    b_scale: tf.Tensor,
+    b_zero_point: tf.Tensor,
+    y_scale: tf.Tensor,
+    y_zero_point: tf.Tensor,
+    *,
+    context: NodeContext,
+) -> tf.Tensor:
     dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 3)
     sums = integer_product(a, b, by_row(a_zero_point), b_zero_point, dtypes)
     factor = tf.cast(by_row(a_scale), tf.float32) * tf.cast(b_scale, tf.float32) / tf.cast(y_scale, tf.float32)
     return requantize(sums, factor, y_zero_point, onnx_dtype(y_zero_point, context, 7))
 
 
-def integer_product(a, b, a_zero_point, b_zero_point, dtypes):
+def integer_product(
+    a: tf.Tensor,
+    b: tf.Tensor,
+    a_zero_point: tf.Tensor | None,
+    b_zero_point: tf.Tensor | None,
+    dtypes: tuple[ir.DataType, ir.DataType],
+) -> tf.Tensor:
     """Return the matrix product of quantised matrices as exact integers, in float32 or int32."""
     left, right = centred(a, a_zero_point, dtypes[0]), centred(b, b_zero_point, dtypes[1])
     if any(is_bits(dtype) for dtype in dtypes):
@@ -129,7 +225,7 @@ def integer_product(a, b, a_zero_point, b_zero_point, dtypes):
     return exact_product(mat_mul, left, right, limits=limits, axis=-min(2, rank_of(b)), weights=known)
 
 
-def by_row(parameter):
+def by_row(parameter: tf.Tensor | None) -> tf.Tensor | None:
     """Return a scale or zero point of one element per row of the left matrix as a column."""
     if parameter is None or rank_of(parameter) != 1:
         return parameter

@@ -20,7 +20,7 @@ from onnx_tf.handlers._control import counted_loop
 from onnx_tf.handlers._quantized import dequantize, quantize
 from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient
 from onnx_tf.handlers._versions import earlier
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 Function = Callable[[tf.Tensor], tf.Tensor]
 
@@ -45,14 +45,16 @@ ACTIVATIONS: dict[str, tuple[Callable[..., tf.Tensor], tuple[float, ...]]] = {
 
 @onnx_op("RNN", since=14)
 def rnn(
-    x, w, r, b=None, sequence_lens=None, initial_h=None, *,
-    activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout, context,
-):  # fmt: skip
+    x: tf.Tensor, w: tf.Tensor, r: tf.Tensor, b: tf.Tensor | None = None, sequence_lens: tf.Tensor | None = None,
+    initial_h: tf.Tensor | None = None, *, activation_alpha: Sequence[float] | None,
+    activation_beta: Sequence[float] | None, activations: Sequence[str], clip: float | None, direction: str,
+    hidden_size: int | None, layout: int, context: NodeContext,
+) -> tuple[tf.Tensor | None, ...]:  # fmt: skip
     (f,) = _functions(activations, activation_alpha, activation_beta, direction, clip, ["Tanh"])
     w, r, b = _weights(x, w, r, b, direction, hidden_size, 1)
     recurrence = _matrix(r)
 
-    def step(projected, h):
+    def step(projected: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
         return [f(projected + tf.matmul(h, recurrence, transpose_b=True))]
 
     return _over_time(
@@ -63,9 +65,11 @@ def rnn(
 
 @onnx_op("GRU", since=14)
 def gru(
-    x, w, r, b=None, sequence_lens=None, initial_h=None, *,
-    activation_alpha, activation_beta, activations, clip, direction, hidden_size, layout, linear_before_reset, context,
-):  # fmt: skip
+    x: tf.Tensor, w: tf.Tensor, r: tf.Tensor, b: tf.Tensor | None = None, sequence_lens: tf.Tensor | None = None,
+    initial_h: tf.Tensor | None = None, *, activation_alpha: Sequence[float] | None,
+    activation_beta: Sequence[float] | None, activations: Sequence[str] | None, clip: float | None, direction: str,
+    hidden_size: int | None, layout: int, linear_before_reset: int, context: NodeContext,
+) -> tuple[tf.Tensor | None, ...]:  # fmt: skip
     f, g = _functions(activations, activation_alpha, activation_beta, direction, clip, ["Sigmoid", "Tanh"])
     w, r, b = _weights(x, w, r, b, direction, hidden_size, 3)
     size = r.shape[-1]
@@ -74,7 +78,7 @@ def gru(
     if b is not None and linear_before_reset:
         b, inside = tf.concat([b[:, : 5 * size], tf.zeros_like(b[:, 5 * size :])], 1), _row(b[:, 5 * size :])
 
-    def step(projected, h):
+    def step(projected: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
         x_gates, x_candidate = tf.split(projected, [2 * size, size], axis=-1)
         z, reset = tf.split(f(x_gates + tf.matmul(h, gates, transpose_b=True)), 2, axis=-1)
         if linear_before_reset:
@@ -92,9 +96,12 @@ def gru(
 
 
 def _lstm(
-    seen, x, w, r, b=None, sequence_lens=None, initial_h=None, initial_c=None, p=None, *,
-    activation_alpha, activation_beta, activations, clip, direction, hidden_size, input_forget, layout, context,
-):  # fmt: skip
+    seen: Function, x: tf.Tensor, w: tf.Tensor, r: tf.Tensor, b: tf.Tensor | None = None,
+    sequence_lens: tf.Tensor | None = None, initial_h: tf.Tensor | None = None, initial_c: tf.Tensor | None = None,
+    p: tf.Tensor | None = None, *, activation_alpha: Sequence[float] | None, activation_beta: Sequence[float] | None,
+    activations: Sequence[str] | None, clip: float | None, direction: str, hidden_size: int | None,
+    input_forget: int, layout: int, context: NodeContext,
+) -> tuple[tf.Tensor | None, ...]:  # fmt: skip
     """Compute the operator; ``seen`` is what the recurrent weights multiply instead of the state."""
     given, defaults = (activations, activation_alpha, activation_beta, direction), ["Sigmoid", "Tanh", "Tanh"]
     f, g, _ = _functions(*given, clip, defaults)
@@ -107,7 +114,7 @@ def _lstm(
         p = tf.ensure_shape(tf.cast(p, w.dtype), [r.shape[0], 3 * r.shape[2]])
         peepholes = [_row(row) for row in tf.split(p, 3, axis=1)]
 
-    def step(projected, h, c):
+    def step(projected: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> list[tf.Tensor]:
         gates = projected + tf.matmul(seen(h), recurrence, transpose_b=True)
         if peepholes is None:
             sigmoids, cell = tf.split(gates, [3 * h.shape[-1], h.shape[-1]], axis=-1)
@@ -131,10 +138,13 @@ lstm = onnx_op("LSTM", since=14)(functools.partial(_lstm, lambda h: h))
 
 @onnx_op("DynamicQuantizeLSTM", domain="com.microsoft")
 def dynamic_quantize_lstm(
-    x, w, r, b, sequence_lens, initial_h, initial_c, p, w_scale, w_zero_point, r_scale, r_zero_point, *,
-    activation_alpha=None, activation_beta=None, activations=None, clip=None, direction="forward", hidden_size=None,
-    input_forget=0, context,
-):  # fmt: skip
+    x: tf.Tensor, w: tf.Tensor, r: tf.Tensor, b: tf.Tensor | None, sequence_lens: tf.Tensor | None,
+    initial_h: tf.Tensor | None, initial_c: tf.Tensor | None, p: tf.Tensor | None, w_scale: tf.Tensor,
+    w_zero_point: tf.Tensor, r_scale: tf.Tensor, r_zero_point: tf.Tensor, *,
+    activation_alpha: Sequence[float] | None = None, activation_beta: Sequence[float] | None = None,
+    activations: Sequence[str] | None = None, clip: float | None = None, direction: str = "forward",
+    hidden_size: int | None = None, input_forget: int = 0, context: NodeContext,
+) -> tuple[tf.Tensor | None, ...]:  # fmt: skip
     """Multiply 8-bit weights by the input and by the states in 8 bits, quantised when they are known.
 
     The state of each sequence has a scale of its own. ONNX Runtime shares one among the sequences

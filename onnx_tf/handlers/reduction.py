@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -14,19 +14,22 @@ Reduction = Callable[..., Any]
 """A function of the data, the axes (``None``: all of them) and whether to keep them."""
 
 
-def _max(x, axes, keepdims):
+Axes: TypeAlias = "Sequence[int] | tf.Tensor | None"
+
+
+def _max(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return (tf.reduce_any if x.dtype == tf.bool else tf.reduce_max)(x, axes, keepdims)
 
 
-def _min(x, axes, keepdims):
+def _min(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return (tf.reduce_all if x.dtype == tf.bool else tf.reduce_min)(x, axes, keepdims)
 
 
 def _accumulated(reduce: Reduction, integers_in: tf.DType | None = None) -> Reduction:
     """Return the reduction with half-precision floats, and integers if asked, in a wider dtype."""
 
-    def wide(x, axes, keepdims):
-        def along_axes(data):
+    def wide(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
+        def along_axes(data: tf.Tensor) -> tf.Tensor:
             return reduce(data, axes, keepdims)
 
         if x.dtype.is_integer and integers_in is not None:
@@ -36,7 +39,7 @@ def _accumulated(reduce: Reduction, integers_in: tf.DType | None = None) -> Redu
     return wide
 
 
-def _mean(x, axes, keepdims):
+def _mean(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     if x.dtype.is_floating:
         return tf.reduce_mean(x, axes, keepdims)
     wide = x if x.dtype == tf.uint64 else tf.cast(x, tf.int64)
@@ -44,19 +47,19 @@ def _mean(x, axes, keepdims):
     return tf.cast(tf.truncatediv(tf.reduce_sum(wide, axes, keepdims), count), x.dtype)
 
 
-def _l1(x, axes, keepdims):
+def _l1(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return tf.reduce_sum(x if x.dtype.is_unsigned else tf.abs(x), axes, keepdims)
 
 
-def _l2(x, axes, keepdims):
+def _l2(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return tf.sqrt(tf.reduce_sum(x * x, axes, keepdims))
 
 
-def _log_sum(x, axes, keepdims):
+def _log_sum(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return tf.math.log(tf.reduce_sum(x, axes, keepdims))
 
 
-def _sum_square(x, axes, keepdims):
+def _sum_square(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return tf.reduce_sum(x * x, axes, keepdims)
 
 
@@ -75,14 +78,16 @@ REDUCTIONS: dict[str, Reduction] = {
 
 
 def _with_axes_attribute(reduce: Reduction) -> Reduction:
-    def handler(data, *, axes, keepdims):
+    def handler(data: tf.Tensor, *, axes: Sequence[int] | None, keepdims: int) -> tf.Tensor:
         return reduce(data, list(axes) if axes else None, bool(keepdims))
 
     return handler
 
 
 def _with_axes_input(reduce: Reduction) -> Reduction:
-    def handler(data, axes=None, *, keepdims, noop_with_empty_axes):
+    def handler(
+        data: tf.Tensor, axes: tf.Tensor | None = None, *, keepdims: int, noop_with_empty_axes: int
+    ) -> tf.Tensor:
         if axes is None or axes.shape[0] == 0:
             return reduce(data, [] if noop_with_empty_axes else None, bool(keepdims))
         known = static_ints(axes)
@@ -95,7 +100,7 @@ def _with_axes_input(reduce: Reduction) -> Reduction:
     return handler
 
 
-def _with_known_rank(result, data, axes, keepdims):
+def _with_known_rank(result: tf.Tensor, data: tf.Tensor, axes: tf.Tensor, keepdims: int) -> tf.Tensor:
     count = 0 if keepdims else axes.shape[0]
     if count is not None:
         result.set_shape([None] * (rank_of(data) - count))
@@ -109,15 +114,15 @@ for _name, _reduce in REDUCTIONS.items():
 
 def _register_arg(op_type: str, arg: Callable[..., Any]) -> None:
     @onnx_op(op_type)
-    def arg_1(data, *, axis, keepdims):
+    def arg_1(data: tf.Tensor, *, axis: int, keepdims: int) -> tf.Tensor:
         return _arg(arg, data, axis, keepdims, select_last_index=0)
 
     @onnx_op(op_type, since=12)
-    def arg_12(data, *, axis, keepdims, select_last_index):
+    def arg_12(data: tf.Tensor, *, axis: int, keepdims: int, select_last_index: int) -> tf.Tensor:
         return _arg(arg, data, axis, keepdims, select_last_index)
 
 
-def _arg(arg, data, axis, keepdims, select_last_index):
+def _arg(arg: Callable[..., tf.Tensor], data: tf.Tensor, axis: int, keepdims: int, select_last_index: int) -> tf.Tensor:
     if rank_of(data) == 0:
         return tf.zeros([], tf.int64)
     axis = normalize_axis(axis, rank_of(data))
@@ -134,14 +139,16 @@ _register_arg("ArgMin", tf.argmin)
 
 
 @onnx_op("CumSum", since=11)
-def cum_sum(x, axis, *, exclusive, reverse):
+def cum_sum(x: tf.Tensor, axis: tf.Tensor, *, exclusive: int, reverse: int) -> tf.Tensor:
     return _cumulative(tf.cumsum, x, axis, exclusive, reverse)
 
 
 @onnx_op("CumProd", since=26)
-def cum_prod(x, axis, *, exclusive, reverse):
+def cum_prod(x: tf.Tensor, axis: tf.Tensor, *, exclusive: int, reverse: int) -> tf.Tensor:
     return _cumulative(tf.math.cumprod, x, axis, exclusive, reverse)
 
 
-def _cumulative(function, x, axis, exclusive, reverse):
+def _cumulative(
+    function: Callable[..., tf.Tensor], x: tf.Tensor, axis: tf.Tensor, exclusive: int, reverse: int
+) -> tf.Tensor:
     return widened(lambda wide: function(wide, scalar(axis), exclusive=bool(exclusive), reverse=bool(reverse)), x)

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._interpolation import Axis, Sampling, resize_axis
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, normalize_axis, rank_of
 
 
 @channels_last_op("Upsample")
-def upsample_1(x, *, height_scale, mode, width_scale):
+def upsample_1(x: tf.Tensor, *, height_scale: float, mode: str, width_scale: float) -> tf.Tensor:
     return _upsample(x, tf.constant([1, 1, height_scale, width_scale]), mode)
 
 
 @channels_last_op("Upsample", since=7)
-def upsample_7(x, *, mode, scales):
+def upsample_7(x: tf.Tensor, *, mode: str, scales: Sequence[float]) -> tf.Tensor:
     return _upsample(x, tf.constant(scales), mode)
 
 
 @channels_last_op("Upsample", since=9)
-def upsample_9(x, scales, *, mode):
+def upsample_9(x: tf.Tensor, scales: tf.Tensor, *, mode: str) -> tf.Tensor:
     return _upsample(x, scales, mode)
 
 
 @channels_last_op("Resize", since=10)
-def resize_10(x, scales, *, mode):
+def resize_10(x: tf.Tensor, scales: tf.Tensor, *, mode: str) -> tf.Tensor:
     return _upsample(x, scales, mode)
 
 
-def _upsample(x, scales, mode):
+def _upsample(x: tf.Tensor, scales: tf.Tensor, mode: str) -> tf.Tensor:
     mode = "linear" if mode == "bilinear" else mode
     how = Sampling(mode, "asymmetric", nearest="simple")
     return _resize(x, _axes_by_scales(x, scales, range(rank_of(x)), None, how), how)
@@ -40,18 +41,18 @@ def _upsample(x, scales, mode):
 
 @channels_last_op("Resize", since=11)
 def resize_11(
-    x,
-    roi=None,
-    scales=None,
-    sizes=None,
+    x: tf.Tensor,
+    roi: tf.Tensor | None = None,
+    scales: tf.Tensor | None = None,
+    sizes: tf.Tensor | None = None,
     *,
-    coordinate_transformation_mode,
-    cubic_coeff_a,
-    exclude_outside,
-    extrapolation_value,
-    mode,
-    nearest_mode,
-):
+    coordinate_transformation_mode: str,
+    cubic_coeff_a: float,
+    exclude_outside: int,
+    extrapolation_value: float,
+    mode: str,
+    nearest_mode: str,
+) -> tf.Tensor:
     return resize_18(
         x,
         roi,
@@ -71,21 +72,21 @@ def resize_11(
 
 @channels_last_op("Resize", since=18)
 def resize_18(
-    x,
-    roi=None,
-    scales=None,
-    sizes=None,
+    x: tf.Tensor,
+    roi: tf.Tensor | None = None,
+    scales: tf.Tensor | None = None,
+    sizes: tf.Tensor | None = None,
     *,
-    antialias,
-    axes,
-    coordinate_transformation_mode,
-    cubic_coeff_a,
-    exclude_outside,
-    extrapolation_value,
-    keep_aspect_ratio_policy,
-    mode,
-    nearest_mode,
-):
+    antialias: int,
+    axes: Sequence[int] | None,
+    coordinate_transformation_mode: str,
+    cubic_coeff_a: float,
+    exclude_outside: int,
+    extrapolation_value: float,
+    keep_aspect_ratio_policy: str,
+    mode: str,
+    nearest_mode: str,
+) -> tf.Tensor:
     how = Sampling(
         mode=mode,
         coordinates=coordinate_transformation_mode,
@@ -106,7 +107,9 @@ def resize_18(
     return _resize(x, resized, how)
 
 
-def _axes_by_scales(x, scales, numbers, roi, how):
+def _axes_by_scales(
+    x: tf.Tensor, scales: tf.Tensor, numbers: Sequence[int], roi: tf.Tensor | None, how: Sampling
+) -> list[Axis]:
     known = tf.get_static_value(scales, partial=True)
     axes = []
     for index, number in enumerate(numbers):
@@ -122,7 +125,9 @@ def _axes_by_scales(x, scales, numbers, roi, how):
     return [axis for axis in axes if not _is_untouched(x, axis, how)]
 
 
-def _axes_by_sizes(x, sizes, numbers, roi, how, policy):
+def _axes_by_sizes(
+    x: tf.Tensor, sizes: tf.Tensor, numbers: Sequence[int], roi: tf.Tensor | None, how: Sampling, policy: str
+) -> list[Axis]:
     afters = elements_of(tf.ensure_shape(sizes, [len(numbers)]))
     places = [_position(x, number) for number in numbers]
     factors = [
@@ -145,17 +150,17 @@ def _axes_by_sizes(x, sizes, numbers, roi, how, policy):
     return [axis for axis in axes if not _is_untouched(x, axis, how)]
 
 
-def _position(x, number):
+def _position(x: tf.Tensor, number: int) -> tuple[int, Dim]:
     rank = rank_of(x)
     position = channels_last_axis(number, rank) if rank > 2 else number
     return position, dims_of(x)[position]
 
 
-def _region(roi, index, count):
+def _region(roi: tf.Tensor | None, index: int, count: int) -> tuple[float | tf.Tensor, float | tf.Tensor]:
     return (0.0, 1.0) if roi is None or roi.shape == [0] else (roi[index], roi[index + count])
 
 
-def _is_untouched(x, axis, how):
+def _is_untouched(x: tf.Tensor, axis: Axis, how: Sampling) -> bool:
     if how.coordinates == "tf_crop_and_resize":
         return False
     if how.mode != "nearest" and x.shape.rank > 3 and axis.position in (0, x.shape.rank - 1):
@@ -164,7 +169,7 @@ def _is_untouched(x, axis, how):
     return isinstance(axis.scale, np.float32) and axis.scale == 1 and axis.exact
 
 
-def _resize(x, axes, how):
+def _resize(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> tf.Tensor:
     if not axes:
         return tf.identity(x)
     if how.mode not in ("nearest", "linear", "cubic"):
@@ -180,13 +185,13 @@ def _resize(x, axes, how):
     return tf.saturate_cast(y, x.dtype) if x.dtype.is_integer else tf.cast(y, x.dtype)
 
 
-def _resized_one_by_one(x, axes, how):
+def _resized_one_by_one(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> tf.Tensor:
     for axis in axes:
         x = resize_axis(x, axis, how)
     return x
 
 
-def _repeats(axis, how):
+def _repeats(axis: Axis, how: Sampling) -> bool:
     """Return whether the nearest elements are each element of the data n times."""
     if not isinstance(axis.scale, np.float32) or axis.scale != int(axis.scale) or axis.scale < 1:
         return False
@@ -196,17 +201,17 @@ def _repeats(axis, how):
     steps = np.arange(4 * count)
     shift = 0.0 if how.coordinates == "asymmetric" else 0.5
     places = (steps + shift) / count - (0.5 if "half_pixel" in how.coordinates and "nn" not in how.coordinates else 0)
-    choose = {
+    choose: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "round_prefer_floor": lambda p: np.ceil(p - 0.5),
         "round_prefer_ceil": lambda p: np.floor(p + 0.5),
         "floor": np.floor,
         "simple": np.floor,
         "ceil": np.ceil,
-    }[how.nearest]
-    return bool((np.clip(choose(places), 0, 3) == steps // count).all())
+    }
+    return bool((np.clip(choose[how.nearest](places), 0, 3) == steps // count).all())
 
 
-def _repeated(x, axes):
+def _repeated(x: tf.Tensor, axes: Sequence[Axis]) -> tf.Tensor:
     counts = [1] * rank_of(x)
     for axis in axes:
         counts[axis.position] = int(axis.scale)
@@ -227,7 +232,7 @@ def _repeated(x, axes):
     return tf.reshape(tiled, as_shape([dim * count for dim, count in zip(dims, counts, strict=True)]))
 
 
-def _is_bilinear(x, axes, how):
+def _is_bilinear(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> bool:
     centres = how.coordinates.startswith("half_pixel") or (
         how.coordinates == "pytorch_half_pixel" and all(_is_plural(axis) for axis in axes)
     )
@@ -243,12 +248,14 @@ def _is_bilinear(x, axes, how):
     )
 
 
-def _is_plural(axis):
+def _is_plural(axis: Axis) -> bool:
     """Return whether the result is known to have more than one element along the axis."""
-    return axis.after > 1 if isinstance(axis.after, int) else isinstance(axis.scale, np.float32) and axis.scale >= 2
+    return (
+        axis.after > 1 if isinstance(axis.after, int) else isinstance(axis.scale, np.float32) and bool(axis.scale >= 2)
+    )
 
 
-def _bilinear(x, axes, how):
+def _bilinear(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> tf.Tensor:
     size = dims_of(x)[1:3]
     for axis in axes:
         size[axis.position - 1] = axis.after

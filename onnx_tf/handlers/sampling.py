@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._sampling import cubic_taps, edges_outside, linear_taps, mirror, sample, zeros_outside
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of
+from onnx_tf.handlers._sampling import Mapped, cubic_taps, edges_outside, linear_taps, mirror, sample, zeros_outside
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of
 from onnx_tf.registry import onnx_op
 
 
 @channels_last_op("GridSample", since=16)
-def grid_sample_16(x, grid, *, align_corners, mode, padding_mode):
+def grid_sample_16(x: tf.Tensor, grid: tf.Tensor, *, align_corners: int, mode: str, padding_mode: str) -> tf.Tensor:
     return grid_sample_20(
         x,
         grid,
@@ -24,7 +25,7 @@ def grid_sample_16(x, grid, *, align_corners, mode, padding_mode):
 
 
 @channels_last_op("GridSample", since=20)
-def grid_sample_20(x, grid, *, align_corners, mode, padding_mode):
+def grid_sample_20(x: tf.Tensor, grid: tf.Tensor, *, align_corners: int, mode: str, padding_mode: str) -> tf.Tensor:
     wide = tf.float64 if x.dtype == tf.float64 else tf.float32
     sizes = dims_of(x)[1:-1]
     # The last axis of the grid names the spatial axes of the data from the last to the first.
@@ -41,19 +42,19 @@ def grid_sample_20(x, grid, *, align_corners, mode, padding_mode):
         taps = [cubic_taps(place, -0.75) for place in places]
     else:
         raise ValueError(f"mode {mode!r} is not known: use nearest, linear or cubic")
-    outside = {
+    outside: dict[str, Callable[[tf.Tensor, Dim], Mapped]] = {
         "zeros": zeros_outside,
         "border": edges_outside,
         "reflection": functools.partial(_mirrored_index, align_corners=align_corners),
-    }[padding_mode]
-    return tf.cast(sample(tf.cast(x, wide), taps, outside), x.dtype)
+    }
+    return tf.cast(sample(tf.cast(x, wide), taps, outside[padding_mode]), x.dtype)
 
 
-def _denormalized(place, size, align_corners):
+def _denormalized(place: tf.Tensor, size: tf.Tensor, align_corners: int) -> tf.Tensor:
     return (place + 1) / 2 * (size - 1) if align_corners else ((place + 1) * size - 1) / 2
 
 
-def _padded(place, size, padding_mode, align_corners):
+def _padded(place: tf.Tensor, size: Dim, padding_mode: str, align_corners: int) -> tf.Tensor:
     if padding_mode == "zeros":
         return place
     if padding_mode == "border":
@@ -64,14 +65,14 @@ def _padded(place, size, padding_mode, align_corners):
     raise ValueError(f"padding_mode {padding_mode!r} is not known: use zeros, border or reflection")
 
 
-def _mirrored_index(place, size, align_corners):
+def _mirrored_index(place: tf.Tensor, size: Dim, align_corners: int) -> Mapped:
     size = tf.cast(size, place.dtype)
     low, high = (0.0, size - 1) if align_corners else (-0.5, size - 0.5)
     return mirror(place, low, high), None
 
 
 @onnx_op("AffineGrid", since=20)
-def affine_grid(theta, size, *, align_corners):
+def affine_grid(theta: tf.Tensor, size: tf.Tensor, *, align_corners: int) -> tf.Tensor:
     if size.shape[0] is None and theta.shape[-1] is None:
         raise ValueError("the length of size is unknown: state the shape of this input in the model")
     sizes = elements_of(tf.ensure_shape(size, [size.shape[0] or theta.shape[-1] + 1]))[2:]

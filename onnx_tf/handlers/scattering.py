@@ -17,21 +17,23 @@ SCATTER = {
 
 
 @onnx_op("Scatter", since=9)
-def scatter(data, indices, updates, *, axis):
+def scatter(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int) -> tf.Tensor:
     return _scatter_elements(data, indices, updates, axis, "none")
 
 
 @onnx_op("ScatterElements", since=11)
-def scatter_elements_11(data, indices, updates, *, axis):
+def scatter_elements_11(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int) -> tf.Tensor:
     return _scatter_elements(data, indices, updates, axis, "none")
 
 
 @onnx_op("ScatterElements", since=16)
-def scatter_elements_16(data, indices, updates, *, axis, reduction):
+def scatter_elements_16(
+    data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int, reduction: str
+) -> tf.Tensor:
     return _scatter_elements(data, indices, updates, axis, reduction)
 
 
-def _scatter_elements(data, indices, updates, axis, reduction):
+def _scatter_elements(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, axis: int, reduction: str) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(data))
     positions = tf.reshape(flat_positions(indices, dims_of(data), axis), [-1])
     result = _scatter_flat(tf.reshape(data, [-1]), positions, tf.reshape(updates, [-1]), reduction)
@@ -39,16 +41,16 @@ def _scatter_elements(data, indices, updates, axis, reduction):
 
 
 @onnx_op("ScatterND", since=11)
-def scatter_nd_11(data, indices, updates):
+def scatter_nd_11(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor) -> tf.Tensor:
     return _scatter_nd(data, indices, updates, "none")
 
 
 @onnx_op("ScatterND", since=16)
-def scatter_nd_16(data, indices, updates, *, reduction):
+def scatter_nd_16(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, reduction: str) -> tf.Tensor:
     return _scatter_nd(data, indices, updates, reduction)
 
 
-def _scatter_nd(data, indices, updates, reduction):
+def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reduction: str) -> tf.Tensor:
     depth = indices.shape[-1]
     if depth is None:
         raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
@@ -66,7 +68,7 @@ def _scatter_nd(data, indices, updates, reduction):
     return tf.reshape(result, as_shape(dims))
 
 
-def _scatter_flat(data, positions, updates, reduction):
+def _scatter_flat(data: tf.Tensor, positions: tf.Tensor, updates: tf.Tensor, reduction: str) -> tf.Tensor:
     if data.dtype == tf.bool and reduction != "none":
         return computed_in(tf.int32, lambda d, u: _scatter_flat(d, positions, u, reduction), data, updates)
     if reduction == "mul":
@@ -75,7 +77,9 @@ def _scatter_flat(data, positions, updates, reduction):
 
 
 @onnx_op("TensorScatter", since=24)
-def tensor_scatter(past, update, write_indices=None, *, axis, mode):
+def tensor_scatter(
+    past: tf.Tensor, update: tf.Tensor, write_indices: tf.Tensor | None = None, *, axis: int, mode: str
+) -> tf.Tensor:
     """Write ``update`` into the sequence axis of a cache, from a position of its own for each sample."""
     axis = normalize_axis(axis, rank_of(past))
     dims, length = dims_of(past), dims_of(update)[axis]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
+from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers._tensors import (
+    Dim,
     as_shape,
     computed_in,
     dim_of,
@@ -17,30 +21,31 @@ from onnx_tf.handlers._tensors import (
     scalar,
     static_ints,
 )
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 
 @onnx_op("Transpose")
-def transpose(data, *, perm):
+def transpose(data: tf.Tensor, *, perm: Sequence[int] | None) -> tf.Tensor:
     return tf.transpose(data, perm)
 
 
 @onnx_op("Reshape")
-def reshape_1(data, *, shape):
+def reshape_1(data: tf.Tensor, *, shape: Sequence[int] | None) -> tf.Tensor:
+    (shape,) = given(shape=shape)
     return _reshape(data, tf.constant(shape, tf.int64, shape=[len(shape)]), allowzero=0)
 
 
 @onnx_op("Reshape", since=5)
-def reshape_5(data, shape):
+def reshape_5(data: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     return _reshape(data, shape, allowzero=0)
 
 
 @onnx_op("Reshape", since=14)
-def reshape_14(data, shape, *, allowzero):
+def reshape_14(data: tf.Tensor, shape: tf.Tensor, *, allowzero: int) -> tf.Tensor:
     return _reshape(data, shape, allowzero)
 
 
-def _reshape(data, shape, allowzero):
+def _reshape(data: tf.Tensor, shape: tf.Tensor, allowzero: int) -> tf.Tensor:
     target = static_ints(shape)
     if allowzero or (target is not None and 0 not in target):
         return tf.reshape(data, shape)
@@ -54,7 +59,7 @@ def _reshape(data, shape, allowzero):
     return result
 
 
-def _resized(vector, like):
+def _resized(vector: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
     """Return a vector cut or filled with zeros to the length of another."""
     length, count = vector.shape[0], like.shape[0]
     if count is None:
@@ -63,7 +68,7 @@ def _resized(vector, like):
 
 
 @onnx_op("Flatten")
-def flatten(x, *, axis):
+def flatten(x: tf.Tensor, *, axis: int) -> tf.Tensor:
     rank = rank_of(x)
     axis = axis + rank if axis < 0 else axis
     rows, columns = product(dims_of(x)[:axis]), product(dims_of(x)[axis:])
@@ -75,12 +80,12 @@ def flatten(x, *, axis):
 
 
 @onnx_op("Squeeze")
-def squeeze_1(data, *, axes):
+def squeeze_1(data: tf.Tensor, *, axes: Sequence[int] | None) -> tf.Tensor:
     return _squeeze(data, axes or None)
 
 
 @onnx_op("Squeeze", since=13)
-def squeeze_13(data, axes=None):
+def squeeze_13(data: tf.Tensor, axes: tf.Tensor | None = None) -> tf.Tensor:
     known = static_ints(axes)
     if axes is None or known is not None:
         return _squeeze(data, known or None)
@@ -92,19 +97,19 @@ def squeeze_13(data, axes=None):
     return result
 
 
-def _squeeze(data, axes):
+def _squeeze(data: tf.Tensor, axes: Sequence[int] | None) -> tf.Tensor:
     if axes is None and data.shape.is_fully_defined():
         axes = [i for i, dim in enumerate(data.shape) if dim == 1]
     return data if axes == [] else tf.squeeze(data, axes)
 
 
 @onnx_op("Unsqueeze")
-def unsqueeze_1(data, *, axes):
+def unsqueeze_1(data: tf.Tensor, *, axes: Sequence[int]) -> tf.Tensor:
     return _unsqueeze(data, axes)
 
 
 @onnx_op("Unsqueeze", since=13)
-def unsqueeze_13(data, axes):
+def unsqueeze_13(data: tf.Tensor, axes: tf.Tensor) -> tf.Tensor:
     known = static_ints(axes)
     if known is not None:
         return _unsqueeze(data, known)
@@ -116,7 +121,7 @@ def unsqueeze_13(data, axes):
     return tf.reshape(data, tf.tensor_scatter_nd_update(tf.ones([rank], tf.int64), kept, as_shape(dims_of(data))))
 
 
-def _unsqueeze(data, axes):
+def _unsqueeze(data: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
     if data.shape.rank is None and (min(axes) >= 0 or max(axes) < 0):
         for axis in sorted(axes, key=abs):
             data = tf.expand_dims(data, axis)
@@ -128,7 +133,7 @@ def _unsqueeze(data, axes):
 
 
 @onnx_op("Expand", since=8)
-def expand(x, shape):
+def expand(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     if shape.shape[0] is None:
         return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
     dims, target = dims_of(x), elements_of(shape)
@@ -138,7 +143,7 @@ def expand(x, shape):
     return tf.broadcast_to(x, as_shape([_broadcast(d, t) for d, t in zip(dims, target, strict=True)]))
 
 
-def _broadcast(dim, other):
+def _broadcast(dim: Dim, other: Dim) -> Dim:
     for one, two in ((dim, other), (other, dim)):
         if isinstance(one, int):
             return two if one == 1 else one
@@ -146,50 +151,59 @@ def _broadcast(dim, other):
 
 
 @onnx_op("Tile")
-def tile_1(x, tiles, axis):
+def tile_1(x: tf.Tensor, tiles: tf.Tensor, axis: tf.Tensor) -> tf.Tensor:
     is_tiled = tf.range(rank_of(x), dtype=tf.int64) == tf.cast(scalar(axis), tf.int64)
     return tf.tile(x, tf.where(is_tiled, tf.cast(scalar(tiles), tf.int64), 1))
 
 
 @onnx_op("Tile", since=6)
-def tile_6(x, repeats):
+def tile_6(x: tf.Tensor, repeats: tf.Tensor) -> tf.Tensor:
     if x.dtype == tf.uint16:
         return computed_in(tf.int32, lambda wide: tf.tile(wide, repeats), x)
     return tf.tile(x, repeats)
 
 
 @onnx_op("Concat")
-def concat_1(*inputs, axis):
+def concat_1(*inputs: tf.Tensor, axis: int | None) -> tf.Tensor:
     return tf.concat(inputs, 1 if axis is None else axis)
 
 
 @onnx_op("Concat", since=4)
-def concat_4(*inputs, axis):
+def concat_4(*inputs: tf.Tensor, axis: int) -> tf.Tensor:
     return tf.concat(inputs, axis)
 
 
 @onnx_op("Split")
-def split_1(x, split_input=None, *, axis, split, context):
+def split_1(
+    x: tf.Tensor,
+    split_input: tf.Tensor | None = None,
+    *,
+    axis: int | None,
+    split: Sequence[int] | None,
+    context: NodeContext,
+) -> tuple[tf.Tensor, ...]:
     sizes = split or (None if split_input is None else tf.cast(split_input, tf.int64))
     return _split(x, sizes, axis or 0, len(context.outputs))
 
 
 @onnx_op("Split", since=2)
-def split_2(x, *, axis, split, context):
+def split_2(x: tf.Tensor, *, axis: int, split: Sequence[int] | None, context: NodeContext) -> tuple[tf.Tensor, ...]:
     return _split(x, split, axis, len(context.outputs))
 
 
 @onnx_op("Split", since=13)
-def split_13(x, split=None, *, axis, context):
+def split_13(x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, context: NodeContext) -> tuple[tf.Tensor, ...]:
     return _split(x, split, axis, len(context.outputs))
 
 
 @onnx_op("Split", since=18)
-def split_18(x, split=None, *, axis, num_outputs, context):
+def split_18(
+    x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, num_outputs: int | None, context: NodeContext
+) -> tuple[tf.Tensor, ...]:
     return _split(x, split, axis, num_outputs or len(context.outputs))
 
 
-def _split(x, sizes, axis, count):
+def _split(x: tf.Tensor, sizes: Sequence[int] | tf.Tensor | None, axis: int, count: int) -> tuple[tf.Tensor, ...]:
     if sizes is None:
         sizes = _chunks(dim_of(x, axis), count)
     elif isinstance(sizes, tf.Tensor):
@@ -197,7 +211,7 @@ def _split(x, sizes, axis, count):
     return tuple(tf.split(x, sizes, axis, num=count))
 
 
-def _chunks(dim, count):
+def _chunks(dim: Dim, count: int) -> list[int] | tf.Tensor:
     if isinstance(dim, int):
         chunk = -(-dim // count)
         return [min(max(dim - i * chunk, 0), chunk) for i in range(count)]
@@ -206,16 +220,16 @@ def _chunks(dim, count):
 
 
 @onnx_op("Shape")
-def shape_1(data):
+def shape_1(data: tf.Tensor) -> tf.Tensor:
     return _shape(data, 0, None)
 
 
 @onnx_op("Shape", since=15)
-def shape_15(data, *, start, end):
+def shape_15(data: tf.Tensor, *, start: int, end: int | None) -> tf.Tensor:
     return _shape(data, start, end)
 
 
-def _shape(data, start, end):
+def _shape(data: tf.Tensor, start: int, end: int | None) -> tf.Tensor:
     dims = data.shape[start:end]
     if dims.is_fully_defined():
         return as_shape(dims.as_list())
@@ -223,19 +237,19 @@ def _shape(data, start, end):
 
 
 @onnx_op("Size")
-def size(data):
+def size(data: tf.Tensor) -> tf.Tensor:
     return tf.cast(product(dims_of(data)), tf.int64)
 
 
 @onnx_op("ReverseSequence", since=10)
-def reverse_sequence(x, lengths, *, batch_axis, time_axis):
+def reverse_sequence(x: tf.Tensor, lengths: tf.Tensor, *, batch_axis: int, time_axis: int) -> tf.Tensor:
     if x.dtype == tf.uint16:
         return computed_in(tf.int32, lambda wide: tf.reverse_sequence(wide, lengths, time_axis, batch_axis), x)
     return tf.reverse_sequence(x, lengths, time_axis, batch_axis)
 
 
 @onnx_op("Trilu", since=14)
-def trilu(x, k=None, *, upper):
+def trilu(x: tf.Tensor, k: tf.Tensor | None = None, *, upper: int) -> tf.Tensor:
     rows, columns = dims_of(x)[-2:]
     offset = tf.range(columns, dtype=tf.int64) - tf.range(rows, dtype=tf.int64)[:, None]
     k = tf.constant(0, tf.int64) if k is None else scalar(k)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
-from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.handlers._tensors import Dim, dims_of, normalize_axis, rank_of, static_ints
 from onnx_tf.registry import onnx_op
 
 
 @onnx_op("DFT", since=17)
-def dft_17(x, dft_length=None, *, axis, inverse, onesided):
+def dft_17(x: tf.Tensor, dft_length: tf.Tensor | None = None, *, axis: int, inverse: int, onesided: int) -> tf.Tensor:
     return _dft(x, dft_length, normalize_axis(axis, rank_of(x)), inverse, onesided)
 
 
 @onnx_op("DFT", since=20)
-def dft_20(x, dft_length=None, axis=None, *, inverse, onesided):
+def dft_20(
+    x: tf.Tensor, dft_length: tf.Tensor | None = None, axis: tf.Tensor | None = None, *, inverse: int, onesided: int
+) -> tf.Tensor:
     known = [-2] if axis is None else static_ints(axis)
     if known is not None:
         return _dft(x, dft_length, normalize_axis(known[0], rank_of(x)), inverse, onesided)
@@ -32,7 +35,7 @@ def dft_20(x, dft_length=None, axis=None, *, inverse, onesided):
     return tf.transpose(_dft(moved, dft_length, rank - 2, inverse, onesided), swap)
 
 
-def _dft(x, length, axis, inverse, onesided):
+def _dft(x: tf.Tensor, length: tf.Tensor | None, axis: int, inverse: int, onesided: int) -> tf.Tensor:
     rank = rank_of(x)
     order = [i for i in range(rank - 1) if i != axis] + [axis, rank - 1]
     signal = tf.transpose(_computable(x), order)
@@ -51,15 +54,22 @@ def _dft(x, length, axis, inverse, onesided):
 
 
 @onnx_op("STFT", since=17)
-def stft(signal, frame_step, window=None, frame_length=None, *, onesided):
+def stft(
+    signal: tf.Tensor,
+    frame_step: tf.Tensor,
+    window: tf.Tensor | None = None,
+    frame_length: tf.Tensor | None = None,
+    *,
+    onesided: int,
+) -> tf.Tensor:
     if rank_of(signal) == 2:  # as PyTorch exports real signals
         signal = signal[..., tf.newaxis]
     length = dims_of(signal)[1] if window is None else dims_of(window)[0]
     if frame_length is not None:
         known = static_ints(frame_length)
         length = tf.reshape(frame_length, []) if known is None else known[0]
-    step = static_ints(frame_step)
-    step = tf.cast(tf.reshape(frame_step, []), tf.int32) if step is None else step[0]
+    known_step = static_ints(frame_step)
+    step = tf.cast(tf.reshape(frame_step, []), tf.int32) if known_step is None else known_step[0]
     x = _computable(signal)
     frames = tf.signal.frame(x, length if isinstance(length, int) else tf.cast(length, tf.int32), step, axis=1)
     if window is not None:
@@ -67,7 +77,7 @@ def stft(signal, frame_step, window=None, frame_length=None, *, onesided):
     return tf.cast(_transformed(frames, onesided), signal.dtype)
 
 
-def _transformed(signal, onesided):
+def _transformed(signal: tf.Tensor, onesided: int) -> tf.Tensor:
     """Return the transform along the last axis but one, real and imaginary parts on the last."""
     if signal.shape[-1] == 1:
         half = tf.signal.rfft(signal[..., 0])
@@ -80,7 +90,7 @@ def _transformed(signal, onesided):
     return _parts(spectrum[..., : dims_of(spectrum)[-1] // 2 + 1] if onesided else spectrum)
 
 
-def _fitted(signal, length):
+def _fitted(signal: tf.Tensor, length: Dim) -> tf.Tensor:
     """Cut or fill with zeros the last axis but one."""
     size = dims_of(signal)[-2]
     if isinstance(size, int) and isinstance(length, int) and size == length:
@@ -92,28 +102,28 @@ def _fitted(signal, length):
     return tf.ensure_shape(padded, [*signal.shape[:-2], size, signal.shape[-1]])
 
 
-def _computable(x):
+def _computable(x: tf.Tensor) -> tf.Tensor:
     return tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
 
 
-def _complex(x):
+def _complex(x: tf.Tensor) -> tf.Tensor:
     if x.shape[-1] != 2:
         x = tf.pad(x, [*[[0, 0]] * (rank_of(x) - 1), [0, 2 - tf.shape(x)[-1]]])
     return tf.complex(x[..., 0], x[..., 1])
 
 
-def _parts(x):
+def _parts(x: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.math.real(x), tf.math.imag(x)], -1)
 
 
-def _ints(numbers):
+def _ints(numbers: Sequence[Dim]) -> tf.Tensor:
     return tf.stack([tf.cast(n, tf.int32) for n in numbers])
 
 
-def _window(*weights):
+def _window(*weights: float) -> Callable[..., tf.Tensor]:
     """Return the handler of a window that is a sum of cosines of growing frequency."""
 
-    def handler(size, *, output_datatype, periodic):
+    def handler(size: tf.Tensor, *, output_datatype: int, periodic: int) -> tf.Tensor:
         size = tf.reshape(size, [])
         period = tf.cast(size if periodic else size - 1, tf.float64)
         turn = 2 * math.pi * tf.cast(tf.range(size), tf.float64) / period
@@ -129,7 +139,15 @@ onnx_op("BlackmanWindow", since=17)(_window(0.42, -0.5, 0.08))
 
 
 @onnx_op("MelWeightMatrix", since=17)
-def mel_weight_matrix(num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz, *, output_datatype):
+def mel_weight_matrix(
+    num_mel_bins: tf.Tensor,
+    dft_length: tf.Tensor,
+    sample_rate: tf.Tensor,
+    lower_edge_hertz: tf.Tensor,
+    upper_edge_hertz: tf.Tensor,
+    *,
+    output_datatype: int,
+) -> tf.Tensor:
     bins, length, rate, lower, upper = (
         tf.cast(tf.reshape(t, []), tf.float64)
         for t in (num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz)

@@ -18,21 +18,21 @@ from onnx_tf.registry import onnx_op
 
 
 @onnx_op("TopK")
-def top_k_1(x, *, axis, k):
+def top_k_1(x: tf.Tensor, *, axis: int, k: int) -> tuple[tf.Tensor, tf.Tensor]:
     return _top_k(x, tf.constant(k), axis, largest=True)
 
 
 @onnx_op("TopK", since=10)
-def top_k_10(x, k, *, axis):
+def top_k_10(x: tf.Tensor, k: tf.Tensor, *, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
     return _top_k(x, k, axis, largest=True)
 
 
 @onnx_op("TopK", since=11)
-def top_k_11(x, k, *, axis, largest, sorted):  # noqa: A002
+def top_k_11(x: tf.Tensor, k: tf.Tensor, *, axis: int, largest: int, sorted: int) -> tuple[tf.Tensor, tf.Tensor]:  # noqa: A002
     return _top_k(x, k, axis, largest)
 
 
-def _top_k(x, k, axis, largest):
+def _top_k(x: tf.Tensor, k: tf.Tensor, axis: int, largest: int) -> tuple[tf.Tensor, tf.Tensor]:
     to_last = permutation_to_last(axis, rank_of(x))
     back = inverse_permutation(to_last)
     rows = tf.transpose(x, to_last)
@@ -42,13 +42,13 @@ def _top_k(x, k, axis, largest):
     return tf.transpose(values, back), tf.cast(tf.transpose(indices, back), tf.int64)
 
 
-def _descending(x):
+def _descending(x: tf.Tensor) -> tf.Tensor:
     """Return keys in the opposite order; the same again gives x back, and no integer overflows."""
     return tf.bitwise.invert(x) if x.dtype.is_integer else -x
 
 
 @onnx_op("Unique", since=11)
-def unique(x, *, axis, sorted):  # noqa: A002
+def unique(x: tf.Tensor, *, axis: int | None, sorted: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:  # noqa: A002
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
     axis = normalize_axis(axis, rank_of(x))
@@ -65,7 +65,7 @@ def unique(x, *, axis, sorted):  # noqa: A002
     return tf.gather(x, first, axis=axis), first, inverse, counts
 
 
-def _integer_keys(x):
+def _integer_keys(x: tf.Tensor) -> tf.Tensor:
     """Return integers that are equal and ordered as the elements, with a new last axis if one is not enough.
 
     NaN is equal to itself and comes last, as in numpy.
@@ -84,10 +84,10 @@ def _integer_keys(x):
     return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, bits.dtype.max), bits)
 
 
-def _lexicographic_order(rows):
+def _lexicographic_order(rows: tf.Tensor) -> tf.Tensor:
     """Return the order that sorts the rows of a matrix by their first column, then the second, ..."""
 
-    def by_column(column, order):
+    def by_column(column: tf.Tensor, order: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         keys = tf.gather(rows[:, column], order)
         return column - 1, tf.gather(order, tf.argsort(keys, stable=True))
 

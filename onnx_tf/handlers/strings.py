@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
 import numpy as np
 import tensorflow as tf
 
@@ -13,18 +16,29 @@ ASCII_LOCALES = ("C", "POSIX")
 """Locales in which only ASCII letters have another case."""
 
 
+Grams: TypeAlias = "dict[tuple[Any, ...], int]"
+"""N-grams of strings or integers, and the number of each."""
+
+
 @onnx_op("RegexFullMatch", since=20)
-def regex_full_match(x, *, pattern):
+def regex_full_match(x: tf.Tensor, *, pattern: str | None) -> tf.Tensor:
     return tf.strings.regex_full_match(x, pattern)
 
 
 @onnx_op("StringConcat", since=20)
-def string_concat(x, y):
+def string_concat(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.Add(x=x, y=y)  # broadcasts, which tf.strings.join does not
 
 
 @onnx_op("StringNormalizer", since=10)
-def string_normalizer(x, *, case_change_action, is_case_sensitive, locale, stopwords):
+def string_normalizer(
+    x: tf.Tensor,
+    *,
+    case_change_action: str,
+    is_case_sensitive: int,
+    locale: str | None,
+    stopwords: Sequence[str] | None,
+) -> tf.Tensor:
     """Limits: the locale C changes the case of ASCII letters only, any other that of all letters alike."""
     encoding = "" if locale in ASCII_LOCALES else "utf-8"
     if case_change_action not in ("LOWER", "UPPER", "NONE"):
@@ -48,7 +62,7 @@ def string_normalizer(x, *, case_change_action, is_case_sensitive, locale, stopw
 
 
 @onnx_op("StringSplit", since=20)
-def string_split(x, *, delimiter, maxsplit):
+def string_split(x: tf.Tensor, *, delimiter: str | None, maxsplit: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     flat = tf.reshape(x, [-1])
     pieces = tf.strings.split(flat, delimiter or None, maxsplit=-1 if maxsplit is None else maxsplit)
     if delimiter:
@@ -66,21 +80,24 @@ def string_split(x, *, delimiter, maxsplit):
 
 @onnx_op("TfIdfVectorizer", since=9)
 def tf_idf_vectorizer(
-    x,
+    x: tf.Tensor,
     *,
-    max_gram_length,
-    max_skip_count,
-    min_gram_length,
-    mode,
-    ngram_counts,
-    ngram_indexes,
-    pool_int64s,
-    pool_strings,
-    weights,
-):
+    max_gram_length: int,
+    max_skip_count: int,
+    min_gram_length: int,
+    mode: str,
+    ngram_counts: Sequence[int],
+    ngram_indexes: Sequence[int],
+    pool_int64s: Sequence[int] | None,
+    pool_strings: Sequence[str] | None,
+    weights: Sequence[float] | None,
+) -> tf.Tensor:
     if mode not in ("TF", "IDF", "TFIDF"):
         raise ValueError(f"mode is TF, IDF or TFIDF, got {mode!r}")
-    grams = _pooled_grams(pool_strings or pool_int64s, ngram_counts, min_gram_length, max_gram_length)
+    pool = pool_strings or pool_int64s
+    if pool is None:
+        raise ValueError("the pool of n-grams is missing: one of pool_strings and pool_int64s must be set")
+    grams = _pooled_grams(pool, ngram_counts, min_gram_length, max_gram_length)
     rows = tf.reshape(x, [1, -1]) if x.shape.rank in (0, 1) else x
     width = max(ngram_indexes) + 1
     count = _gram_counts(rows, grams, ngram_indexes, max_skip_count, max_gram_length, width)
@@ -93,7 +110,7 @@ def tf_idf_vectorizer(
     return count[0] if x.shape.rank in (0, 1) else count
 
 
-def _pooled_grams(pool, starts, shortest, longest):
+def _pooled_grams(pool: Sequence[str] | Sequence[int], starts: Sequence[int], shortest: int, longest: int) -> Grams:
     """Return the n-grams of the wanted lengths, as tuples, with their numbers in the pool."""
     grams, number = {}, 0
     for length, (start, end) in enumerate(zip(starts, [*starts[1:], len(pool)], strict=True), 1):
@@ -104,7 +121,9 @@ def _pooled_grams(pool, starts, shortest, longest):
     return grams
 
 
-def _gram_counts(rows, grams, columns, max_skip_count, longest, width):
+def _gram_counts(
+    rows: tf.Tensor, grams: Grams, columns: Sequence[int], max_skip_count: int, longest: int, width: int
+) -> tf.Tensor:
     """Return how often each column's n-gram stands in each row, [N, width].
 
     A gram is found token by token: its prefix has a number, and prefix number and next token make
@@ -131,7 +150,7 @@ def _gram_counts(rows, grams, columns, max_skip_count, longest, width):
     return total
 
 
-def _prefixes(grams, length, token_number):
+def _prefixes(grams: Grams, length: int, token_number: Mapping[Any, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the keys of all prefixes of a length, and the pooled gram of each (-1 for none)."""
     shorter = {prefix: i for i, prefix in enumerate(_distinct_prefixes(grams, length - 1))}
     prefixes = _distinct_prefixes(grams, length)
@@ -139,11 +158,11 @@ def _prefixes(grams, length, token_number):
     return np.array(keys, np.int64), np.array([grams.get(prefix, -1) for prefix in prefixes], np.int64)
 
 
-def _distinct_prefixes(grams, length):
+def _distinct_prefixes(grams: Grams, length: int) -> list[tuple[Any, ...]]:
     return sorted({gram[:length] for gram in grams if len(gram) >= length}) or ([()] if length == 0 else [])
 
 
-def _counted(found, gram_of_prefix, columns, width):
+def _counted(found: tf.Tensor, gram_of_prefix: np.ndarray, columns: Sequence[int], width: int) -> tf.Tensor:
     if not (gram_of_prefix >= 0).any():
         return tf.constant(0.0)
     column = np.where(gram_of_prefix >= 0, np.array(columns, np.int64)[gram_of_prefix], -1)

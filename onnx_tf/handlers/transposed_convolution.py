@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
@@ -14,8 +15,19 @@ from onnx_tf.handlers.convolution import kernel_of
 
 @channels_last_op("ConvTranspose", filters=(1,))
 def conv_transpose(
-    x, w, b=None, *, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
-):
+    x: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor | None = None,
+    *,
+    auto_pad: str,
+    dilations: Sequence[int] | None,
+    group: int,
+    kernel_shape: Sequence[int] | None,
+    output_padding: Sequence[int] | None,
+    output_shape: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     rank = len(w.shape) - 2
     if rank > 3:
         raise ValueError(f"transposed convolution over {rank} axes is not supported: TensorFlow has up to 3")
@@ -24,7 +36,15 @@ def conv_transpose(
     extents = [(k - 1) * d + 1 for k, d in zip(kernel_of(w, kernel_shape), dilations, strict=True)]
     dims = dims_of(x)[1:-1]
     places = [
-        _place(n, e, s, extra, auto_pad, pads and (pads[i], pads[i + rank]), output_shape and output_shape[i - rank])
+        _place(
+            n,
+            e,
+            s,
+            extra,
+            auto_pad,
+            (pads[i], pads[i + rank]) if pads else None,
+            output_shape[i - rank] if output_shape else None,
+        )
         for i, (n, e, s, extra) in enumerate(zip(dims, extents, strides, output_padding or [0] * rank, strict=True))
     ]
     filters = _with_gaps(w, dilations)
@@ -45,7 +65,9 @@ class _Place:
     is_same: bool
 
 
-def _place(n, extent, stride, extra, auto_pad, pads, wanted):
+def _place(
+    n: Dim, extent: int, stride: int, extra: int, auto_pad: str, pads: tuple[int, int] | None, wanted: int | None
+) -> _Place:
     if wanted is not None:
         surplus = maximum((n - 1) * stride + extent + extra - wanted, 0)
         size, multiple = wanted, isinstance(n, int) and wanted == n * stride
@@ -61,7 +83,7 @@ def _place(n, extent, stride, extra, auto_pad, pads, wanted):
     return _Place(start, size, multiple and isinstance(start, int) and start == max(extent - stride, 0) // 2)
 
 
-def _with_gaps(filters, dilations):
+def _with_gaps(filters: tf.Tensor, dilations: Sequence[int]) -> tf.Tensor:
     """Return filters with zeros between their elements: TensorFlow's CPU kernel knows no dilation."""
     for axis, dilation in enumerate(dilations):
         if dilation == 1:
@@ -76,7 +98,9 @@ def _with_gaps(filters, dilations):
     return filters
 
 
-def _transposed(x, filters, sizes, strides, groups, padding):
+def _transposed(
+    x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
+) -> tf.Tensor:
     if len(sizes) == 1:
         y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding)
         return tf.squeeze(y, 1)
@@ -104,11 +128,11 @@ def _transposed(x, filters, sizes, strides, groups, padding):
     return tf.ensure_shape(y, [x.shape[0], *known, y.shape[-1]])
 
 
-def _split(tensor, groups):
+def _split(tensor: tf.Tensor, groups: int) -> list[tf.Tensor]:
     return tf.split(tensor, groups, -1) if groups > 1 else [tensor]
 
 
-def _cut(y, places, fulls):
+def _cut(y: tf.Tensor, places: Sequence[_Place], fulls: Sequence[Dim]) -> tf.Tensor:
     """Return the result's region; what lies beyond the unpadded result is zero."""
     missing = [(0, maximum(p.start + p.size - full, 0)) for p, full in zip(places, fulls, strict=True)]
     region = [slice(p.start, p.start + p.size) for p in places]

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._sampling import edges_outside, sample
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product
+from onnx_tf.handlers._sampling import Tap, edges_outside, sample
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product
 from onnx_tf.registry import onnx_op
 
 
 @onnx_op("NonMaxSuppression", since=10)
 def non_max_suppression(
-    boxes, scores, max_output_boxes_per_class=None, iou_threshold=None, score_threshold=None, *, center_point_box
-):
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    max_output_boxes_per_class: tf.Tensor | None = None,
+    iou_threshold: tf.Tensor | None = None,
+    score_threshold: tf.Tensor | None = None,
+    *,
+    center_point_box: int,
+) -> tf.Tensor:
     if max_output_boxes_per_class is None:
         return tf.zeros([0, 3], tf.int64)
     if center_point_box:
@@ -25,7 +33,7 @@ def non_max_suppression(
     lowest = tf.constant(float("-inf")) if score_threshold is None else tf.reshape(score_threshold, [])
     flat_scores = tf.reshape(scores, as_shape([batch * classes, count]))
 
-    def select(pair):
+    def select(pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen, valid = tf.raw_ops.NonMaxSuppressionV4(
             boxes=boxes[pair // classes],
             scores=flat_scores[pair],
@@ -47,7 +55,17 @@ def non_max_suppression(
 
 
 @channels_last_op("RoiAlign", since=10)
-def roi_align_10(x, rois, batch_indices, *, mode, output_height, output_width, sampling_ratio, spatial_scale):
+def roi_align_10(
+    x: tf.Tensor,
+    rois: tf.Tensor,
+    batch_indices: tf.Tensor,
+    *,
+    mode: str,
+    output_height: int,
+    output_width: int,
+    sampling_ratio: int,
+    spatial_scale: float,
+) -> tf.Tensor:
     return roi_align_16(
         x,
         rois,
@@ -63,17 +81,17 @@ def roi_align_10(x, rois, batch_indices, *, mode, output_height, output_width, s
 
 @channels_last_op("RoiAlign", since=16)
 def roi_align_16(
-    x,
-    rois,
-    batch_indices,
+    x: tf.Tensor,
+    rois: tf.Tensor,
+    batch_indices: tf.Tensor,
     *,
-    coordinate_transformation_mode,
-    mode,
-    output_height,
-    output_width,
-    sampling_ratio,
-    spatial_scale,
-):
+    coordinate_transformation_mode: str,
+    mode: str,
+    output_height: int,
+    output_width: int,
+    sampling_ratio: int,
+    spatial_scale: float,
+) -> tf.Tensor:
     if rois.shape[0] == 0:
         # Grappler divides by the number of regions.
         return tf.zeros(as_shape([0, output_height, output_width, dims_of(x)[-1]]), x.dtype)
@@ -105,7 +123,9 @@ def roi_align_16(
     return tf.cast(pooled, x.dtype)
 
 
-def _samples(start, end, bins, size, ratio, half_pixel):
+def _samples(
+    start: tf.Tensor, end: tf.Tensor, bins: int, size: Dim, ratio: int, half_pixel: bool
+) -> tuple[list[Tap], tf.Tensor]:
     """Return the linear taps of the samples of each bin, [rois, bins, samples], and which of them count.
 
     Without a ratio each region has its own number of samples: all get the largest, some do not count.
@@ -128,18 +148,18 @@ def _samples(start, end, bins, size, ratio, half_pixel):
     return [(low, (low + 1 - places) * kept), (low + 1, (places - low) * kept)], used
 
 
-def _spread(tensor, shape):
+def _spread(tensor: tf.Tensor, shape: Sequence[Dim]) -> tf.Tensor:
     return tf.broadcast_to(tensor, as_shape(shape))
 
 
 @channels_last_op("MaxRoiPool")
-def max_roi_pool(x, rois, *, pooled_shape, spatial_scale):
+def max_roi_pool(x: tf.Tensor, rois: tf.Tensor, *, pooled_shape: Sequence[int], spatial_scale: float) -> tf.Tensor:
     height, width = dims_of(x)[1:3]
     # Half away from zero, as std::round.
     corners = tf.cast(rois[:, 1:], tf.float32) * spatial_scale
     corners = tf.sign(corners) * tf.floor(tf.abs(corners) + 0.5)
 
-    def pool(roi):
+    def pool(roi: tf.Tensor) -> tf.Tensor:
         image, left, top, right, bottom = tf.unstack(roi, 5)
         rows = _bins(top, bottom, pooled_shape[0], height)
         columns = _bins(left, right, pooled_shape[1], width)
@@ -155,7 +175,7 @@ def max_roi_pool(x, rois, *, pooled_shape, spatial_scale):
     return tf.map_fn(pool, regions, fn_output_signature=result)
 
 
-def _bins(start, end, bins, size):
+def _bins(start: tf.Tensor, end: tf.Tensor, bins: int, size: Dim) -> tf.Tensor:
     """Return which elements of an axis belong to each bin, [bins, size]."""
     step = tf.maximum(end - start + 1, 1) / bins
     numbers = tf.range(bins, dtype=tf.float32)
@@ -165,7 +185,15 @@ def _bins(start, end, bins, size):
 
 
 @onnx_op("Col2Im", since=18)
-def col2im(x, image_shape, block_shape, *, dilations, pads, strides):
+def col2im(
+    x: tf.Tensor,
+    image_shape: tf.Tensor,
+    block_shape: tf.Tensor,
+    *,
+    dilations: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
     rank = image_shape.shape[0] or block_shape.shape[0]
     if rank is None:
         raise ValueError("the length of image_shape is unknown: state the shape of this input in the model")
@@ -189,7 +217,7 @@ def col2im(x, image_shape, block_shape, *, dilations, pads, strides):
     return tf.reshape(tf.transpose(summed), as_shape([batch, columns // product(block), *image]))
 
 
-def _outer(a, b, function):
+def _outer(a: tf.Tensor, b: tf.Tensor, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """Combine [elements, blocks] of some axes with those of the next one."""
     combined = function(a[:, None, :, None], b[None, :, None, :])
     dims = dims_of(combined)

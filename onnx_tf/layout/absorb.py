@@ -13,8 +13,9 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.layout.facts import Facts
-from onnx_tf.layout.rules import Kind
+from onnx_tf.layout.rules import OperatorKind
 from onnx_tf.layout.shapes import Group
+from onnx_tf.schema import int_attribute
 
 __all__ = ["Absorption", "find_absorption", "permuted_rows"]
 
@@ -75,8 +76,8 @@ def _met_axis(node: ir.Node, index: int, axis: int, rank: int | None) -> int | N
     second = node.inputs[1] if len(node.inputs) > 1 else None
     if index != 0 or node.domain != "" or second is None or second.const_value is None or rank != axis + 1:
         return None
-    if node.op_type == "Gemm" and not node.attributes.get_int("transA", 0):
-        return node.attributes.get_int("transB", 0)
+    if node.op_type == "Gemm" and not int_attribute(node, "transA"):
+        return int_attribute(node, "transB")
     if node.op_type == "MatMul" and len(second.const_value.shape) == 2:
         return 0
     return None
@@ -85,7 +86,7 @@ def _met_axis(node: ir.Node, index: int, axis: int, rank: int | None) -> int | N
 def _is_pointwise(node: ir.Node, facts: Facts) -> bool:
     """Tell whether a node treats every element of its one operand alike."""
     rule, frame = facts.rules.get(node), facts.frames.get(node)
-    if rule is None or frame is None or rule.kind is not Kind.FRAME or not frame.aligned:
+    if rule is None or frame is None or rule.kind is not OperatorKind.FRAME or not frame.aligned:
         return False
     data = [v for i, v in enumerate(node.inputs) if v is not None and i in frame.inputs]
     return all(v.const_value is None or v.const_value.size == 1 for v in data) and (

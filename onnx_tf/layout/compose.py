@@ -16,8 +16,8 @@ from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.facts import permutation
+from onnx_tf.layout.report_builder import ReportBuilder
 from onnx_tf.layout.shapes import Dim, Shapes, UnknownDim, reshape_groups
-from onnx_tf.layout.story import Story
 from onnx_tf.origins import hand_on
 
 __all__ = ["compose_transposes"]
@@ -39,15 +39,15 @@ Axes = list[list[_Atom]]
 """For each axis of a value the atoms that it merges, none for an axis of size 1."""
 
 
-def compose_transposes(graph: ir.Graph, editor: Editor, story: Story) -> None:
-    """Compose what can be composed in a rewritten graph, and keep the story true."""
+def compose_transposes(graph: ir.Graph, editor: Editor, builder: ReportBuilder) -> None:
+    """Compose what can be composed in a rewritten graph, and keep the report true."""
     shapes = Shapes(graph)
     for node in list(graph):
         if node.op_type == "Transpose" and node.domain == "":
             chain = _chain_to(node)
             moved = None if chain is None else _trace(chain, shapes)
             if chain is not None and moved is not None:
-                _replace(chain, *moved, editor=editor, story=story)
+                _replace(chain, *moved, editor=editor, builder=builder)
 
 
 def _chain_to(last: ir.Node) -> list[ir.Node] | None:
@@ -136,7 +136,7 @@ def _substitute(axes: Axes, atom: _Atom, pieces: list[_Atom]) -> None:
             axis[index : index + 1] = pieces
 
 
-def _replace(chain: Sequence[ir.Node], given: Axes, wanted: Axes, *, editor: Editor, story: Story) -> None:
+def _replace(chain: Sequence[ir.Node], given: Axes, wanted: Axes, *, editor: Editor, builder: ReportBuilder) -> None:
     first, last = chain[0], chain[-1]
     source, result = first.inputs[0], last.outputs[0]
     assert source is not None
@@ -145,22 +145,22 @@ def _replace(chain: Sequence[ir.Node], given: Axes, wanted: Axes, *, editor: Edi
         return
     runs, perm = movement
     moved = [runs[i] for i in perm]
-    told, why = story.movements.get(first.outputs[0]), story.movements.get(result)
+    before, why = builder.movements.get(first.outputs[0]), builder.movements.get(result)
     name = str(result.name)
     found = _reshaped(source, given, runs, f"{name}_atoms", editor, last)
     if perm != sorted(perm):
         attributes: dict[str, object] = {"perm": perm}
         dims = [_size(run) for run in moved]
         found = editor.emit("Transpose", [found], before=last, attributes=attributes, dims=dims, name=f"{name}_moved")
-        if told is not None and why is not None:
-            story.movements[found] = dataclasses.replace(why, value=told.value, nbytes=told.nbytes)
+        if before is not None and why is not None:
+            builder.movements[found] = dataclasses.replace(why, value=before.value, nbytes=before.nbytes)
     found = _reshaped(found, moved, wanted, f"{name}_composed", editor, last)
     if found is source:
         found = editor.emit("Identity", [source], before=last, name=f"{name}_composed")
     found.shape = result.shape
     hand_on(result, found)
-    if result in story.channels_last:
-        story.channels_last.add(found)
+    if result in builder.channels_last:
+        builder.channels_last.add(found)
     replace_all_uses_with(result, found, replace_graph_outputs=True)
     editor.graph.remove(list(chain), safe=True)
     found.name = name

@@ -19,8 +19,9 @@ from onnx_tf.layout.facts import (
     sort_by_role,
 )
 from onnx_tf.layout.network import FIRST, LAST, Problem, Store
-from onnx_tf.layout.rules import Kind, Rule, rule_of
+from onnx_tf.layout.rules import OperatorKind, Rule, rule_of
 from onnx_tf.layout.shapes import same_memory
+from onnx_tf.schema import optional_int_attribute
 
 __all__ = ["BYTE", "Constraints", "Placement"]
 
@@ -115,14 +116,14 @@ class Constraints:
         rule = self.facts.rules.get(node)
         if rule is None:
             self._fix(node, _barrier_reason(node))
-        elif rule.kind is Kind.PEEK:
+        elif rule.kind is OperatorKind.PEEK:
             self.placements[node] = Placement.PEEK
             self._produce_all(node)
-        elif rule.kind is Kind.PRODUCT:
+        elif rule.kind is OperatorKind.PRODUCT:
             self._place_product(node)
-        elif rule.kind is Kind.TRANSPOSE:
+        elif rule.kind is OperatorKind.TRANSPOSE:
             self._place_transpose(node)
-        elif rule.kind is Kind.RESHAPE:
+        elif rule.kind is OperatorKind.RESHAPE:
             self._place_reshape(node)
         else:
             self._place_frame(node, rule)
@@ -160,7 +161,7 @@ class Constraints:
         for order in Order:
             axes = sort_by_role(roles, order)
             if not rule.allows(node, frame, axes):
-                return f"its axes cannot be reordered (axis={node.attributes.get_int('axis', -1)})"
+                return f"its axes cannot be reordered (axis={optional_int_attribute(node, 'axis')})"
             for value, held in frame.ports(node):
                 if [held[a] for a in facts.order(value, order)] != [a for a in axes if a in held]:
                     return "an operand's axes follow in another order"
@@ -301,6 +302,6 @@ def _own_values(graph: ir.Graph) -> set[ir.Value]:
 
 
 def _barrier_reason(node: ir.Node) -> str:
-    if rule_of(node) is not None and rule_of(node).kind is Kind.RESHAPE:  # type: ignore[union-attr]
+    if rule_of(node) is not None and rule_of(node).kind is OperatorKind.RESHAPE:  # type: ignore[union-attr]
         return "its shape is known at run time only"
     return f"{node.op_type} computes in the ONNX order"

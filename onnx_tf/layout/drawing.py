@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from onnx_tf.layout.layers import Arrangement, Net, arrange
+from onnx_tf.layout.arrangement import Arrangement, Net, arrange
 from onnx_tf.layout.report import LayoutReport, NodeLayout, RemainingTranspose, size
 
 __all__ = ["page"]

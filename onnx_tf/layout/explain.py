@@ -11,8 +11,8 @@ from onnx_tf.layout.constraints import Constraints, Memory, Placement
 from onnx_tf.layout.facts import Order, Role, State, permutation
 from onnx_tf.layout.network import FIRST, LAST
 from onnx_tf.layout.report import ValueLayout
+from onnx_tf.layout.report_builder import Movement, ReportBuilder
 from onnx_tf.layout.rewrite import Rewriter
-from onnx_tf.layout.story import Movement, Story
 
 __all__ = ["Explanation"]
 
@@ -20,7 +20,7 @@ NAMES = {Order.FIRST: "channels-first", Order.LAST: "channels-last"}
 
 
 class Explanation:
-    """What is to be told of a graph; made before the rewrite, while nodes still are what they were."""
+    """What the report says of a graph; made before the rewrite, while nodes still are what they were."""
 
     def __init__(self, constraints: Constraints, labels: Sequence[int]) -> None:
         self._constraints = constraints
@@ -37,18 +37,18 @@ class Explanation:
             for variable in {memory.producer, *memory.consumers} - {None}:
                 self._memories_of.setdefault(variable, []).append(memory)  # type: ignore[arg-type]
 
-    def add_to(self, story: Story, rewriter: Rewriter) -> None:
-        """Add what is known after the rewrite to the story of the model."""
+    def add_to(self, builder: ReportBuilder, rewriter: Rewriter) -> None:
+        """Add what is known after the rewrite to the report of the model."""
         facts = self._constraints.facts
         copied: dict[int, int] = {}
         for copy in rewriter.copies:
             memory = self._constraints.memories[copy.value]
             nbytes = copied[id(memory)] = facts.shapes.nbytes(copy.value)
-            story.movements[copy.result] = Movement(copy.name, nbytes, *self._cause(memory, copy.order))
+            builder.movements[copy.result] = Movement(copy.name, nbytes, *self._cause(memory, copy.order))
         for node, own in self._own.items():
-            story.movements.setdefault(node.outputs[0], own)
-        story.channels_last |= rewriter.values_in(Order.LAST)
-        story.values.extend(self._layouts(copied))
+            builder.movements.setdefault(node.outputs[0], own)
+        builder.channels_last |= rewriter.values_in(Order.LAST)
+        builder.values.extend(self._layouts(copied))
 
     def _purpose(self, node: ir.Node, source: ir.Value) -> str:
         """Say what a Transpose of the model is for."""

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnx_tf.layout.equal_dims import equate_dims
 from onnx_tf.layout.frames import Frame
-from onnx_tf.layout.rules import Kind, Rule, rule_of
+from onnx_tf.layout.rules import OperatorKind, Rule, rule_of
 from onnx_tf.layout.shapes import Dim, Group, Shapes, constant, reshape_groups, stated_shape
-from onnx_tf.layout.sizes import equate_dims
+from onnx_tf.schema import ints_attribute, optional_int_attribute
 
 __all__ = ["Facts", "Order", "Role", "State", "same_up_to_units"]
 
@@ -160,12 +161,12 @@ class Facts:
                 return
             self.frames[node] = frame
             equate_dims(node, frame, self.shapes)
-        elif rule.kind is Kind.RESHAPE:
+        elif rule.kind is OperatorKind.RESHAPE:
             groups = self._reshape_groups(node)
             if groups is None:
                 return
             self.groups[node] = groups
-        elif rule.kind is Kind.TRANSPOSE:
+        elif rule.kind is OperatorKind.TRANSPOSE:
             rank = self.shapes.rank(node.inputs[0])
             if rank is None or self.shapes.rank(node.outputs[0]) != rank:
                 return
@@ -276,11 +277,11 @@ class Facts:
             for value, axes in frame.ports(node):
                 for position, axis in enumerate(axes):
                     ports[axis].append((value, position))
-            weight = 2 * _FAR if rule.kind is Kind.PRODUCT else 1
+            weight = 2 * _FAR if rule.kind is OperatorKind.PRODUCT else 1
             yield from (Tie(tuple(p), weight) for p in ports if len(p) > 1)
             if frame.alike:
                 yield Tie(tuple(port for axis in frame.alike for port in ports[axis]), 1)
-        elif rule.kind is Kind.TRANSPOSE:
+        elif rule.kind is OperatorKind.TRANSPOSE:
             source, result = node.inputs[0], node.outputs[0]
             if source is not None and source.const_value is None:
                 for axis, origin in enumerate(permutation(node, len(self.dims(result)))):
@@ -330,16 +331,16 @@ def channels_first_roles(rank: int) -> tuple[Role, ...]:
 
 def permutation(node: ir.Node, rank: int) -> tuple[int, ...]:
     """Return the perm of a Transpose."""
-    given = node.attributes.get_ints("perm", None)
+    given = ints_attribute(node, "perm")
     return tuple(range(rank))[::-1] if given is None else tuple(given)
 
 
 def listed_axes(node: ir.Node) -> list[int] | None:
     """Return the constant axes of Squeeze or Unsqueeze, if they are given."""
-    given = node.attributes.get_ints("axes", None)
+    given = ints_attribute(node, "axes")
     if given is None and len(node.inputs) > 1:
         array = constant(node.inputs[1])
-        given = None if array is None else [int(a) for a in array.reshape(-1)]
+        given = None if array is None else tuple(int(a) for a in array.reshape(-1))
     return None if given is None else list(given)
 
 
@@ -352,12 +353,12 @@ def reshaped_dims(node: ir.Node, shapes: Shapes) -> list[Dim] | None:
     target: Sequence[Dim] | None = None
     if node.op_type == "Reshape":
         array = constant(node.inputs[1]) if len(node.inputs) > 1 else None
-        target = node.attributes.get_ints("shape", None) if array is None else [int(d) for d in array.reshape(-1)]
+        target = ints_attribute(node, "shape") if array is None else [int(d) for d in array.reshape(-1)]
     if target is None and node.op_type == "Reshape":
         target = stated_shape(node.inputs[1], shapes)
     if target is None:
         return list(stated) if stated is not None and trusted else None
-    allow_zero = node.attributes.get_int("allowzero", 0)
+    allow_zero = optional_int_attribute(node, "allowzero")
     dims: list[Dim] = []
     for index, size in enumerate(target):
         if size == 0 and not allow_zero:

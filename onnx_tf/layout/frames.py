@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnx_tf.layout.shapes import Shapes, constant
+from onnx_tf.schema import int_attribute, ints_attribute, optional_int_attribute, string_attribute
 
 __all__ = ["Frame", "FrameFunction", "einsum_terms"]
 
@@ -82,7 +83,7 @@ def broadcast(inputs: Iterable[int] | None = None, outputs: Iterable[int] | None
         ranks = [shapes.rank(node.inputs[i]) for i in ins]
         if None in ranks:
             return None
-        if node.attributes.get_int("broadcast", 0):
+        if optional_int_attribute(node, "broadcast"):
             return _legacy_scalar(node, shapes)
         rank = max((r for r in ranks if r is not None), default=0)
         if any(shapes.rank(node.outputs[i]) != rank for i in outs):
@@ -139,7 +140,7 @@ def reduced(node: ir.Node, shapes: Shapes) -> Frame | None:
         return None
     axes = tuple(range(rank))
     kept = axes
-    if not node.attributes.get_int("keepdims", 1):
+    if not int_attribute(node, "keepdims"):
         dropped = _reduced_axes(node, rank)
         if dropped is None:
             return None
@@ -151,15 +152,15 @@ def reduced(node: ir.Node, shapes: Shapes) -> Frame | None:
 
 def _reduced_axes(node: ir.Node, rank: int) -> set[int] | None:
     if "axis" in node.attributes or node.op_type in ("ArgMax", "ArgMin"):
-        return {node.attributes.get_int("axis", 0) % rank} if rank else set()
-    given = node.attributes.get_ints("axes", None)
+        return {int_attribute(node, "axis") % rank} if rank else set()
+    given = ints_attribute(node, "axes")
     if len(node.inputs) > 1 and node.inputs[1] is not None:
         array = constant(node.inputs[1])
         if array is None:
             return None
-        given = [int(a) for a in array.reshape(-1)]
+        given = tuple(int(a) for a in array.reshape(-1))
     if not given:
-        return set() if node.attributes.get_int("noop_with_empty_axes", 0) else set(range(rank))
+        return set() if optional_int_attribute(node, "noop_with_empty_axes") else set(range(rank))
     return {a % rank for a in given}
 
 
@@ -169,7 +170,7 @@ def gathered(node: ir.Node, shapes: Shapes) -> Frame | None:
     rank, index_rank = shapes.rank(data), shapes.rank(indices)
     if not rank or index_rank is None:
         return None
-    axis = node.attributes.get_int("axis", 0) % rank
+    axis = int_attribute(node, "axis") % rank
     axes = tuple(range(rank))
     if index_rank > 1:
         return _gathered_by_several(node, rank, axis, index_rank, shapes)
@@ -228,7 +229,7 @@ def multiplied(node: ir.Node, shapes: Shapes) -> Frame | None:
 
 def einsum_terms(node: ir.Node) -> tuple[list[str], str] | None:
     """Return the letters of each operand and of the result of an Einsum; ``None`` with dots or a repeated letter."""
-    equation = node.attributes.get_string("equation", "").replace(" ", "")
+    equation = string_attribute(node, "equation").replace(" ", "")
     given, arrow, result = equation.partition("->")
     operands = given.split(",")
     if not arrow:
@@ -264,7 +265,7 @@ def filled(node: ir.Node, shapes: Shapes) -> Frame | None:
 
 def dequantized(node: ir.Node, shapes: Shapes) -> Frame | None:
     """Frame of QuantizeLinear and DequantizeLinear per tensor or per axis."""
-    if node.attributes.get_int("block_size", 0) or shapes.rank(node.inputs[1]) not in (0, 1):
+    if optional_int_attribute(node, "block_size") or shapes.rank(node.inputs[1]) not in (0, 1):
         return None
     return same_axes()(node, shapes)
 
@@ -276,9 +277,9 @@ def mean_variance(node: ir.Node, shapes: Shapes) -> Frame | None:
 
 def batch_normalized(node: ir.Node, shapes: Shapes) -> Frame | None:
     """Frame of BatchNormalization per channel (not per element, as ``spatial=0`` had it until opset 8)."""
-    return sensitive()(node, shapes) if node.attributes.get_int("spatial", 1) else None
+    return None if optional_int_attribute(node, "spatial") == 0 else sensitive()(node, shapes)
 
 
 def quantized_pool(node: ir.Node, shapes: Shapes) -> Frame | None:
     """Frame of QLinearAveragePool and QLinearGlobalAveragePool in ONNX order."""
-    return None if node.attributes.get_int("channels_last", 0) else sensitive()(node, shapes)
+    return None if optional_int_attribute(node, "channels_last") else sensitive()(node, shapes)

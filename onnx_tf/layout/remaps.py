@@ -9,6 +9,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.layout.shapes import constant
+from onnx_tf.schema import int_attribute, ints_attribute, optional_int_attribute
 
 __all__ = [
     "Move",
@@ -59,13 +60,14 @@ def new_axis(move: Move, axis: int) -> int:
     return list(move.order).index(axis % len(move.order))
 
 
-def axis_attribute(name: str = "axis", default: int | None = None) -> Remap:
-    """An attribute names one axis."""
+def axis_attribute(without_default: int | None = None) -> Remap:
+    """The attribute ``axis`` names one axis; where the node states none and no schema has a default, it is given."""
 
     def remap(move: Move) -> None:
-        axis = move.node.attributes.get_int(name, default)
+        stated = optional_int_attribute(move.node, "axis")
+        axis = without_default if stated is None else stated
         if axis is not None:
-            move.node.attributes[name] = ir.AttrInt64(name, new_axis(move, axis))
+            move.node.attributes["axis"] = ir.AttrInt64("axis", new_axis(move, axis))
 
     return remap
 
@@ -77,7 +79,7 @@ def gathered_axis(move: Move) -> None:
     shape = indices.shape if indices.const_value is None else indices.const_value.shape
     index_rank = 0 if shape is None else len(shape)
     data_rank = len(move.order) - (index_rank if index_rank > 1 else 0)
-    axis = move.node.attributes.get_int("axis", 0) % data_rank
+    axis = int_attribute(move.node, "axis") % data_rank
     move.node.attributes["axis"] = ir.AttrInt64("axis", list(move.order).index(axis))
 
 
@@ -85,7 +87,7 @@ def per_axis_attribute(name: str, repeats: int = 1) -> Remap:
     """An attribute holds one number per axis, or as many runs of that."""
 
     def remap(move: Move) -> None:
-        given = move.node.attributes.get_ints(name, None)
+        given = ints_attribute(move.node, name)
         if given is not None:
             move.node.attributes[name] = ir.AttrInt64s(name, [given[i] for i in _runs(move.order, repeats)])
 
@@ -138,7 +140,7 @@ def axis_input(index: int) -> Remap:
 
 def axes_attribute_or_input(move: Move) -> None:
     """Reductions: the axes are an attribute in older versions, the second input in newer ones."""
-    given = move.node.attributes.get_ints("axes", None)
+    given = ints_attribute(move.node, "axes")
     if given is not None:
         move.node.attributes["axes"] = ir.AttrInt64s("axes", sorted(new_axis(move, a) for a in given))
     axis_input(1)(move)
@@ -158,9 +160,9 @@ def pads(move: Move) -> None:
 def slices(move: Move) -> None:
     """Slice: starts and ends of the axes named, of the leading axes where none are."""
     node = move.node
-    starts = node.attributes.get_ints("starts", None)
+    starts = ints_attribute(node, "starts")
     if starts is not None:
-        axes = node.attributes.get_ints("axes", None) or list(range(len(starts)))
+        axes = ints_attribute(node, "axes") or list(range(len(starts)))
         node.attributes["axes"] = ir.AttrInt64s("axes", [new_axis(move, a) for a in axes])
         return
     if len(node.inputs) > 3 and node.inputs[3] is not None:

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnx_tf.layout.editing import Editor
 from onnx_tf.layout.facts import Facts
 from onnx_tf.layout.shapes import Dim
+from onnx_tf.schema import optional_int_attribute
 
 __all__ = ["Axes", "Reshapes"]
 
@@ -104,7 +105,7 @@ class Reshapes:
         stated = stated if stated.const_value is not None else self._in_onnx_order(stated)
         where = editor.constant(np.array([axis], np.int64), "axis")
         size = editor.emit("Gather", [stated, where], before=node, dims=[1])
-        if axis >= len(given) or node.attributes.get_int("allowzero", 0) != 0:
+        if axis >= len(given) or optional_int_attribute(node, "allowzero"):
             return size
         sizes = editor.emit("Shape", [present], before=node, dims=[len(given)])
         sizes.type = ir.TensorType(ir.DataType.INT64)

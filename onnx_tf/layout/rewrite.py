@@ -18,6 +18,7 @@ from onnx_tf.layout.reshapes import Axes, Reshapes
 from onnx_tf.origins import Reordered, Transposed, change, hand_on
 from onnx_tf.passes._constants import add_initializer
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+from onnx_tf.schema import optional_int_attribute
 
 __all__ = ["Copy", "Rewriter"]
 
@@ -211,7 +212,7 @@ class Rewriter:
         if node.op_type == "Size" or order == self._facts.identity(source):
             node.replace_input_with(0, operand)
             return
-        start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
+        start, end = optional_int_attribute(node, "start"), optional_int_attribute(node, "end")
         picked = np.argsort(order).astype(np.int64)[start:end]
         shape = self._editor.emit("Shape", [operand], before=node, dims=[len(order)])
         shape.type = ir.TensorType(ir.DataType.INT64)

@@ -32,13 +32,14 @@ import onnx_ir as ir
 from onnx_tf.layout import frames, remaps
 from onnx_tf.layout.frames import Frame, FrameFunction
 from onnx_tf.layout.remaps import Remap
+from onnx_tf.schema import optional_int_attribute
 
-__all__ = ["RULES", "Kind", "Rule", "rule_of"]
+__all__ = ["RULES", "OperatorKind", "Rule", "rule_of"]
 
 Allows = Callable[[ir.Node, Frame, Sequence[int]], bool]
 
 
-class Kind(enum.Enum):
+class OperatorKind(enum.Enum):
     """How an operator relates the memory of its operands and results."""
 
     FRAME = "frame"
@@ -55,7 +56,9 @@ def anything(node: ir.Node, frame: Frame, order: Sequence[int]) -> bool:  # noqa
 
 def same_tail(node: ir.Node, frame: Frame, order: Sequence[int]) -> bool:
     """Allow orders that keep the axes from ``axis`` on together at the end."""
-    axis = node.attributes.get_int("axis", -1 if node.op_type == "LayerNormalization" else 1)
+    axis = optional_int_attribute(node, "axis")
+    if axis is None:  # LayerNormalization before opset 17 is ONNX Runtime's own
+        axis = -1
     if not 0 <= axis < frame.rank:
         axis %= max(frame.rank, 1)
     return set(order[axis:]) == set(range(axis, frame.rank))
@@ -83,7 +86,7 @@ class Rule:
         weak: whether it only says which axis is the channel where no other operator does.
     """
 
-    kind: Kind = Kind.FRAME
+    kind: OperatorKind = OperatorKind.FRAME
     frame: FrameFunction | None = None
     remap: Remap = remaps.nothing
     allows: Allows = anything
@@ -141,16 +144,16 @@ _add("CastLike Clip Dropout", FIRST_INPUT)
 _add("DynamicQuantizeLinear", Rule(frame=frames.broadcast(inputs=(0,), outputs=(0,))))
 _add("PRelu", Rule(frame=frames.prelu))
 
-_add("Concat", Rule(frame=frames.same_axes(inputs=None), remap=remaps.axis_attribute(default=1)))
-_add("Split", Rule(frame=frames.same_axes(outputs=None), remap=remaps.axis_attribute(default=0)))
+_add("Concat", Rule(frame=frames.same_axes(inputs=None), remap=remaps.axis_attribute(without_default=1)))
+_add("Split", Rule(frame=frames.same_axes(outputs=None), remap=remaps.axis_attribute(without_default=0)))
 _add("Softmax LogSoftmax", Rule(frame=frames.same_axes(), allows=same_tail))
-_add("Softmax LogSoftmax", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute(default=-1)), since=13)
-_add("Hardmax", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute(default=-1)), since=13)
-_add("LpNormalization", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute(default=-1)))
+_add("Softmax LogSoftmax", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute()), since=13)
+_add("Hardmax", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute()), since=13)
+_add("LpNormalization", Rule(frame=frames.same_axes(), remap=remaps.axis_attribute()))
 _add("LayerNormalization", Rule(frame=frames.normalized, allows=same_tail))
-_add("TopK", Rule(frame=frames.same_axes(outputs=None), remap=remaps.axis_attribute(default=-1)))
+_add("TopK", Rule(frame=frames.same_axes(outputs=None), remap=remaps.axis_attribute()))
 _add("CumSum CumProd", Rule(frame=frames.same_axes(), remap=remaps.axis_input(1)))
-_add("ArgMax ArgMin", Rule(frame=frames.reduced, remap=remaps.axis_attribute(default=0)))
+_add("ArgMax ArgMin", Rule(frame=frames.reduced, remap=remaps.axis_attribute()))
 _add(
     """
     ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
@@ -164,15 +167,15 @@ _add("Tile", Rule(frame=frames.tiled, remap=remaps.per_axis_input(1)), since=6)
 _add("Expand", Rule(frame=frames.expanded, remap=remaps.per_axis_input(1)))
 _add("ConstantOfShape", Rule(frame=frames.filled, remap=remaps.per_axis_input(0)))
 _add("Gather", Rule(frame=frames.gathered, remap=remaps.gathered_axis, allows=indices_together))
-_add("GatherElements", Rule(frame=frames.same_axes(inputs=(0, 1)), remap=remaps.axis_attribute(default=0)))
+_add("GatherElements", Rule(frame=frames.same_axes(inputs=(0, 1)), remap=remaps.axis_attribute()))
 _add(
     "Scatter ScatterElements",
-    Rule(frame=frames.same_axes(inputs=(0, 1, 2)), remap=remaps.axis_attribute(default=0)),
+    Rule(frame=frames.same_axes(inputs=(0, 1, 2)), remap=remaps.axis_attribute()),
 )
 _add("QuantizeLinear DequantizeLinear", Rule(frame=frames.dequantized))
 _add(
     "QuantizeLinear DequantizeLinear",
-    Rule(frame=frames.dequantized, remap=remaps.axis_attribute(default=1)),
+    Rule(frame=frames.dequantized, remap=remaps.axis_attribute()),
     since=13,
 )
 
@@ -192,10 +195,10 @@ _add(
     Rule(frame=frames.mean_variance, channel_axis=True, wants_last=True, moves=True, weak=True),
 )
 
-_add("Reshape Flatten Squeeze Unsqueeze", Rule(kind=Kind.RESHAPE))
-_add("Transpose", Rule(kind=Kind.TRANSPOSE))
-_add("Shape Size", Rule(kind=Kind.PEEK))
-_add("Einsum", Rule(kind=Kind.PRODUCT, frame=frames.contracted))
+_add("Reshape Flatten Squeeze Unsqueeze", Rule(kind=OperatorKind.RESHAPE))
+_add("Transpose", Rule(kind=OperatorKind.TRANSPOSE))
+_add("Shape Size", Rule(kind=OperatorKind.PEEK))
+_add("Einsum", Rule(kind=OperatorKind.PRODUCT, frame=frames.contracted))
 _add("MatMul", Rule(frame=frames.multiplied, fixed=True))
 
 MICROSOFT = "com.microsoft"
@@ -206,7 +209,7 @@ _add("QLinearSigmoid QLinearLeakyRelu", FIRST_INPUT, domain=MICROSOFT)
 _add("QLinearConcat", Rule(frame=frames.quantized_concat, remap=remaps.axis_attribute()), domain=MICROSOFT)
 _add(
     "QuantizeLinear DequantizeLinear",
-    Rule(frame=frames.dequantized, remap=remaps.axis_attribute(default=1)),
+    Rule(frame=frames.dequantized, remap=remaps.axis_attribute(without_default=1)),
     domain=MICROSOFT,
 )
 _add(

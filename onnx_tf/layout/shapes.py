@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from onnx_tf.schema import optional_int_attribute
+
 __all__ = ["Dim", "Group", "Shapes", "UnknownDim", "constant", "reshape_groups", "same_memory", "stated_shape"]
 
 
@@ -110,7 +112,7 @@ def stated_shape(value: ir.Value | None, shapes: Shapes) -> list[Dim] | None:
         return inner if (shapes.rank(value) or 0) <= 1 else None
     if node.op_type == "Shape":
         dims = shapes.dims(node.inputs[0])
-        start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
+        start, end = optional_int_attribute(node, "start"), optional_int_attribute(node, "end")
         return None if dims is None else list(dims)[start:end]
     if node.op_type == "Concat":
         pieces = [stated_shape(piece, shapes) for piece in node.inputs]

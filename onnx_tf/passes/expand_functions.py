@@ -13,6 +13,7 @@ from onnx_ir.passes.common import InlinePass
 from onnx_tf.origins import through_inlining, unique_names
 from onnx_tf.passes.microsoft_bodies import microsoft_body
 from onnx_tf.registry import normalize_domain
+from onnx_tf.schema import schema_of
 
 _DOMAIN = "onnx_tf.function_body"
 
@@ -52,7 +53,7 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
 
 def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
     version = node.version or 1
-    schema = _schema(node)
+    schema = schema_of(node)
     if schema is None:
         body = microsoft_body(node)
         return None if body is None else _private_function(body, {}, node, serial)
@@ -126,12 +127,5 @@ def _is_supported(function: ir.Function, has_handler: Callable[[str, str, int], 
 
 
 def _has_body(node: ir.Node) -> bool:
-    schema = _schema(node)
+    schema = schema_of(node)
     return schema is not None and (schema.has_function or schema.has_context_dependent_function)
-
-
-def _schema(node: ir.Node) -> Any:
-    try:
-        return onnx.defs.get_schema(node.op_type, node.version or 1, node.domain)
-    except onnx.defs.SchemaError:
-        return None

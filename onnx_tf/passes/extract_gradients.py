@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnx_tf.registry import DIFFERENTIATED_DOMAIN
+from onnx_tf.schema import string_attribute, strings_attribute
 
 __all__ = ["extract_gradients"]
 
@@ -25,9 +26,9 @@ def _extract(node: ir.Node) -> bool:
     graph = node.graph
     assert isinstance(graph, ir.Graph)
     values = ir.convenience.create_value_mapping(graph, include_subgraphs=False)
-    xs = node.attributes.get_strings("xs", ())
-    names = [*xs, *node.attributes.get_strings("zs", ())]
-    y = node.attributes.get_string("y", "")
+    xs = strings_attribute(node, "xs") or ()
+    names = [*xs, *(strings_attribute(node, "zs") or ())]
+    y = string_attribute(node, "y")
     if y not in values or any(name not in values for name in names):
         return False
     inputs = [values[name] for name in names]

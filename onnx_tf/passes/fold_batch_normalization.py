@@ -7,8 +7,8 @@ import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.origins import Rescaled, change, forget, hand_on, stand_for
-from onnx_tf.passes._attributes import float_attribute
 from onnx_tf.passes._constants import add_constant
+from onnx_tf.schema import float_attribute, int_attribute, optional_int_attribute
 
 _CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
@@ -42,7 +42,7 @@ def _fold(node: ir.Node) -> bool:
         return scale / np.sqrt(variance + epsilon), shift, mean
 
     weights, given = filters.const_value, None if bias is None else bias.const_value
-    axis, groups = _CHANNEL_AXIS[conv.op_type], conv.attributes.get_int("group", 1)
+    axis, groups = _CHANNEL_AXIS[conv.op_type], int_attribute(conv, "group")
 
     def scaled_filters() -> np.ndarray:
         array = weights.numpy()
@@ -79,7 +79,7 @@ def _split_over_concat(node: ir.Node) -> None:
     if node.domain != "" or node.op_type != "BatchNormalization" or concat is None or concat.op_type != "Concat":
         return
     joined = concat.outputs[0]
-    if concat.attributes.get_int("axis", 1) != 1 or joined.is_graph_output() or len(joined.uses()) != 1:
+    if optional_int_attribute(concat, "axis") != 1 or joined.is_graph_output() or len(joined.uses()) != 1:
         return
     convs = [None if value is None else value.producer() for value in concat.inputs]
     if not all(conv is not None and _is_foldable(node, conv) for conv in convs) or concat.graph is not node.graph:
@@ -122,7 +122,7 @@ def _channels(conv: ir.Node) -> int:
     assert filters is not None
     assert filters.const_value is not None
     size = filters.const_value.shape.numpy()[_CHANNEL_AXIS[conv.op_type]]
-    return int(size * (conv.attributes.get_int("group", 1) if conv.op_type == "ConvTranspose" else 1))
+    return int(size * (int_attribute(conv, "group") if conv.op_type == "ConvTranspose" else 1))
 
 
 def _slice(value: ir.Value | None, start: int, stop: int) -> ir.Value:
@@ -135,10 +135,10 @@ def _slice(value: ir.Value | None, start: int, stop: int) -> ir.Value:
 def _is_foldable(node: ir.Node, conv: ir.Node) -> bool:
     if conv.domain != "" or conv.op_type not in _CHANNEL_AXIS or len(node.outputs) != 1 or len(node.inputs) != 5:
         return False
-    if node.attributes.get_int("training_mode", 0) or not node.attributes.get_int("spatial", 1):
+    if optional_int_attribute(node, "training_mode") or optional_int_attribute(node, "spatial") == 0:
         return False
     # Until opset 6 a node trains unless it says that it tests.
-    if (node.version or 1) < 7 and not node.attributes.get_int("is_test", 0):
+    if (node.version or 1) < 7 and not optional_int_attribute(node, "is_test"):
         return False
     result = conv.outputs[0]
     if result.is_graph_output() or len(result.uses()) != 1 or conv.graph is not node.graph:

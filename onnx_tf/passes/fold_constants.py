@@ -7,8 +7,8 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
 from onnx_tf.origins import hand_on
-from onnx_tf.passes._attributes import float_attribute
 from onnx_tf.passes._constants import add_initializer
+from onnx_tf.schema import float_attribute, ints_attribute, optional_int_attribute
 
 # Cheap operators of shape arithmetic and of weight preparation. Others run in TensorFlow, and
 # QuantizeLinear/DequantizeLinear stay so that quantised patterns remain recognisable.
@@ -60,7 +60,7 @@ def _constant_results(node: ir.Node) -> list[np.ndarray] | None:
         str(v.name): c.numpy() for v, c in zip(node.inputs, constants, strict=True) if v is not None and c is not None
     }
     if node.op_type == "Transpose":
-        axes = node.attributes.get_ints("perm", None)
+        axes = ints_attribute(node, "perm")
         return [np.transpose(next(iter(inputs.values())), axes)]
     if node.op_type == "BatchNormalization":
         return _standardized(node, [c.numpy() for c in constants if c is not None])
@@ -83,9 +83,9 @@ def _standardized(node: ir.Node, inputs: list[np.ndarray]) -> list[np.ndarray] |
     if len(inputs) != 5 or version < 7 or any(output.uses() for output in unused):
         return None
     x, scale, shift, mean, variance = (array.astype(np.float64) for array in inputs)
-    if x.ndim < 2 or not node.attributes.get_int("spatial", 1):
+    if x.ndim < 2 or optional_int_attribute(node, "spatial") == 0:
         return None
-    if node.attributes.get_int("training_mode", 0) or (version < 14 and unused):
+    if optional_int_attribute(node, "training_mode") or (version < 14 and unused):
         others = tuple(axis for axis in range(x.ndim) if axis != 1)
         mean, variance = x.mean(others), x.var(others)
     factor = scale / np.sqrt(variance + float_attribute(node, "epsilon"))
@@ -107,7 +107,7 @@ def _static_shape(node: ir.Node) -> list[np.ndarray] | None:
     dims = np.array(shape.numpy(), np.int64)
     if node.op_type == "Size":
         return [np.asarray(np.prod(dims, dtype=np.int64))]
-    return [dims[node.attributes.get_int("start", 0) : node.attributes.get_int("end", None)]]
+    return [dims[optional_int_attribute(node, "start") : optional_int_attribute(node, "end")]]
 
 
 def _grows_too_much(node: ir.Node, constants: list[ir.TensorProtocol | None]) -> bool:

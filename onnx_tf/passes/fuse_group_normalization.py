@@ -14,8 +14,8 @@ import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.origins import Grouped, Rescaled, hand_on, stand_for
-from onnx_tf.passes._attributes import float_attribute
 from onnx_tf.passes._constants import add_constant
+from onnx_tf.schema import float_attribute, optional_int_attribute
 
 VERSION = 21
 """The opset version from which GroupNormalization has its scale and bias per channel."""
@@ -124,7 +124,7 @@ def _is_split_by_groups(node: ir.Node, groups: int) -> bool:
     stated = node.inputs[1].const_value if len(node.inputs) > 1 and node.inputs[1] is not None else None
     target = None if stated is None else stated.numpy().tolist()
     if target is not None and len(target) == 3 and target[1] == groups and target[0] == 0:
-        return not node.attributes.get_int("allowzero", 0)
+        return not optional_int_attribute(node, "allowzero")
     shape = result.shape
     if shape is None or shape.rank() != 3 or shape[1] != groups:
         return False
@@ -136,7 +136,8 @@ def _has_shape_of(node: ir.Node, source: ir.Value) -> bool:
     target = node.inputs[1] if len(node.inputs) > 1 else None
     stating = target.producer() if target is not None else None
     if stating is not None and stating.op_type == "Shape" and stating.inputs[0] is source:
-        return not stating.attributes.get_int("start", 0) and stating.attributes.get_int("end", None) is None
+        whole = optional_int_attribute(stating, "end") is None
+        return whole and not optional_int_attribute(stating, "start")
     one, other = source.shape, node.outputs[0].shape
     if one is None or other is None or one.rank() != other.rank():
         return False

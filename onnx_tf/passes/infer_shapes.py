@@ -8,8 +8,13 @@ from collections.abc import Iterator, Sequence
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
-# onnx_ir cannot read back the map types that inference gives these operators' values.
+from onnx_tf.schema import ints_attribute, optional_int_attribute, string_attribute
+
 _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
+"""Operators of ai.onnx.ml whose inputs or outputs are maps.
+
+onnx_ir has no type for maps: it cannot read one back, and inference needs that of the inputs.
+"""
 
 _MICROSOFT = "com.microsoft"
 _TWINS: dict[tuple[str, str], tuple[str, Sequence[int] | slice]] = {
@@ -40,9 +45,7 @@ def infer_shapes(model: ir.Model) -> bool:
     What the file states of intermediate values is dropped first where a standard operator
     computes them: exporters write stale shapes there.
     """
-    if any(node.op_type in _MAP_OPERATORS for node in model.graph.all_nodes()):
-        return False
-    with _twins_in_place(model), _same_padding_understood(model):
+    with _maps_hidden(model), _twins_in_place(model), _same_padding_understood(model):
         for node in model.graph.all_nodes():
             if node.domain == "":
                 for output in node.outputs:
@@ -96,11 +99,24 @@ def _stated_dims(target: ir.Value) -> list[int | None]:
 
 
 @contextlib.contextmanager
+def _maps_hidden(model: ir.Model) -> Iterator[None]:
+    """Give operators on maps names that inference does not know: what they compute stays without a type."""
+    hidden = [n for n in model.graph.all_nodes() if n.domain == "ai.onnx.ml" and n.op_type in _MAP_OPERATORS]
+    for node in hidden:
+        node.op_type = f"onnx_tf.{node.op_type}"
+    try:
+        yield
+    finally:
+        for node in hidden:
+            node.op_type = node.op_type.removeprefix("onnx_tf.")
+
+
+@contextlib.contextmanager
 def _twins_in_place(model: ir.Model) -> Iterator[None]:
     replaced: list[tuple[ir.Node, str, str, Sequence[ir.Value | None]]] = []
     for node in model.graph.all_nodes():
         twin = _TWINS.get((node.domain, node.op_type))
-        if twin is None or node.attributes.get_int("channels_last", 0) != 0:
+        if twin is None or optional_int_attribute(node, "channels_last"):
             continue
         replaced.append((node, node.domain, node.op_type, node.inputs))
         inputs = node.inputs[twin[1]] if isinstance(twin[1], slice) else [node.inputs[i] for i in twin[1]]
@@ -125,13 +141,13 @@ def _same_padding_understood(model: ir.Model) -> Iterator[None]:
     for node in model.graph.all_nodes():
         if node.domain != "" or node.op_type != "ConvTranspose":
             continue
-        strides = node.attributes.get("strides")
-        if strides is None or not node.attributes.get_string("auto_pad", "").startswith("SAME"):
+        strides = ints_attribute(node, "strides")
+        if strides is None or not string_attribute(node, "auto_pad").startswith("SAME"):
             continue
         replaced.append((node, list(node.attributes.values())))
         for name in ("output_padding", "dilations"):
             node.attributes.pop(name, None)
-        node.attributes.add(ir.AttrInt64s("kernel_shape", strides.as_ints()))
+        node.attributes.add(ir.AttrInt64s("kernel_shape", strides))
     try:
         yield
     finally:

@@ -9,8 +9,8 @@ import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.origins import hand_on, stand_for
-from onnx_tf.passes._attributes import float_attribute
 from onnx_tf.passes._constants import add_constant
+from onnx_tf.schema import float_attribute, optional_int_attribute
 
 _FLOATS = (ir.DataType.FLOAT, ir.DataType.DOUBLE)
 
@@ -29,14 +29,14 @@ def _lower(node: ir.Node) -> bool:
     if node.domain != "" or node.op_type != "BatchNormalization" or len(node.outputs) != 1 or len(node.inputs) != 5:
         return False
     # Until opset 6 a node trains unless it says that it tests, and Mul and Add broadcast otherwise.
-    if node.attributes.get_int("training_mode", 0) or (node.version or 1) < 7:
+    if optional_int_attribute(node, "training_mode") or (node.version or 1) < 7:
         return False
     source, *rest = node.inputs
     parameters = [value.const_value for value in rest if value is not None]
     tensors = [tensor for tensor in parameters if tensor is not None and tensor.dtype in _FLOATS]
     if source is None or source.shape is None or source.shape.rank() < 2 or len(tensors) != 4:
         return False
-    if len({tensor.dtype for tensor in tensors} | {source.dtype}) != 1 or not node.attributes.get_int("spatial", 1):
+    if len({tensor.dtype for tensor in tensors} | {source.dtype}) != 1 or optional_int_attribute(node, "spatial") == 0:
         return False
     epsilon = float_attribute(node, "epsilon")
 

@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 __all__ = ["OPERATORS", "microsoft_body"]
 
-Body = Callable[[ir.Node], str | None]
+BodyWriter = Callable[[ir.Node], str | None]
 
 _WINDOWS = {"auto_pad": "string", "dilations": "ints", "kernel_shape": "ints", "pads": "ints", "strides": "ints"}
 _ACTIVATIONS: dict[str, Sequence[str]] = {
@@ -184,7 +184,7 @@ def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-OPERATORS: dict[str, Body] = {
+OPERATORS: dict[str, BodyWriter] = {
     "ConvTransposeWithDynamicPads": _conv_transpose_with_dynamic_pads,
     "FusedConv": _fused_conv,
     "GridSample": _grid_sample,

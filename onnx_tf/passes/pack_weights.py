@@ -10,6 +10,7 @@ from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.origins import Transposed, change, hand_on, stand_for
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN
+from onnx_tf.schema import int_attribute, optional_int_attribute
 
 _FILTERS = {"Conv": 1, "ConvInteger": 1, "ConvTranspose": 1, "DeformConv": 1, "QLinearConv": 3}
 """Operators whose handlers in PACKED_DOMAIN take this input as spatial..., C/group, M."""
@@ -65,7 +66,7 @@ def _is_filter(node: ir.Node, index: int) -> bool:
 
 
 def _is_transposed_matrix(node: ir.Node, index: int) -> bool:
-    return (node.domain, node.op_type, index) == ("", "Gemm", 1) and bool(node.attributes.get_int("transB", 0))
+    return (node.domain, node.op_type, index) == ("", "Gemm", 1) and bool(int_attribute(node, "transB"))
 
 
 def _dequantized(value: ir.Value) -> ir.Value | None:
@@ -76,7 +77,7 @@ def _dequantized(value: ir.Value) -> ir.Value | None:
         return None
     result = node.outputs[0]
     # Blocks of elements along an axis have scales of the same rank.
-    has_blocks = bool(node.attributes.get_int("block_size", 0))
+    has_blocks = bool(optional_int_attribute(node, "block_size"))
     in_scope = all(user.graph is node.graph for user, _ in result.uses())
     return result if result.uses() and not result.is_graph_output() and in_scope and not has_blocks else None
 
@@ -84,8 +85,8 @@ def _dequantized(value: ir.Value) -> ir.Value | None:
 def _permute_dequantized(result: ir.Value, perm: Sequence[int]) -> None:
     node = result.producer()
     assert node is not None
-    axis = node.attributes.get_int("axis", 1) % len(perm)
     if (node.version or 1) >= 13:
+        axis = int_attribute(node, "axis") % len(perm)
         node.attributes["axis"] = ir.AttrInt64("axis", perm.index(axis))
     result.shape = _order(result.shape, perm)
     change(result, Transposed(tuple(perm)))

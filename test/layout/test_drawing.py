@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 from onnx import TensorProto, helper
 
+from onnx_tf.layout.arrangement import Net, arrange
 from onnx_tf.layout.drawing import page
-from onnx_tf.layout.layers import Net, arrange
 from test.layout.running import optimized
 from test.layout.test_nets import Net as Model
 from test.layout.test_nets import shuffle_unit, unet

@@ -28,6 +28,13 @@ SETS_UP_A_PROCESS = {"cli/console.py"}
 """Modules that belong to a program of their own, not to the library, and may set its environment."""
 
 
+FREE_OF_TENSORFLOW = ("onnx_tf.passes", "onnx_tf.layout")
+"""Packages that TensorFlow is never imported for, not by what they import either."""
+
+KNOWN_CIRCLES = [{"onnx_tf.backend_rep", "onnx_tf.export.saved_model"}]
+"""Circles of modules that are still to be broken up; there is to be none."""
+
+
 def _name(path: Path) -> str:
     return path.relative_to(PACKAGE).as_posix()
 
@@ -36,8 +43,18 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(_tree(path)):
+def _module(path: Path) -> str:
+    return ".".join(("onnx_tf", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def _imports(path: Path, *, for_types: bool = True) -> Iterator[str]:
+    """Return what a module imports, at its top, within functions, and if asked for annotations alone."""
+    tree = _tree(path)
+    types = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
+    left_out = set() if for_types else {inner for node in types for part in node.body for inner in ast.walk(part)}
+    for node in ast.walk(tree):
+        if node in left_out:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -52,6 +69,55 @@ def test_dependencies(path):
     for name in _imports(path):
         for prefix in forbidden:
             assert not f"{name}.".startswith(f"{prefix}."), f"imports {name}"
+
+
+def _graph(*, for_types: bool) -> dict[str, set[str]]:
+    """Return for each module of the package the modules of it that it imports."""
+    names = {_module(path) for path in MODULES}
+    graph = {}
+    for path in MODULES:
+        found = {name for name in _imports(path, for_types=for_types) if name in names}
+        # Of `from package import module` the module is what is meant.
+        graph[_module(path)] = {n for n in found if not any(other.startswith(f"{n}.") for other in found)}
+    return graph
+
+
+def _reached(start: str, graph: dict[str, set[str]]) -> dict[str, str | None]:
+    """Return the modules that are reached from one by imports, each with the one that imports it."""
+    reached: dict[str, str | None] = {start: None}
+    waiting = [start]
+    while waiting:
+        module = waiting.pop()
+        for name in graph[module] - reached.keys():
+            reached[name] = module
+            waiting.append(name)
+    return reached
+
+
+def test_no_module_imports_itself_through_others():
+    graph = _graph(for_types=True)
+    reached = {module: _reached(module, graph) for module in graph}
+    circles = {frozenset(n for n in reached[module] if module in reached[n]) for module in graph}
+    found = [set(circle) for circle in circles if len(circle) > 1]
+    assert found == KNOWN_CIRCLES
+
+
+@pytest.mark.parametrize("module", [m for m in map(_module, MODULES) if f"{m}.".startswith(FREE_OF_TENSORFLOW)])
+def test_free_of_tensorflow(module):
+    graph = _graph(for_types=False)
+    paths = {_module(path): path for path in MODULES}
+    # What a package gives out it imports: with a module come the packages around it, but for the outermost, which
+    # imports TensorFlow only for a name that is asked of it.
+    for name in list(graph):
+        outer = name.rpartition(".")[0]
+        graph[name] |= {outer} - {"", "onnx_tf"}
+    reached = _reached(module, graph)
+    for name in reached.keys() - {"onnx_tf"}:
+        if any(f"{n}.".startswith("tensorflow.") for n in _imports(paths[name], for_types=False)):
+            chain = [name]
+            while (by := reached[chain[-1]]) is not None:
+                chain.append(by)
+            pytest.fail(" <- ".join(chain))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=_name)

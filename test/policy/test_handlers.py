@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 import onnx_tf.handlers  # noqa: F401  (registers them)
-from onnx_tf.registry import CHANNELS_LAST_DOMAIN, LEGACY_ATTRIBUTES, Handler, registry
+from onnx_tf.registry import INTERNAL_DOMAINS, LEGACY_ATTRIBUTES, Handler, registry
 
 UNSUPPORTED: dict[tuple[str, str], str] = {}
 """Operators without handler and function body, as (domain, operator), and why."""
@@ -25,7 +25,7 @@ def _label(schema: onnx.defs.OpSchema) -> str:
 def _served() -> Iterator[tuple[Handler, onnx.defs.OpSchema]]:
     """Yield every handler with every schema version that it serves."""
     for schema in SCHEMAS:
-        for domain in (schema.domain, CHANNELS_LAST_DOMAIN) if schema.domain == "" else (schema.domain,):
+        for domain in ("", *INTERNAL_DOMAINS) if schema.domain == "" else (schema.domain,):
             handler = registry.find(domain, schema.name, schema.since_version)
             if handler is not None:
                 yield handler, schema
@@ -34,6 +34,10 @@ def _served() -> Iterator[tuple[Handler, onnx.defs.OpSchema]]:
 def _is_supported(schema: onnx.defs.OpSchema) -> bool:
     handler = registry.find(schema.domain, schema.name, schema.since_version)
     return handler is not None or schema.has_function or schema.has_context_dependent_function
+
+
+def test_handlers_of_every_domain_are_seen():
+    assert {handler.domain for handler, _ in _served()} >= set(INTERNAL_DOMAINS)
 
 
 def test_parameters_are_the_attributes_of_the_schema():
@@ -56,7 +60,7 @@ def test_handlers_start_at_a_schema_version():
     for schema in onnx.defs.get_all_schemas_with_history():
         versions.setdefault((schema.domain, schema.name), set()).add(schema.since_version)
     for handler in registry.handlers():
-        domain = "" if handler.domain == CHANNELS_LAST_DOMAIN else handler.domain
+        domain = "" if handler.domain in INTERNAL_DOMAINS else handler.domain
         known = versions.get((domain, handler.op_type))
         if known is None or (handler.since < min(known) and handler.keyword_defaults):
             continue  # ONNX Runtime's own operator, or its form from before it became a standard one

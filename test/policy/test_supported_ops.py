@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 
-from onnx_tf.supported_ops import conversions, markdown, supported_ops
+from onnx_tf.supported_ops import markdown, operator_coverage, supported_ops
 
 PAGE = Path(__file__).parents[2] / "doc" / "supported_ops.md"
 
@@ -31,7 +31,9 @@ def test_rows():
 
 def test_every_operator_was_converted():
     names = {f"{op.domain}.{op.op_type}" for op in supported_ops()}
-    recorded = conversions()["operators"].keys()
+    recorded = operator_coverage()["operators"].keys()
     stale = [*sorted(names - recorded), *sorted(recorded - names)]
-    if onnx.__version__ == conversions()["onnx"]:
-        assert not stale, f"run: python -m test.conversions --operators {' '.join(stale)}, and make the page again"
+    if onnx.__version__ == operator_coverage()["onnx"]:
+        assert not stale, (
+            f"run: python -m test.operator_coverage --operators {' '.join(stale)}, and make the page again"
+        )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers import attention as onnx_attention
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
-from onnx_tf.handlers._tensors import dims_of, rank_of
+from onnx_tf.handlers._tensors import Dim, dims_of, rank_of
 from onnx_tf.handlers.com_microsoft.quantized import mat_mul_integer_to_float
 from onnx_tf.handlers.linear_algebra import mat_mul
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 MICROSOFT = "com.microsoft"
 MASKED = -10000.0
@@ -17,23 +19,23 @@ MASKED = -10000.0
 
 @onnx_op("Attention", domain=MICROSOFT)
 def attention(
-    x,
-    weights,
-    bias=None,
-    mask_index=None,
-    past=None,
-    attention_bias=None,
-    past_sequence_length=None,
+    x: tf.Tensor,
+    weights: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    mask_index: tf.Tensor | None = None,
+    past: tf.Tensor | None = None,
+    attention_bias: tf.Tensor | None = None,
+    past_sequence_length: tf.Tensor | None = None,
     *,
-    do_rotary=0,
-    mask_filter_value=MASKED,
-    num_heads,
-    past_present_share_buffer=0,
-    qkv_hidden_sizes=None,
-    rotary_embedding_dim=0,
-    scale=None,
-    unidirectional=0,
-):
+    do_rotary: int = 0,
+    mask_filter_value: float = MASKED,
+    num_heads: int,
+    past_present_share_buffer: int = 0,
+    qkv_hidden_sizes: Sequence[int] | None = None,
+    rotary_embedding_dim: int = 0,
+    scale: float | None = None,
+    unidirectional: int = 0,
+) -> tuple[tf.Tensor, tf.Tensor | None]:
     if do_rotary or past_present_share_buffer or past_sequence_length is not None:
         raise ValueError("Attention with do_rotary or a shared buffer runs on GPUs only; export the model without")
     del rotary_embedding_dim
@@ -48,24 +50,24 @@ def attention(
 
 @onnx_op("QAttention", domain=MICROSOFT)
 def q_attention(
-    x,
-    weight,
-    bias,
-    x_scale,
-    weight_scale,
-    mask_index=None,
-    x_zero_point=None,
-    weight_zero_point=None,
-    past=None,
+    x: tf.Tensor,
+    weight: tf.Tensor,
+    bias: tf.Tensor,
+    x_scale: tf.Tensor,
+    weight_scale: tf.Tensor,
+    mask_index: tf.Tensor | None = None,
+    x_zero_point: tf.Tensor | None = None,
+    weight_zero_point: tf.Tensor | None = None,
+    past: tf.Tensor | None = None,
     *,
-    do_rotary=0,
-    mask_filter_value=MASKED,
-    num_heads,
-    past_present_share_buffer=0,
-    scale=None,
-    unidirectional=0,
-    context,
-):
+    do_rotary: int = 0,
+    mask_filter_value: float = MASKED,
+    num_heads: int,
+    past_present_share_buffer: int = 0,
+    scale: float | None = None,
+    unidirectional: int = 0,
+    context: NodeContext,
+) -> tuple[tf.Tensor, tf.Tensor | None]:
     if do_rotary or past_present_share_buffer:
         raise ValueError("QAttention with do_rotary or a shared buffer is not supported; export the model without")
     projected = mat_mul_integer_to_float(
@@ -74,7 +76,17 @@ def q_attention(
     return _self_attention(projected, None, num_heads, mask_index, past, None, mask_filter_value, scale, unidirectional)
 
 
-def _self_attention(projected, sizes, heads, mask, past, bias, filtered, scale, unidirectional):
+def _self_attention(
+    projected: tf.Tensor,
+    sizes: Sequence[int] | None,
+    heads: int,
+    mask: tf.Tensor | None,
+    past: tf.Tensor | None,
+    bias: tf.Tensor | None,
+    filtered: float,
+    scale: float | None,
+    unidirectional: int,
+) -> tuple[tf.Tensor, tf.Tensor | None]:
     if sizes is None:
         q, k, v = tf.split(projected, 3, axis=-1)
     else:
@@ -88,22 +100,22 @@ def _self_attention(projected, sizes, heads, mask, past, bias, filtered, scale, 
 
 @onnx_op("MultiHeadAttention", domain=MICROSOFT)
 def multi_head_attention(
-    query,
-    key=None,
-    value=None,
-    bias=None,
-    key_padding_mask=None,
-    attention_bias=None,
-    past_key=None,
-    past_value=None,
-    past_sequence_length=None,
-    cache_indirection=None,
+    query: tf.Tensor,
+    key: tf.Tensor | None = None,
+    value: tf.Tensor | None = None,
+    bias: tf.Tensor | None = None,
+    key_padding_mask: tf.Tensor | None = None,
+    attention_bias: tf.Tensor | None = None,
+    past_key: tf.Tensor | None = None,
+    past_value: tf.Tensor | None = None,
+    past_sequence_length: tf.Tensor | None = None,
+    cache_indirection: tf.Tensor | None = None,
     *,
-    mask_filter_value=MASKED,
-    num_heads,
-    scale=None,
-    unidirectional=0,
-):
+    mask_filter_value: float = MASKED,
+    num_heads: int,
+    scale: float | None = None,
+    unidirectional: int = 0,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     if cache_indirection is not None:
         raise ValueError("attention over beams in one buffer is not supported; export the model without")
     q, k, v = _heads_of(query, key, value, bias, num_heads)
@@ -119,7 +131,7 @@ def multi_head_attention(
     return y, keys, values, scores
 
 
-def _written(buffer, new, start):
+def _written(buffer: tf.Tensor, new: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """Return a buffer [batch, heads, capacity, size] with new elements from ``start`` on."""
     end = start + tf.cast(dims_of(new)[2], start.dtype)
     return tf.ensure_shape(tf.concat([buffer[:, :, :start], new, buffer[:, :, end:]], 2), buffer.shape)
@@ -127,24 +139,24 @@ def _written(buffer, new, start):
 
 @onnx_op("DecoderMaskedMultiHeadAttention", domain=MICROSOFT)
 def decoder_masked_multi_head_attention(
-    query,
-    key=None,
-    value=None,
-    mask_index=None,
-    attention_bias=None,
-    past_key=None,
-    past_value=None,
-    past_sequence_length=None,
-    beam_width=None,
-    cache_indirection=None,
-    bias=None,
+    query: tf.Tensor,
+    key: tf.Tensor | None = None,
+    value: tf.Tensor | None = None,
+    mask_index: tf.Tensor | None = None,
+    attention_bias: tf.Tensor | None = None,
+    past_key: tf.Tensor | None = None,
+    past_value: tf.Tensor | None = None,
+    past_sequence_length: tf.Tensor | None = None,
+    beam_width: tf.Tensor | None = None,
+    cache_indirection: tf.Tensor | None = None,
+    bias: tf.Tensor | None = None,
     *,
-    mask_filter_value=MASKED,
-    num_heads,
-    output_qk=0,
-    past_present_share_buffer=0,
-    scale=None,
-):
+    mask_filter_value: float = MASKED,
+    num_heads: int,
+    output_qk: int = 0,
+    past_present_share_buffer: int = 0,
+    scale: float | None = None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     del beam_width, output_qk
     y, k, v, scores = multi_head_attention(
         query,
@@ -165,12 +177,16 @@ def decoder_masked_multi_head_attention(
     return y, k, v, tf.nn.softmax(scores)
 
 
-def _heads_of(query, key, value, bias, heads):
+def _heads_of(
+    query: tf.Tensor, key: tf.Tensor | None, value: tf.Tensor | None, bias: tf.Tensor | None, heads: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return query, key and value as [batch, heads, length, size] from any of the packings, biases added."""
     if rank_of(query) == 5:
         q, k, v = (tf.transpose(query[:, :, :, i], [0, 2, 1, 3]) for i in range(3))
     else:
         q = split_heads(query, heads)
+        if key is None:
+            raise ValueError("the input 'key' is missing: only a query that holds the keys too does without")
         if value is None:
             k, v = (tf.transpose(key[:, :, :, i], [0, 2, 1, 3]) for i in range(2))
         else:
@@ -183,11 +199,20 @@ def _heads_of(query, key, value, bias, heads):
     return q + parts[0], k if crossed else k + parts[1], v if crossed else v + parts[2]
 
 
-def _with_heads(x, heads):
+def _with_heads(x: tf.Tensor, heads: int) -> tf.Tensor:
     return tf.ensure_shape(x, [None, heads, None, None])
 
 
-def _attend(q, k, v, scale, mask, bias, filtered, unidirectional):
+def _attend(
+    q: tf.Tensor,
+    k: tf.Tensor,
+    v: tf.Tensor,
+    scale: float | None,
+    mask: tf.Tensor | None,
+    bias: tf.Tensor | None,
+    filtered: float,
+    unidirectional: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the attention [batch, length, heads * size] and its scores."""
     dtype = q.dtype
     scores = scores_of(computable(q), computable(k), scale or None)
@@ -205,7 +230,7 @@ def _attend(q, k, v, scale, mask, bias, filtered, unidirectional):
     return tf.cast(y, dtype), tf.cast(scores, dtype)
 
 
-def _penalties(mask, query_dims, keys, filtered):
+def _penalties(mask: tf.Tensor, query_dims: Sequence[Dim], keys: Dim, filtered: float) -> tf.Tensor:
     """Return what to add to the scores, [batch, 1, queries or 1, keys], from any of the forms of masks."""
     rank = rank_of(mask)
     if rank == 1:
@@ -226,17 +251,17 @@ def _penalties(mask, query_dims, keys, filtered):
 
 @onnx_op("RotaryEmbedding", domain=MICROSOFT)
 def rotary_embedding(
-    x,
-    position_ids,
-    cos_cache,
-    sin_cache,
+    x: tf.Tensor,
+    position_ids: tf.Tensor,
+    cos_cache: tf.Tensor,
+    sin_cache: tf.Tensor,
     *,
-    interleaved=0,
-    is_packed_batching=0,
-    num_heads=0,
-    rotary_embedding_dim=0,
-    scale=1.0,
-):
+    interleaved: int = 0,
+    is_packed_batching: int = 0,
+    num_heads: int = 0,
+    rotary_embedding_dim: int = 0,
+    scale: float = 1.0,
+) -> tf.Tensor:
     del scale  # ONNX Runtime ignores it on CPUs
     if is_packed_batching:
         raise ValueError("RotaryEmbedding with is_packed_batching is not supported; export the model without")
@@ -259,19 +284,19 @@ def rotary_embedding(
 
 @onnx_op("MRotaryEmbedding", domain=MICROSOFT)
 def m_rotary_embedding(
-    x,
-    position_ids,
-    cos_cache,
-    sin_cache,
+    x: tf.Tensor,
+    position_ids: tf.Tensor,
+    cos_cache: tf.Tensor,
+    sin_cache: tf.Tensor,
     *,
-    interleaved=0,
-    is_packed_batching=0,
-    mrope_layout=0,
-    mrope_section,
-    num_heads=0,
-    rotary_embedding_dim=0,
-    scale=1.0,
-):
+    interleaved: int = 0,
+    is_packed_batching: int = 0,
+    mrope_layout: int = 0,
+    mrope_section: Sequence[int],
+    num_heads: int = 0,
+    rotary_embedding_dim: int = 0,
+    scale: float = 1.0,
+) -> tf.Tensor:
     """Rotate by positions in time, height and width; each turns a section of every head."""
     del scale  # ONNX Runtime ignores it on CPUs
     if is_packed_batching:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -16,10 +18,12 @@ MICROSOFT = "com.microsoft"
 
 @onnx_op("MoE", domain=MICROSOFT)
 def moe(
-    x, router_probs, fc1, fc1_bias, fc2, fc2_bias=None, fc3=None, fc3_bias=None, *,
-    activation_alpha=1.0, activation_beta=0.0, activation_type="relu", k=1, normalize_routing_weights=0,
-    swiglu_fusion=0, swiglu_limit=None, use_sparse_mixer=0,
-):  # fmt: skip
+    x: tf.Tensor, router_probs: tf.Tensor, fc1: tf.Tensor, fc1_bias: tf.Tensor | None, fc2: tf.Tensor,
+    fc2_bias: tf.Tensor | None = None, fc3: tf.Tensor | None = None, fc3_bias: tf.Tensor | None = None, *,
+    activation_alpha: float = 1.0, activation_beta: float = 0.0, activation_type: str = "relu", k: int = 1,
+    normalize_routing_weights: int = 0, swiglu_fusion: int = 0, swiglu_limit: float | None = None,
+    use_sparse_mixer: int = 0,
+) -> tf.Tensor:  # fmt: skip
     activation = functools.partial(
         _activated, kind=activation_type, alpha=activation_alpha, beta=activation_beta, fusion=swiglu_fusion,
         limit=swiglu_limit,
@@ -30,14 +34,20 @@ def moe(
 
 @onnx_op("QMoE", domain=MICROSOFT)
 def q_moe(
-    x, router_probs, fc1, fc1_scales, fc1_bias, fc2, fc2_scales, fc2_bias=None, fc3=None, fc3_scales=None,
-    fc3_bias=None, fc1_zeros=None, fc2_zeros=None, fc3_zeros=None, router_weights=None, fc1_global_scale=None,
-    fc2_global_scale=None, fc1_act_scale=None, fc2_act_scale=None, fc1_act_block_scale=None, fc2_act_block_scale=None,
-    *, accuracy_level=0, activation_alpha=1.0, activation_beta=0.0, activation_type="relu", block_size=None,
-    expert_weight_bits=4, fc1_expert_weight_bits=None, fc2_expert_weight_bits=None, fc3_expert_weight_bits=None, k=1,
-    normalize_routing_weights=0, quant_type="int", swiglu_fusion=0, swiglu_limit=None, use_sparse_mixer=0,
-    weights_prepacked=-1,
-):  # fmt: skip
+    x: tf.Tensor, router_probs: tf.Tensor, fc1: tf.Tensor, fc1_scales: tf.Tensor | None, fc1_bias: tf.Tensor | None,
+    fc2: tf.Tensor, fc2_scales: tf.Tensor | None, fc2_bias: tf.Tensor | None = None, fc3: tf.Tensor | None = None,
+    fc3_scales: tf.Tensor | None = None, fc3_bias: tf.Tensor | None = None, fc1_zeros: tf.Tensor | None = None,
+    fc2_zeros: tf.Tensor | None = None, fc3_zeros: tf.Tensor | None = None, router_weights: tf.Tensor | None = None,
+    fc1_global_scale: tf.Tensor | None = None, fc2_global_scale: tf.Tensor | None = None,
+    fc1_act_scale: tf.Tensor | None = None, fc2_act_scale: tf.Tensor | None = None,
+    fc1_act_block_scale: tf.Tensor | None = None, fc2_act_block_scale: tf.Tensor | None = None, *,
+    accuracy_level: int = 0, activation_alpha: float = 1.0, activation_beta: float = 0.0,
+    activation_type: str = "relu", block_size: int | None = None, expert_weight_bits: int = 4,
+    fc1_expert_weight_bits: int | None = None, fc2_expert_weight_bits: int | None = None,
+    fc3_expert_weight_bits: int | None = None, k: int = 1, normalize_routing_weights: int = 0,
+    quant_type: str = "int", swiglu_fusion: int = 0, swiglu_limit: float | None = None, use_sparse_mixer: int = 0,
+    weights_prepacked: int = -1,
+) -> tf.Tensor:  # fmt: skip
     """Compute with weights of 2, 4 or 8 bits.
 
     Limits: quant_type is "int".
@@ -66,7 +76,9 @@ def q_moe(
     return _mixed(x, routes, layers, activation)
 
 
-def _dequantized(weights, scales, zeros, bits, block_size):
+def _dequantized(
+    weights: tf.Tensor, scales: tf.Tensor, zeros: tf.Tensor | None, bits: int, block_size: int | None
+) -> tf.Tensor:
     """Return packed weights [experts, rows, columns * bits / 8] as floats."""
     values = tf.cast(unpacked(weights, bits), scales.dtype)
     experts, rows, columns = dims_of(values)
@@ -82,7 +94,9 @@ def _dequantized(weights, scales, zeros, bits, block_size):
     return tf.reshape((values - zeros) * scales, as_shape([experts, rows, columns]))
 
 
-def _routes(logits, weights, k, normalize, sparse_mixer):
+def _routes(
+    logits: tf.Tensor, weights: tf.Tensor | None, k: int, normalize: int | bool, sparse_mixer: int
+) -> tf.Tensor:
     """Return how much of each expert each token takes, [tokens, experts]; 0 for those it does not pass."""
     if sparse_mixer:
         raise ValueError("use_sparse_mixer is not supported: ONNX Runtime has it on GPUs only")
@@ -96,19 +110,24 @@ def _routes(logits, weights, k, normalize, sparse_mixer):
     return tf.reduce_sum(experts * taken[..., tf.newaxis], 1)
 
 
-def _mixed(x, routes, layers, activation):
+def _mixed(
+    x: tf.Tensor,
+    routes: tf.Tensor,
+    layers: Sequence[tuple[tf.Tensor | None, tf.Tensor | None]],
+    activation: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
+) -> tf.Tensor:
     """Return the tokens after their experts; each expert computes the tokens that chose it alone."""
     dims = dims_of(x)
     tokens = tf.reshape(computable(x), as_shape([-1, dims[-1]]))
-    layers = [None if w is None else (computable(w), None if b is None else computable(b)) for w, b in layers]
+    wide: list[Any] = [None if w is None else (computable(w), None if b is None else computable(b)) for w, b in layers]
 
-    def expert(index, total):
+    def expert(index: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         share = routes[:, index]
         rows = tf.where(share != 0)
         data = tf.gather_nd(tokens, rows)
-        hidden = _layer(data, layers[0], index)
-        hidden = activation(hidden, None if layers[2] is None else _layer(data, layers[2], index))
-        y = _layer(hidden, layers[1], index) * tf.gather_nd(share, rows)[:, tf.newaxis]
+        hidden = _layer(data, wide[0], index)
+        hidden = activation(hidden, None if wide[2] is None else _layer(data, wide[2], index))
+        y = _layer(hidden, wide[1], index) * tf.gather_nd(share, rows)[:, tf.newaxis]
         return index + 1, tf.tensor_scatter_nd_add(total, rows, y)
 
     count = dims_of(routes)[1]
@@ -116,23 +135,27 @@ def _mixed(x, routes, layers, activation):
     return tf.cast(tf.reshape(total, as_shape(dims)), x.dtype)
 
 
-def _layer(x, layer, expert):
+def _layer(x: tf.Tensor, layer: tuple[tf.Tensor, tf.Tensor | None], expert: tf.Tensor) -> tf.Tensor:
     weights, bias = layer
     y = tf.matmul(x, weights[expert], transpose_b=True)
     return y if bias is None else y + bias[expert]
 
 
-def _gelu(x):
+def _gelu(x: tf.Tensor) -> tf.Tensor:
     return tf.nn.gelu(x, approximate=True)
 
 
-def _activated(x, linear, *, kind, alpha, beta, fusion, limit):
+def _activated(
+    x: tf.Tensor, linear: tf.Tensor | None, *, kind: str, alpha: float, beta: float, fusion: int, limit: float | None
+) -> tf.Tensor:
     if kind == "swiglu":
         gate = x
         if fusion == 1:
             gate, linear = x[..., 0::2], x[..., 1::2]
         elif fusion == 2:
             gate, linear = tf.split(x, 2, -1)
+        if linear is None:
+            raise ValueError("swiglu without swiglu_fusion multiplies by the layer fc3, which is missing")
         if limit is not None:
             gate, linear = tf.minimum(gate, limit), tf.clip_by_value(linear, -limit, limit)
         return gate * tf.sigmoid(alpha * gate) * (linear + beta)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, widened
@@ -25,7 +27,7 @@ ACTIVATIONS = {
 }
 
 
-def _activated(x, name, parameters):
+def _activated(x: tf.Tensor, name: str, parameters: Sequence[float]) -> tf.Tensor:
     if name not in ACTIVATIONS:
         raise ValueError(f"activation {name!r} is not known: one of {sorted(ACTIVATIONS)} is expected")
     return widened(lambda x: ACTIVATIONS[name](x, *parameters), x)
@@ -33,35 +35,45 @@ def _activated(x, name, parameters):
 
 @onnx_op("FusedGemm", domain=MICROSOFT)
 def fused_gemm(
-    a,
-    b,
-    c=None,
+    a: tf.Tensor,
+    b: tf.Tensor,
+    c: tf.Tensor | None = None,
     *,
-    activation="",
-    activation_alpha=None,
-    activation_beta=None,
-    activation_gamma=None,
-    alpha=1.0,
-    beta=1.0,
-    transA=0,
-    transB=0,
-):
+    activation: str = "",
+    activation_alpha: float | None = None,
+    activation_beta: float | None = None,
+    activation_gamma: float | None = None,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+) -> tf.Tensor:
     y = gemm_7(a, b, c, alpha=alpha, beta=beta, transA=transA, transB=transB)
     parameters = [p for p in (activation_alpha, activation_beta, activation_gamma) if p is not None]
     return _activated(y, activation, parameters)
 
 
 @onnx_op("FusedMatMul", domain=MICROSOFT)
-def fused_mat_mul(a, b, *, alpha=1.0, transA=0, transB=0, transBatchA=0, transBatchB=0):
+def fused_mat_mul(
+    a: tf.Tensor,
+    b: tf.Tensor,
+    *,
+    alpha: float = 1.0,
+    transA: int = 0,
+    transB: int = 0,
+    transBatchA: int = 0,
+    transBatchB: int = 0,
+) -> tf.Tensor:
     y = mat_mul(_oriented(a, transA, transBatchA), _oriented(b, transB, transBatchB))
     return y if alpha == 1 else y * tf.cast(alpha, y.dtype)
 
 
 @onnx_op("FusedMatMulActivation", domain=MICROSOFT)
 def fused_mat_mul_activation(
-    a, b, *, activation, activation_alpha=None, activation_axis=None, activation_beta=None, activation_gamma=None,
-    alpha=1.0, transA=0, transB=0, transBatchA=0, transBatchB=0,
-):  # fmt: skip
+    a: tf.Tensor, b: tf.Tensor, *, activation: str, activation_alpha: float | None = None,
+    activation_axis: int | None = None, activation_beta: float | None = None, activation_gamma: float | None = None,
+    alpha: float = 1.0, transA: int = 0, transB: int = 0, transBatchA: int = 0, transBatchB: int = 0,
+) -> tf.Tensor:  # fmt: skip
     y = fused_mat_mul(a, b, alpha=alpha, transA=transA, transB=transB, transBatchA=transBatchA, transBatchB=transBatchB)
     if activation == "Softmax":
         return widened(lambda y: tf.nn.softmax(y, -1 if activation_axis is None else activation_axis), y)
@@ -70,11 +82,11 @@ def fused_mat_mul_activation(
 
 
 @onnx_op("TransposeMatMul", domain=MICROSOFT)
-def transpose_mat_mul(a, b, *, alpha=1.0, transA=0, transB=0):
+def transpose_mat_mul(a: tf.Tensor, b: tf.Tensor, *, alpha: float = 1.0, transA: int = 0, transB: int = 0) -> tf.Tensor:
     return fused_mat_mul(a, b, alpha=alpha, transA=transA, transB=transB)
 
 
-def _oriented(x, transpose, from_batch):
+def _oriented(x: tf.Tensor, transpose: int, from_batch: int) -> tf.Tensor:
     """Return a matrix operand; its rows lie before the batch if ``from_batch``."""
     rank = rank_of(x)
     if rank < 2 or not (transpose or from_batch):
@@ -86,43 +98,43 @@ def _oriented(x, transpose, from_batch):
 
 
 @onnx_op("Gelu", domain=MICROSOFT)
-def gelu(x):
+def gelu(x: tf.Tensor) -> tf.Tensor:
     return widened(lambda x: tf.nn.gelu(x), x)
 
 
 @onnx_op("BiasGelu", domain=MICROSOFT)
-def bias_gelu(a, b):
+def bias_gelu(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return gelu(a + b)
 
 
 @onnx_op("FastGelu", domain=MICROSOFT)
-def fast_gelu(x, bias=None):
+def fast_gelu(x: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
     return widened(lambda x: tf.nn.gelu(x, approximate=True), x if bias is None else x + bias)
 
 
 @onnx_op("QuickGelu", domain=MICROSOFT)
-def quick_gelu(x, *, alpha=1.702):
+def quick_gelu(x: tf.Tensor, *, alpha: float = 1.702) -> tf.Tensor:
     return widened(lambda x: x * tf.sigmoid(alpha * x), x)
 
 
 @onnx_op("GemmFastGelu", domain=MICROSOFT)
-def gemm_fast_gelu(x, w, bias=None):
+def gemm_fast_gelu(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None = None) -> tf.Tensor:
     return fast_gelu(mat_mul(x, w), bias)
 
 
 @onnx_op("BiasAdd", domain=MICROSOFT)
-def bias_add(x, bias, skip):
+def bias_add(x: tf.Tensor, bias: tf.Tensor, skip: tf.Tensor) -> tf.Tensor:
     return x + bias + skip
 
 
 @onnx_op("BiasSplitGelu", domain=MICROSOFT)
-def bias_split_gelu(x, bias):
+def bias_split_gelu(x: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     kept, gate = tf.split(x + bias, 2, -1)
     return kept * gelu(gate)
 
 
 @onnx_op("BiasSoftmax", domain=MICROSOFT)
-def bias_softmax(x, bias, *, axis=1, is_inner_broadcast):
+def bias_softmax(x: tf.Tensor, bias: tf.Tensor, *, axis: int = 1, is_inner_broadcast: int) -> tf.Tensor:
     rank, dims = rank_of(x), dims_of(x)
     axis = normalize_axis(axis, rank)
     if is_inner_broadcast:

@@ -8,45 +8,45 @@ import tensorflow as tf
 from onnx_tf.handlers import attention as onnx_attention
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
 from onnx_tf.handlers._quantized import dequantize, quantize
-from onnx_tf.handlers._tensors import as_shape, dims_of, static_value
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, static_value
 from onnx_tf.registry import onnx_op
 
 
 @onnx_op("GroupQueryAttention", domain="com.microsoft")
 def group_query_attention(
-    query,
-    key,
-    value,
-    past_key,
-    past_value,
-    seqlens_k,
-    total_sequence_length,
-    cos_cache=None,
-    sin_cache=None,
-    position_ids=None,
-    attention_bias=None,
-    head_sink=None,
-    k_scale=None,
-    v_scale=None,
-    q_norm_weight=None,
-    k_norm_weight=None,
+    query: tf.Tensor,
+    key: tf.Tensor | None,
+    value: tf.Tensor | None,
+    past_key: tf.Tensor | None,
+    past_value: tf.Tensor | None,
+    seqlens_k: tf.Tensor,
+    total_sequence_length: tf.Tensor,
+    cos_cache: tf.Tensor | None = None,
+    sin_cache: tf.Tensor | None = None,
+    position_ids: tf.Tensor | None = None,
+    attention_bias: tf.Tensor | None = None,
+    head_sink: tf.Tensor | None = None,
+    k_scale: tf.Tensor | None = None,
+    v_scale: tf.Tensor | None = None,
+    q_norm_weight: tf.Tensor | None = None,
+    k_norm_weight: tf.Tensor | None = None,
     *,
-    causal=1,
-    do_rotary=0,
-    k_quant_type="NONE",
-    kv_cache_bit_width=0,
-    kv_num_heads,
-    local_window_size=-1,
-    num_heads,
-    qk_norm_epsilon=1e-6,
-    qk_output=0,
-    rotary_interleaved=0,
-    scale=None,
-    sliding_window_cache=0,
-    smooth_softmax=-1,
-    softcap=0.0,
-    v_quant_type="NONE",
-):
+    causal: int = 1,
+    do_rotary: int = 0,
+    k_quant_type: str = "NONE",
+    kv_cache_bit_width: int = 0,
+    kv_num_heads: int,
+    local_window_size: int = -1,
+    num_heads: int,
+    qk_norm_epsilon: float = 1e-6,
+    qk_output: int = 0,
+    rotary_interleaved: int = 0,
+    scale: float | None = None,
+    sliding_window_cache: int = 0,
+    smooth_softmax: int = -1,
+    softcap: float = 0.0,
+    v_quant_type: str = "NONE",
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     if kv_cache_bit_width not in (0, 8) or sliding_window_cache:
         raise ValueError("GroupQueryAttention with a cache that slides or of 4 bits is not supported")
     q, k, v = _heads_of(query, key, value, num_heads, kv_num_heads)
@@ -72,7 +72,9 @@ def group_query_attention(
     return y, keys, values, tf.cast(shown, query.dtype)
 
 
-def _positions(seqlens_k, total_sequence_length, length):
+def _positions(
+    seqlens_k: tf.Tensor, total_sequence_length: tf.Tensor, length: Dim
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return for each item how many tokens came before, where the new ones are, and how many there are then."""
     totals = tf.cast(tf.reshape(seqlens_k, [-1]), tf.int64) + 1
     # The first prompts are padded on the right: the new tokens of all start at 0.
@@ -81,13 +83,13 @@ def _positions(seqlens_k, total_sequence_length, length):
     return before, before[:, None] + tf.range(tf.cast(length, tf.int64))[None, :], totals
 
 
-def _rotation_places(position_ids, before):
+def _rotation_places(position_ids: tf.Tensor, before: tf.Tensor) -> tf.Tensor:
     """Return the given positions; of first prompts the very first alone counts, as ONNX Runtime says."""
     consecutive = position_ids[:1, :1] + tf.range(dims_of(position_ids)[1], dtype=position_ids.dtype)
     return tf.where(tf.reduce_all(before == 0), consecutive, position_ids)
 
 
-def _by_channel(scale, x, kind):
+def _by_channel(scale: tf.Tensor | None, x: tf.Tensor, kind: str) -> tf.Tensor | None:
     """Return the scale of a quantised cache in the form that multiplies [batch, heads, length, size]."""
     if kind == "NONE":
         return None
@@ -95,28 +97,32 @@ def _by_channel(scale, x, kind):
     return tf.reshape(scale, [] if kind == "PER_TENSOR" else as_shape([1, heads, 1, size]))
 
 
-def _stored(x, scale):
+def _stored(x: tf.Tensor, scale: tf.Tensor | None) -> tf.Tensor:
     return x if scale is None else quantize(x, scale, None, ir.DataType.INT8)
 
 
-def _read(cache, scale):
+def _read(cache: tf.Tensor, scale: tf.Tensor | None) -> tf.Tensor:
     return computable(cache) if scale is None else dequantize(cache, scale, None, ir.DataType.INT8)
 
 
-def _heads_of(query, key, value, num_heads, kv_num_heads):
+def _heads_of(
+    query: tf.Tensor, key: tf.Tensor | None, value: tf.Tensor | None, num_heads: int, kv_num_heads: int
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     if key is None:
         size = dims_of(query)[2] // (num_heads + 2 * kv_num_heads)
         query, key, value = tf.split(query, [num_heads * size, kv_num_heads * size, kv_num_heads * size], axis=2)
     return split_heads(query, num_heads), split_heads(key, kv_num_heads), split_heads(value, kv_num_heads)
 
 
-def _unit(x, weight, epsilon):
+def _unit(x: tf.Tensor, weight: tf.Tensor, epsilon: float) -> tf.Tensor:
     wide = computable(x)
     factor = tf.math.rsqrt(tf.reduce_mean(tf.square(wide), -1, keepdims=True) + epsilon)
     return tf.cast(wide * factor * tf.cast(weight, wide.dtype), x.dtype)
 
 
-def _rotated(x, positions, cos_cache, sin_cache, interleaved):
+def _rotated(
+    x: tf.Tensor, positions: tf.Tensor, cos_cache: tf.Tensor, sin_cache: tf.Tensor, interleaved: int
+) -> tf.Tensor:
     half = cos_cache.shape[1]
     return onnx_attention.rotary_embedding(
         x,
@@ -129,7 +135,7 @@ def _rotated(x, positions, cos_cache, sin_cache, interleaved):
     )
 
 
-def _appended(past, new, before, total):
+def _appended(past: tf.Tensor | None, new: tf.Tensor, before: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
     """Return the cache [batch, heads, capacity, size] with new elements after the ``before`` of each item."""
     length = dims_of(new)[2]
     known = static_value(total)
@@ -151,7 +157,7 @@ def _appended(past, new, before, total):
     return tf.where(inside[:, None, :, None], fresh, kept)
 
 
-def _visible(positions, totals, keys, causal, window):
+def _visible(positions: tf.Tensor, totals: tf.Tensor, keys: Dim, causal: int, window: int) -> tf.Tensor:
     """Return which keys each query may see, [batch, 1, queries, keys]."""
     places = tf.range(tf.cast(keys, tf.int64))[None, None, :]
     visible = places < totals[:, None, None]
@@ -162,13 +168,13 @@ def _visible(positions, totals, keys, causal, window):
     return visible[:, None]
 
 
-def _as_wide_as(scores, bias):
+def _as_wide_as(scores: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     """Return a bias of the scores; the last keys may have none."""
     missing = tf.shape(scores)[-1] - tf.shape(bias)[-1]
     return tf.pad(tf.cast(bias, scores.dtype), [[0, 0], [0, 0], [0, 0], [0, missing]])
 
 
-def _softmax(scores, head_sink, smooth):
+def _softmax(scores: tf.Tensor, head_sink: tf.Tensor | None, smooth: bool) -> tf.Tensor:
     """Return the softmax, with one more term per head in the sum if there is a sink or it is smooth."""
     if head_sink is None and not smooth:
         return tf.nn.softmax(scores)

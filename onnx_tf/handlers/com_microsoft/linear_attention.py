@@ -16,9 +16,10 @@ MICROSOFT = "com.microsoft"
 
 @onnx_op("LinearAttention", domain=MICROSOFT)
 def linear_attention(
-    query, key, value, past_state=None, decay=None, beta=None, *,
-    chunk_size=64, kv_num_heads, q_num_heads, scale=0.0, state_window=0, update_rule="gated_delta",
-):  # fmt: skip
+    query: tf.Tensor, key: tf.Tensor, value: tf.Tensor, past_state: tf.Tensor | None = None,
+    decay: tf.Tensor | None = None, beta: tf.Tensor | None = None, *, chunk_size: int = 64, kv_num_heads: int,
+    q_num_heads: int, scale: float = 0.0, state_window: int = 0, update_rule: str = "gated_delta",
+) -> tuple[tf.Tensor, tf.Tensor]:  # fmt: skip
     """Compute as LinearAttention of ai.onnx.
 
     Limits: no state_window.
@@ -39,8 +40,17 @@ def linear_attention(
 
 @onnx_op("CausalConvWithState", domain=MICROSOFT)
 def causal_conv_with_state(
-    x, weight, bias=None, past_state=None, *, activation="none", channels_last=0, dilation=1, ndim=1, state_window=0
-):
+    x: tf.Tensor,
+    weight: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    past_state: tf.Tensor | None = None,
+    *,
+    activation: str = "none",
+    channels_last: int = 0,
+    dilation: int = 1,
+    ndim: int = 1,
+    state_window: int = 0,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Compute as CausalConvWithState of ai.onnx.
 
     Limits: one spatial axis, no state_window.
@@ -56,19 +66,23 @@ def causal_conv_with_state(
     return tf.reshape(y, as_shape(dims)), tf.reshape(state, as_shape([*dims_of(state)[:2], *dims[2:]]))
 
 
-def _flat(x):
+def _flat(x: tf.Tensor) -> tf.Tensor:
     batch, length, *channels = dims_of(x)
     return tf.reshape(x, as_shape([batch, length, product(channels)]))
 
 
 @onnx_op("LinearAttentionGate", domain=MICROSOFT)
-def linear_attention_gate(a, dt_bias, decay_scale, b=None):
+def linear_attention_gate(
+    a: tf.Tensor, dt_bias: tf.Tensor, decay_scale: tf.Tensor, b: tf.Tensor | None = None
+) -> tuple[tf.Tensor, tf.Tensor | None]:
     decay = decay_scale * tf.nn.softplus(computable(a) + dt_bias)
     return tf.cast(decay, a.dtype), None if b is None else widened(tf.sigmoid, b)
 
 
 @onnx_op("GatedRMSNorm", domain=MICROSOFT)
-def gated_rms_norm(x, scale, gate, *, activation="silu", epsilon=1e-5):
+def gated_rms_norm(
+    x: tf.Tensor, scale: tf.Tensor, gate: tf.Tensor, *, activation: str = "silu", epsilon: float = 1e-5
+) -> tf.Tensor:
     if activation not in ("silu", "swish", "sigmoid"):
         raise ValueError(f"activation {activation!r} is not known: silu, swish or sigmoid is expected")
     wide, opened = computable(x), computable(gate)
@@ -80,5 +94,5 @@ def gated_rms_norm(x, scale, gate, *, activation="silu", epsilon=1e-5):
 
 
 @onnx_op("GatedAdd", domain=MICROSOFT)
-def gated_add(x, y, gate):
+def gated_add(x: tf.Tensor, y: tf.Tensor, gate: tf.Tensor) -> tf.Tensor:
     return x + y * gate

@@ -8,35 +8,63 @@ from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._quantized import dequantize
 from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 MICROSOFT = "com.microsoft"
 FLOAT = 1
 
 
 @onnx_op("LayerNormalization")  # ONNX Runtime has it in ai.onnx, long before opset 17
-def layer_normalization(x, scale, bias=None, *, axis=-1, epsilon=1e-5, stash_type=FLOAT):
+def layer_normalization(
+    x: tf.Tensor,
+    scale: tf.Tensor,
+    bias: tf.Tensor | None = None,
+    *,
+    axis: int = -1,
+    epsilon: float = 1e-5,
+    stash_type: int = FLOAT,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     y, mean, factor = normalized(x, scale, bias, axis, epsilon, centre=True)
     return tf.cast(y, scale.dtype), tf.cast(mean, to_tf(stash_type)), tf.cast(factor, to_tf(stash_type))
 
 
 @onnx_op("SimplifiedLayerNormalization")
-def simplified_layer_normalization(x, scale, *, axis=-1, epsilon=1e-5, stash_type=FLOAT):
+def simplified_layer_normalization(
+    x: tf.Tensor, scale: tf.Tensor, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = FLOAT
+) -> tuple[tf.Tensor, tf.Tensor]:
     y, _, factor = normalized(x, scale, None, axis, epsilon, centre=False)
     return tf.cast(y, scale.dtype), tf.cast(factor, to_tf(stash_type))
 
 
 @onnx_op("SkipLayerNormalization", domain=MICROSOFT)
-def skip_layer_normalization(x, skip, gamma, beta=None, bias=None, *, epsilon=1e-12):
+def skip_layer_normalization(
+    x: tf.Tensor,
+    skip: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor | None = None,
+    bias: tf.Tensor | None = None,
+    *,
+    epsilon: float = 1e-12,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     return _skipped(x, skip, gamma, beta, bias, epsilon, centre=True)
 
 
 @onnx_op("SkipSimplifiedLayerNormalization", domain=MICROSOFT)
-def skip_simplified_layer_normalization(x, skip, gamma, bias=None, *, epsilon=1e-12):
+def skip_simplified_layer_normalization(
+    x: tf.Tensor, skip: tf.Tensor, gamma: tf.Tensor, bias: tf.Tensor | None = None, *, epsilon: float = 1e-12
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     return _skipped(x, skip, gamma, None, bias, epsilon, centre=False)
 
 
-def _skipped(x, skip, gamma, beta, bias, epsilon, centre):
+def _skipped(
+    x: tf.Tensor,
+    skip: tf.Tensor,
+    gamma: tf.Tensor,
+    beta: tf.Tensor | None,
+    bias: tf.Tensor | None,
+    epsilon: float,
+    centre: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     total = _wide(x) + _wide(skip)
     if bias is not None:
         total += _wide(bias)
@@ -46,19 +74,19 @@ def _skipped(x, skip, gamma, beta, bias, epsilon, centre):
 
 @onnx_op("EmbedLayerNormalization", domain=MICROSOFT)
 def embed_layer_normalization(
-    input_ids,
-    segment_ids,
-    word_embedding,
-    position_embedding,
-    segment_embedding,
-    gamma,
-    beta,
-    mask=None,
-    position_ids=None,
+    input_ids: tf.Tensor,
+    segment_ids: tf.Tensor | None,
+    word_embedding: tf.Tensor,
+    position_embedding: tf.Tensor,
+    segment_embedding: tf.Tensor | None,
+    gamma: tf.Tensor,
+    beta: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    position_ids: tf.Tensor | None = None,
     *,
-    epsilon=1e-12,
-    mask_index_type=None,
-):
+    epsilon: float = 1e-12,
+    mask_index_type: int | None = None,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     del mask_index_type  # for ONNX Runtime's shape inference only
     batch, length = dims_of(input_ids)
     total = tf.gather(word_embedding, input_ids)
@@ -77,17 +105,29 @@ def embed_layer_normalization(
 
 
 @onnx_op("QEmbedLayerNormalization", domain=MICROSOFT)
-def q_embed_layer_normalization(input_ids, segment_ids, *inputs, epsilon=1e-12, context):
+def q_embed_layer_normalization(
+    input_ids: tf.Tensor,
+    segment_ids: tf.Tensor | None,
+    *inputs: tf.Tensor | None,
+    epsilon: float = 1e-12,
+    context: NodeContext,
+) -> tuple[tf.Tensor, tf.Tensor]:
     # Word, position and segment embeddings, gamma and beta; the mask; the scales and zero points of the five.
     quantized, mask, scales, zeros = inputs[:5], inputs[5], inputs[6:11], inputs[11:16]
     values = [
         None if q is None else dequantize(q, scale, zero, onnx_dtype(q, context, i + 2))
         for i, (q, scale, zero) in enumerate(zip(quantized, scales, zeros, strict=True))
     ]
-    return embed_layer_normalization(input_ids, segment_ids, *values, mask, epsilon=epsilon)[:2]
+    word, position, segment, gamma, beta = values
+    y, counts, _ = embed_layer_normalization(
+        input_ids, segment_ids, word, position, segment, gamma, beta, mask, epsilon=epsilon
+    )
+    return y, counts
 
 
-def normalized(x, scale, bias, axis, epsilon, centre):
+def normalized(
+    x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor | None, axis: int, epsilon: float, centre: bool
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return the tensor normalized over the axes from ``axis`` on, its mean and 1 / its deviation, all wide."""
     axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
     x = _wide(x)
@@ -98,5 +138,5 @@ def normalized(x, scale, bias, axis, epsilon, centre):
     return y if bias is None else y + tf.cast(bias, x.dtype), mean, factor
 
 
-def _wide(x):
+def _wide(x: tf.Tensor) -> tf.Tensor:
     return x if x.dtype == tf.float64 else tf.cast(x, tf.float32)

@@ -6,6 +6,8 @@ processors of a kind: a result half-way between two integers may fall either way
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers._cast import onnx_dtype
@@ -13,13 +15,24 @@ from onnx_tf.handlers._layout import to_channels_first, to_channels_last
 from onnx_tf.handlers._quantized import centred, dequantize, quantize, requantize, shifted
 from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, normalize_axis, product, rank_of
 from onnx_tf.handlers.pooling import average_pool_10
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 MICROSOFT = "com.microsoft"
 
 
 @onnx_op("QLinearAdd", domain=MICROSOFT)
-def q_linear_add(a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero=None, *, context):
+def q_linear_add(
+    a: tf.Tensor,
+    a_scale: tf.Tensor,
+    a_zero: tf.Tensor | None,
+    b: tf.Tensor,
+    b_scale: tf.Tensor,
+    b_zero: tf.Tensor | None,
+    c_scale: tf.Tensor,
+    c_zero: tf.Tensor | None = None,
+    *,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(a, context, 0)
     a_ratio, b_ratio = a_scale / c_scale, b_scale / c_scale
     offset = _float(c_zero) - _multiply_add(a_ratio, _float(a_zero), b_ratio * _float(b_zero))
@@ -28,36 +41,74 @@ def q_linear_add(a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero=None, *
 
 
 @onnx_op("QLinearMul", domain=MICROSOFT)
-def q_linear_mul(a, a_scale, a_zero, b, b_scale, b_zero, c_scale, c_zero=None, *, context):
+def q_linear_mul(
+    a: tf.Tensor,
+    a_scale: tf.Tensor,
+    a_zero: tf.Tensor | None,
+    b: tf.Tensor,
+    b_scale: tf.Tensor,
+    b_zero: tf.Tensor | None,
+    c_scale: tf.Tensor,
+    c_zero: tf.Tensor | None = None,
+    *,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(a, context, 0)
     values = centred(a, a_zero, dtype) * centred(b, b_zero, dtype)
     return shifted(values * (a_scale * b_scale / c_scale), c_zero, dtype)
 
 
-def _float(x):
+def _float(x: tf.Tensor | None) -> tf.Tensor:
     return tf.constant(0, tf.float32) if x is None else tf.cast(x, tf.float32)
 
 
-def _multiply_add(x, y, z):
+def _multiply_add(x: tf.Tensor, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
     """Return x * y + z rounded once, as processors compute it."""
     wide = tf.cast(x, tf.float64) * tf.cast(y, tf.float64) + tf.cast(z, tf.float64)
     return tf.cast(wide, tf.float32)
 
 
 @onnx_op("QLinearSigmoid", domain=MICROSOFT)
-def q_linear_sigmoid(x, x_scale, x_zero, y_scale, y_zero=None, *, context):
+def q_linear_sigmoid(
+    x: tf.Tensor,
+    x_scale: tf.Tensor,
+    x_zero: tf.Tensor | None,
+    y_scale: tf.Tensor,
+    y_zero: tf.Tensor | None = None,
+    *,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     return quantize(tf.sigmoid(dequantize(x, x_scale, x_zero, dtype)), y_scale, y_zero, dtype)
 
 
 @onnx_op("QLinearLeakyRelu", domain=MICROSOFT)
-def q_linear_leaky_relu(x, x_scale, x_zero, y_scale, y_zero=None, *, alpha=0.01, context):
+def q_linear_leaky_relu(
+    x: tf.Tensor,
+    x_scale: tf.Tensor,
+    x_zero: tf.Tensor | None,
+    y_scale: tf.Tensor,
+    y_zero: tf.Tensor | None = None,
+    *,
+    alpha: float = 0.01,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     return quantize(tf.nn.leaky_relu(dequantize(x, x_scale, x_zero, dtype), alpha), y_scale, y_zero, dtype)
 
 
 @onnx_op("QLinearSoftmax", domain=MICROSOFT)
-def q_linear_softmax(x, x_scale, x_zero, y_scale, y_zero, *, axis=-1, opset, context):
+def q_linear_softmax(
+    x: tf.Tensor,
+    x_scale: tf.Tensor,
+    x_zero: tf.Tensor | None,
+    y_scale: tf.Tensor,
+    y_zero: tf.Tensor,
+    *,
+    axis: int = -1,
+    opset: int,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     values = dequantize(x, x_scale, None, dtype)  # the zero point shifts all of them
     if opset < 13:
@@ -71,7 +122,9 @@ def q_linear_softmax(x, x_scale, x_zero, y_scale, y_zero, *, axis=-1, opset, con
 
 
 @onnx_op("QLinearConcat", domain=MICROSOFT)
-def q_linear_concat(y_scale, y_zero, *inputs, axis, context):
+def q_linear_concat(
+    y_scale: tf.Tensor, y_zero: tf.Tensor, *inputs: tf.Tensor, axis: int, context: NodeContext
+) -> tf.Tensor:
     dtype = onnx_dtype(y_zero, context, 1)
     triples = zip(inputs[::3], inputs[1::3], inputs[2::3], strict=True)
     parts = [quantize(dequantize(x, scale, zero, dtype), y_scale, y_zero, dtype) for x, scale, zero in triples]
@@ -79,7 +132,19 @@ def q_linear_concat(y_scale, y_zero, *inputs, axis, context):
 
 
 @onnx_op("QLinearWhere", domain=MICROSOFT)
-def q_linear_where(condition, x, x_scale, x_zero, y, y_scale, y_zero, z_scale, z_zero, *, context):
+def q_linear_where(
+    condition: tf.Tensor,
+    x: tf.Tensor,
+    x_scale: tf.Tensor,
+    x_zero: tf.Tensor,
+    y: tf.Tensor,
+    y_scale: tf.Tensor,
+    y_zero: tf.Tensor,
+    z_scale: tf.Tensor,
+    z_zero: tf.Tensor,
+    *,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 1)
     left, right = dequantize(x, x_scale, x_zero, dtype), dequantize(y, y_scale, y_zero, dtype)
     return quantize(tf.where(condition, left, right), z_scale, z_zero, dtype)
@@ -87,21 +152,21 @@ def q_linear_where(condition, x, x_scale, x_zero, y, y_scale, y_zero, z_scale, z
 
 @onnx_op("QLinearAveragePool", domain=MICROSOFT)
 def q_linear_average_pool(
-    x,
-    x_scale,
-    x_zero,
-    y_scale,
-    y_zero=None,
+    x: tf.Tensor,
+    x_scale: tf.Tensor,
+    x_zero: tf.Tensor | None,
+    y_scale: tf.Tensor,
+    y_zero: tf.Tensor | None = None,
     *,
-    auto_pad="NOTSET",
-    ceil_mode=0,
-    channels_last=0,
-    count_include_pad=0,
-    kernel_shape,
-    pads=None,
-    strides=None,
-    context,
-):
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    channels_last: int = 0,
+    count_include_pad: int = 0,
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] | None = None,
+    strides: Sequence[int] | None = None,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     values = dequantize(x if channels_last else to_channels_last(x), x_scale, x_zero, dtype)
     mean = average_pool_10(
@@ -118,7 +183,16 @@ def q_linear_average_pool(
 
 
 @onnx_op("QLinearGlobalAveragePool", domain=MICROSOFT)
-def q_linear_global_average_pool(x, x_scale, x_zero, y_scale, y_zero, *, channels_last=0, context):
+def q_linear_global_average_pool(
+    x: tf.Tensor,
+    x_scale: tf.Tensor,
+    x_zero: tf.Tensor,
+    y_scale: tf.Tensor,
+    y_zero: tf.Tensor,
+    *,
+    channels_last: int = 0,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     spatial = [*range(1, rank_of(x) - 1)] if channels_last else [*range(2, rank_of(x))]
     count = product([dim for axis, dim in enumerate(dims_of(x)) if axis in spatial])
@@ -128,7 +202,17 @@ def q_linear_global_average_pool(x, x_scale, x_zero, y_scale, y_zero, *, channel
 
 
 @onnx_op("QLinearReduceMean", domain=MICROSOFT)
-def q_linear_reduce_mean(x, x_scale, x_zero, y_scale, y_zero=None, *, axes, keepdims, context):
+def q_linear_reduce_mean(
+    x: tf.Tensor,
+    x_scale: tf.Tensor,
+    x_zero: tf.Tensor | None,
+    y_scale: tf.Tensor,
+    y_zero: tf.Tensor | None = None,
+    *,
+    axes: Sequence[int],
+    keepdims: int,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     mean = tf.reduce_mean(dequantize(x, x_scale, x_zero, dtype), list(axes) or None, keepdims=bool(keepdims))
     return quantize(mean, y_scale, y_zero, dtype)

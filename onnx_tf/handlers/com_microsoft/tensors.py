@@ -20,22 +20,22 @@ onnx_op("GatherND", domain=MICROSOFT)(gather_nd_11)
 
 
 @onnx_op("Inverse", domain=MICROSOFT)
-def inverse(x):
+def inverse(x: tf.Tensor) -> tf.Tensor:
     return widened(tf.linalg.inv, x)
 
 
 @onnx_op("Trilu", domain=MICROSOFT)
-def trilu_with_default(x, k=None, *, upper=1):
+def trilu_with_default(x: tf.Tensor, k: tf.Tensor | None = None, *, upper: int = 1) -> tf.Tensor:
     return trilu(x, k, upper=upper)
 
 
 @onnx_op("Range", domain=MICROSOFT)
-def range_with_default(start, limit, delta=None):
+def range_with_default(start: tf.Tensor, limit: tf.Tensor, delta: tf.Tensor | None = None) -> tf.Tensor:
     return range_11(start, limit, tf.ones_like(start) if delta is None else delta)
 
 
 @onnx_op("ExpandDims", domain=MICROSOFT)
-def expand_dims(x, axis):
+def expand_dims(x: tf.Tensor, axis: tf.Tensor) -> tf.Tensor:
     axes = static_ints(axis)
     if axes is None:
         raise ValueError("'axis' must be a constant: it decides the rank of the result")
@@ -43,17 +43,17 @@ def expand_dims(x, axis):
 
 
 @onnx_op("Pad", domain=MICROSOFT)
-def pad(data, pads, value=None, *, mode="constant"):
+def pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, *, mode: str = "constant") -> tf.Tensor:
     return pad_11(data, tf.reshape(pads, [-1]), value, mode=mode)
 
 
 @onnx_op("Unique", domain=MICROSOFT)
-def unique(x):
+def unique(x: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(tf.unique_with_counts(x, tf.int64))
 
 
 @onnx_op("CDist", domain=MICROSOFT)
-def c_dist(a, b, *, metric="sqeuclidean"):
+def c_dist(a: tf.Tensor, b: tf.Tensor, *, metric: str = "sqeuclidean") -> tf.Tensor:
     if metric not in ("euclidean", "sqeuclidean"):
         raise ValueError(f"metric {metric!r} is not supported: 'euclidean' or 'sqeuclidean' is expected")
     squares = tf.reduce_sum(tf.math.squared_difference(a[:, None], b[None]), -1)
@@ -61,7 +61,15 @@ def c_dist(a, b, *, metric="sqeuclidean"):
 
 
 @onnx_op("CropAndResize", domain=MICROSOFT)
-def crop_and_resize(x, rois, batch_indices, crop_size, *, extrapolation_value=0.0, mode="bilinear"):
+def crop_and_resize(
+    x: tf.Tensor,
+    rois: tf.Tensor,
+    batch_indices: tf.Tensor,
+    crop_size: tf.Tensor,
+    *,
+    extrapolation_value: float = 0.0,
+    mode: str = "bilinear",
+) -> tf.Tensor:
     crops = tf.image.crop_and_resize(
         tf.cast(to_channels_last(x), tf.float32),
         tf.cast(rois, tf.float32),
@@ -74,7 +82,7 @@ def crop_and_resize(x, rois, batch_indices, crop_size, *, extrapolation_value=0.
 
 
 @onnx_op("UnfoldTensor", domain=MICROSOFT)
-def unfold_tensor(x, *, dim=-1, size, step=1):
+def unfold_tensor(x: tf.Tensor, *, dim: int = -1, size: int, step: int = 1) -> tf.Tensor:
     rank = rank_of(x)
     axis = normalize_axis(dim, rank)
     starts = tf.range(0, tf.cast(dims_of(x)[axis], tf.int64) - size + 1, step)
@@ -83,7 +91,7 @@ def unfold_tensor(x, *, dim=-1, size, step=1):
 
 
 @onnx_op("NGramRepeatBlock", domain=MICROSOFT)
-def n_gram_repeat_block(input_ids, scores, *, ngram_size):
+def n_gram_repeat_block(input_ids: tf.Tensor, scores: tf.Tensor, *, ngram_size: int) -> tf.Tensor:
     length = tf.cast(dims_of(input_ids)[1], tf.int64)
     grams = unfold_tensor(input_ids, dim=1, size=ngram_size)
     last = input_ids[:, tf.maximum(length - ngram_size + 1, 0) :]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import as_shape, dims_of
@@ -13,7 +15,15 @@ START_MARK, END_MARK = "\x02", "\x03"
 
 
 @onnx_op("Tokenizer", domain="com.microsoft")
-def tokenizer(x, *, mark, mincharnum, pad_value, separators=None, tokenexp=None):
+def tokenizer(
+    x: tf.Tensor,
+    *,
+    mark: int,
+    mincharnum: int,
+    pad_value: str,
+    separators: Sequence[str] | None = None,
+    tokenexp: str | None = None,
+) -> tf.Tensor:
     """Tokens are matches of ``tokenexp``, or what the separators leave, or single characters."""
     flat = tf.reshape(x, [-1])
     if tokenexp:
@@ -46,7 +56,7 @@ def _matches(text: tf.Tensor, expression: str) -> tf.RaggedTensor:
 
 
 @onnx_op("MurmurHash3", domain="com.microsoft")
-def murmur_hash_3(x, *, positive=1, seed=0):
+def murmur_hash_3(x: tf.Tensor, *, positive: int = 1, seed: int = 0) -> tf.Tensor:
     """Compute MurmurHash3_x86_32 by Austin Appleby, of the bytes of each string or number."""
     flat = tf.reshape(x, [-1])
     if x.dtype == tf.string:
@@ -60,7 +70,7 @@ def murmur_hash_3(x, *, positive=1, seed=0):
         words = tf.reshape(tf.cast(tf.bitcast(flat, tf.uint32), tf.int64), [-1, x.dtype.size // 4])
         lengths = tf.fill(tf.shape(flat), tf.constant(x.dtype.size, tf.int64))
 
-    def step(index, state):
+    def step(index: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         word = _low(_rotated(_low(words[:, index] * 0xCC9E2D51), 15) * 0x1B873593)
         mixed = tf.bitwise.bitwise_xor(state, word)
         whole = tf.cast(index, tf.int64) < lengths // 4
@@ -78,11 +88,11 @@ def murmur_hash_3(x, *, positive=1, seed=0):
     return tf.reshape(hashes if positive else tf.bitcast(hashes, tf.int32), as_shape(dims_of(x)))
 
 
-def _low(x):
+def _low(x: tf.Tensor) -> tf.Tensor:
     """Return the lower 32 bits of 64."""
     return tf.bitwise.bitwise_and(x, 0xFFFFFFFF)
 
 
-def _rotated(x, bits):
+def _rotated(x: tf.Tensor, bits: int) -> tf.Tensor:
     """Return 32 bits rotated to the left."""
     return tf.bitwise.bitwise_or(_low(tf.bitwise.left_shift(x, bits)), tf.bitwise.right_shift(x, 32 - bits))

@@ -11,27 +11,27 @@ from onnx_tf.handlers._quantized import dequantize, spread
 from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of
 from onnx_tf.handlers.indexing import gather
 from onnx_tf.handlers.linear_algebra import mat_mul
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 MICROSOFT = "com.microsoft"
 
 
 @onnx_op("MatMulNBits", domain=MICROSOFT)
 def mat_mul_n_bits(
-    a,
-    b,
-    scales,
-    zero_points=None,
-    g_idx=None,
-    bias=None,
+    a: tf.Tensor,
+    b: tf.Tensor,
+    scales: tf.Tensor,
+    zero_points: tf.Tensor | None = None,
+    g_idx: tf.Tensor | None = None,
+    bias: tf.Tensor | None = None,
     *,
-    K,
-    N,
-    accuracy_level=0,
-    bits=4,
-    block_size,
-    weight_prepacked=0,
-):
+    K: int,
+    N: int,
+    accuracy_level: int = 0,
+    bits: int = 4,
+    block_size: int,
+    weight_prepacked: int = 0,
+) -> tf.Tensor:
     del accuracy_level  # it allows ONNX Runtime less precision
     if weight_prepacked:
         raise ValueError("MatMulNBits with prepacked weights is for one device only; export the model without")
@@ -65,7 +65,18 @@ NF4 = (
 
 
 @onnx_op("MatMulBnb4", domain=MICROSOFT)
-def mat_mul_bnb4(a, b, absmax, *, K, N, block_size, quant_type, training_mode=0, transB=1):
+def mat_mul_bnb4(
+    a: tf.Tensor,
+    b: tf.Tensor,
+    absmax: tf.Tensor,
+    *,
+    K: int,
+    N: int,
+    block_size: int,
+    quant_type: int,
+    training_mode: int = 0,
+    transB: int = 1,
+) -> tf.Tensor:
     del training_mode
     # The first of two numbers lies in the upper bits.
     codes = tf.reshape(tf.reverse(tf.reshape(unpacked(b, 4), [-1, 2]), [1]), [-1])[: N * K]
@@ -77,8 +88,17 @@ def mat_mul_bnb4(a, b, absmax, *, K, N, block_size, quant_type, training_mode=0,
 
 @onnx_op("GatherBlockQuantized", domain=MICROSOFT)
 def gather_block_quantized(
-    data, indices, scales, zero_points=None, *, bits=4, block_size=128, gather_axis=0, quantize_axis=1, context
-):
+    data: tf.Tensor,
+    indices: tf.Tensor,
+    scales: tf.Tensor,
+    zero_points: tf.Tensor | None = None,
+    *,
+    bits: int = 4,
+    block_size: int = 128,
+    gather_axis: int = 0,
+    quantize_axis: int = 1,
+    context: NodeContext,
+) -> tf.Tensor:
     dtype = onnx_dtype(data, context, 0)
     packed = dtype is ir.DataType.UINT8
     rank = rank_of(data)

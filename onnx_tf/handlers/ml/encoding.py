@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers._lookup import index_in, look_up
 from onnx_tf.registry import onnx_op
 
@@ -12,14 +16,24 @@ DOMAIN = "ai.onnx.ml"
 
 
 @onnx_op("CategoryMapper", domain=DOMAIN)
-def category_mapper(x, *, cats_int64s, cats_strings, default_int64, default_string):
+def category_mapper(
+    x: tf.Tensor,
+    *,
+    cats_int64s: Sequence[int] | None,
+    cats_strings: Sequence[str] | None,
+    default_int64: int,
+    default_string: str,
+) -> tf.Tensor:
     if x.dtype == tf.string:
         return look_up(x, cats_strings, cats_int64s, default_int64, tf.int64, of_duplicates="last")
     return look_up(x, cats_int64s, cats_strings, default_string, tf.string, of_duplicates="last")
 
 
 @onnx_op("LabelEncoder", domain=DOMAIN)
-def label_encoder_1(x, *, classes_strings, default_int64, default_string):
+def label_encoder_1(
+    x: tf.Tensor, *, classes_strings: Sequence[str] | None, default_int64: int, default_string: str
+) -> tf.Tensor:
+    (classes_strings,) = given(classes_strings=classes_strings)
     numbers = range(len(classes_strings))
     if x.dtype == tf.string:
         return look_up(x, classes_strings, list(numbers), default_int64, tf.int64, of_duplicates="last")
@@ -28,18 +42,18 @@ def label_encoder_1(x, *, classes_strings, default_int64, default_string):
 
 @onnx_op("LabelEncoder", since=2, domain=DOMAIN)
 def label_encoder_2(
-    x,
+    x: tf.Tensor,
     *,
-    keys_floats,
-    keys_int64s,
-    keys_strings,
-    values_floats,
-    values_int64s,
-    values_strings,
-    default_float,
-    default_int64,
-    default_string,
-):
+    keys_floats: Sequence[float] | None,
+    keys_int64s: Sequence[int] | None,
+    keys_strings: Sequence[str] | None,
+    values_floats: Sequence[float] | None,
+    values_int64s: Sequence[int] | None,
+    values_strings: Sequence[str] | None,
+    default_float: float,
+    default_int64: int,
+    default_string: str,
+) -> tf.Tensor:
     keys = _first_present(keys_strings, keys_int64s, keys_floats)
     if values_strings is not None:
         return look_up(x, keys, values_strings, default_string, tf.string)
@@ -50,25 +64,24 @@ def label_encoder_2(
 
 @onnx_op("LabelEncoder", since=4, domain=DOMAIN)
 def label_encoder_4(
-    x,
+    x: tf.Tensor,
     *,
-    keys_floats,
-    keys_int64s,
-    keys_strings,
-    keys_tensor,
-    values_floats,
-    values_int64s,
-    values_strings,
-    values_tensor,
-    default_float,
-    default_int64,
-    default_string,
-    default_tensor,
-):
+    keys_floats: Sequence[float] | None,
+    keys_int64s: Sequence[int] | None,
+    keys_strings: Sequence[str] | None,
+    keys_tensor: np.ndarray | None,
+    values_floats: Sequence[float] | None,
+    values_int64s: Sequence[int] | None,
+    values_strings: Sequence[str] | None,
+    values_tensor: np.ndarray | None,
+    default_float: float,
+    default_int64: int,
+    default_string: str,
+    default_tensor: np.ndarray | None,
+) -> tf.Tensor:
     if values_tensor is None:
-        listed = (values_strings, tf.string), (values_int64s, tf.int64), (values_floats, tf.float32)
-        values, dtype = next(((v, t) for v, t in listed if v is not None), (None, None))
-        values = _first_present(values)
+        dtype = tf.string if values_strings is not None else tf.float32 if values_int64s is None else tf.int64
+        values = _first_present(values_strings, values_int64s, values_floats)
     else:
         values, dtype = values_tensor.reshape(-1), tf.as_dtype(values_tensor.dtype)
     keys = _first_present(keys_strings, keys_int64s, keys_floats, keys_tensor)
@@ -82,7 +95,9 @@ def label_encoder_4(
 
 
 @onnx_op("OneHotEncoder", domain=DOMAIN)
-def one_hot_encoder(x, *, cats_int64s, cats_strings, zeros):
+def one_hot_encoder(
+    x: tf.Tensor, *, cats_int64s: Sequence[int] | None, cats_strings: Sequence[str] | None, zeros: int
+) -> tf.Tensor:
     if x.dtype == tf.string:
         categories = _first_present(cats_strings)
     else:
@@ -93,7 +108,7 @@ def one_hot_encoder(x, *, cats_int64s, cats_strings, zeros):
     return tf.one_hot(tf.where(found, index, -1), len(categories), dtype=tf.float32)
 
 
-def _first_present(*tables):
+def _first_present(*tables: Sequence[Any] | np.ndarray | None) -> Sequence[Any] | np.ndarray:
     for table in tables:
         if table is not None:
             return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,13 +14,13 @@ DOMAIN = "ai.onnx.ml"
 
 
 @onnx_op("ArrayFeatureExtractor", domain=DOMAIN)
-def array_feature_extractor(x, y):
+def array_feature_extractor(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
     selected = tf.gather(x, tf.reshape(y, [-1]), axis=-1)
     return selected[tf.newaxis] if x.shape.rank == 1 else selected
 
 
 @onnx_op("Binarizer", domain=DOMAIN)
-def binarizer(x, *, threshold):
+def binarizer(x: tf.Tensor, *, threshold: float) -> tf.Tensor:
     limit = np.float32(threshold)
     # An integer passes a fractional threshold when it passes its floor, and floor is exact.
     limit = tf.constant(limit if x.dtype.is_floating else np.floor(limit), x.dtype)
@@ -26,14 +28,21 @@ def binarizer(x, *, threshold):
 
 
 @onnx_op("FeatureVectorizer", domain=DOMAIN)
-def feature_vectorizer(*inputs, inputdimensions):
+def feature_vectorizer(*inputs: tf.Tensor, inputdimensions: Sequence[int] | None) -> tf.Tensor:
     rows = [_flat_rows(x) for x in inputs]
     widths = inputdimensions or [row.shape[1] for row in rows]
     return tf.concat([_to_width(row, width) for row, width in zip(rows, widths, strict=True)], axis=1)
 
 
 @onnx_op("Imputer", domain=DOMAIN)
-def imputer(x, *, imputed_value_floats, imputed_value_int64s, replaced_value_float, replaced_value_int64):
+def imputer(
+    x: tf.Tensor,
+    *,
+    imputed_value_floats: Sequence[float] | None,
+    imputed_value_int64s: Sequence[int] | None,
+    replaced_value_float: float,
+    replaced_value_int64: int,
+) -> tf.Tensor:
     if x.dtype.is_floating:
         imputed, replaced = imputed_value_floats, replaced_value_float
     else:
@@ -47,7 +56,7 @@ def imputer(x, *, imputed_value_floats, imputed_value_int64s, replaced_value_flo
 
 
 @onnx_op("Normalizer", domain=DOMAIN)
-def normalizer(x, *, norm):
+def normalizer(x: tf.Tensor, *, norm: str) -> tf.Tensor:
     y = tf.cast(x, tf.float32)
     if norm == "MAX":
         divisor = tf.reduce_max(y, axis=-1, keepdims=True)
@@ -64,13 +73,13 @@ def normalizer(x, *, norm):
 
 
 @onnx_op("Scaler", domain=DOMAIN)
-def scaler(x, *, scale, offset):
+def scaler(x: tf.Tensor, *, scale: Sequence[float] | None, offset: Sequence[float] | None) -> tf.Tensor:
     x = x if x.dtype.is_floating else tf.cast(x, tf.float32)
     shifted = x if not offset else x - tf.constant(offset, x.dtype)
     return tf.cast(shifted if not scale else shifted * tf.constant(scale, x.dtype), tf.float32)
 
 
-def _flat_rows(x):
+def _flat_rows(x: tf.Tensor) -> tf.Tensor:
     x = tf.cast(x, tf.float32)
     if x.shape.rank in (1, 2):
         return as_rows(x)
@@ -78,7 +87,7 @@ def _flat_rows(x):
     return tf.reshape(x, [-1, width])
 
 
-def _to_width(rows, width):
+def _to_width(rows: tf.Tensor, width: int) -> tf.Tensor:
     rows = rows[:, :width]
     if rows.shape[1] == width:
         return rows

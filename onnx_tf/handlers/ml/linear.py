@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf.handlers.ml._scores import (
@@ -18,15 +20,15 @@ DOMAIN = "ai.onnx.ml"
 
 @onnx_op("LinearClassifier", domain=DOMAIN)
 def linear_classifier(
-    x,
+    x: tf.Tensor,
     *,
-    coefficients,
-    intercepts,
-    classlabels_ints,
-    classlabels_strings,
-    multi_class,
-    post_transform,
-):
+    coefficients: Sequence[float],
+    intercepts: Sequence[float] | None,
+    classlabels_ints: Sequence[int] | None,
+    classlabels_strings: Sequence[str] | None,
+    multi_class: int,
+    post_transform: str,
+) -> tuple[tf.Tensor, tf.Tensor]:
     labels = labels_of(classlabels_strings, classlabels_ints)
     x = as_rows(x, tf.float32)
     scores = _affine(x, coefficients, intercepts, len(intercepts or ()) or _rows(coefficients, x))
@@ -38,13 +40,22 @@ def linear_classifier(
 
 
 @onnx_op("LinearRegressor", domain=DOMAIN)
-def linear_regressor(x, *, coefficients, intercepts, targets, post_transform):
+def linear_regressor(
+    x: tf.Tensor,
+    *,
+    coefficients: Sequence[float] | None,
+    intercepts: Sequence[float] | None,
+    targets: int,
+    post_transform: str,
+) -> tf.Tensor:
     x = as_rows(x, tf.float32)
     scores = _affine(x, coefficients, intercepts if len(intercepts or ()) == targets else None, targets)
     return transformed(scores, post_transform if targets > 1 or post_transform == "PROBIT" else "NONE")
 
 
-def _affine(x, coefficients, intercepts, count):
+def _affine(
+    x: tf.Tensor, coefficients: Sequence[float] | None, intercepts: Sequence[float] | None, count: int
+) -> tf.Tensor:
     if not coefficients:
         raise ValueError("coefficients are missing")
     weights = tf.reshape(tf.constant(coefficients, tf.float32), [count, -1])
@@ -52,7 +63,7 @@ def _affine(x, coefficients, intercepts, count):
     return scores if not intercepts else scores + tf.constant(intercepts, tf.float32)
 
 
-def _rows(coefficients, x):
+def _rows(coefficients: Sequence[float], x: tf.Tensor) -> int:
     if x.shape[1] is None:
         raise ValueError("without intercepts the number of features must be known: state it in the input's shape")
     return len(coefficients) // x.shape[1]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import tensorflow as tf
 
 from onnx_tf.handlers._lookup import index_in
@@ -13,7 +16,9 @@ DOMAIN = "ai.onnx.ml"
 
 
 @onnx_op("ZipMap", domain=DOMAIN)
-def zip_map(x, *, classlabels_int64s, classlabels_strings):
+def zip_map(
+    x: tf.Tensor, *, classlabels_int64s: Sequence[int] | None, classlabels_strings: Sequence[str] | None
+) -> MapSequence:
     keys = labels_of(classlabels_strings, classlabels_int64s)
     rows = as_rows(x)
     if rows.shape[1] not in (None, keys.shape[0]):
@@ -22,7 +27,7 @@ def zip_map(x, *, classlabels_int64s, classlabels_strings):
 
 
 @onnx_op("CastMap", domain=DOMAIN)
-def cast_map(x, *, cast_to, map_form, max_map):
+def cast_map(x: Map, *, cast_to: str, map_form: str, max_map: int) -> tf.Tensor:
     _check_is_map(x)
     dtypes = {"TO_FLOAT": tf.float32, "TO_INT64": tf.int64, "TO_STRING": tf.string}
     if cast_to not in dtypes:
@@ -41,27 +46,30 @@ def cast_map(x, *, cast_to, map_form, max_map):
 
 
 @onnx_op("DictVectorizer", domain=DOMAIN)
-def dict_vectorizer(x, *, int64_vocabulary, string_vocabulary):
+def dict_vectorizer(
+    x: Map, *, int64_vocabulary: Sequence[int] | None, string_vocabulary: Sequence[str] | None
+) -> tf.Tensor:
     _check_is_map(x)
+    keys = string_vocabulary or int64_vocabulary or ()
     vocabulary = labels_of(string_vocabulary, int64_vocabulary)
     if x.keys.dtype != vocabulary.dtype:
         raise ValueError(f"the map has {x.keys.dtype.name} keys, the vocabulary is {vocabulary.dtype.name}")
     size = int(vocabulary.shape[0])
     # A vocabulary may name a key twice, a map cannot: its keys are looked up, not its slots.
-    first, _ = index_in(vocabulary, string_vocabulary or int64_vocabulary)
-    at, known = index_in(x.keys, string_vocabulary or int64_vocabulary)
+    first, _ = index_in(vocabulary, keys)
+    at, known = index_in(x.keys, keys)
     slots = tf.where(known, at, size)
     zero = tf.constant("" if x.values.dtype == tf.string else 0, x.values.dtype)
     row = tf.tensor_scatter_nd_update(tf.fill([size + 1], zero), slots[:, tf.newaxis], x.values)
     return tf.gather(row, first)[tf.newaxis]
 
 
-def _check_is_map(x):
+def _check_is_map(x: Any) -> None:
     if not isinstance(x, Map):
         raise ValueError("the input must be a map: state its type in the model's input as map(key type, value type)")
 
 
-def _cast(values, dtype):
+def _cast(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
     if values.dtype == dtype:
         return values
     if values.dtype == tf.string:

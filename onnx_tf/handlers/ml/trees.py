@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers.ml._forest import MODES, Forest, forest
 from onnx_tf.handlers.ml._scores import (
     POST_TRANSFORMS,
@@ -62,77 +63,89 @@ class Leaves:
 
 @onnx_op("TreeEnsembleClassifier", domain=DOMAIN)
 def tree_ensemble_classifier_1(
-    x,
+    x: tf.Tensor,
     *,
-    base_values,
-    class_ids,
-    class_nodeids,
-    class_treeids,
-    class_weights,
-    classlabels_int64s,
-    classlabels_strings,
-    nodes_falsenodeids,
-    nodes_featureids,
-    nodes_hitrates,
-    nodes_missing_value_tracks_true,
-    nodes_modes,
-    nodes_nodeids,
-    nodes_treeids,
-    nodes_truenodeids,
-    nodes_values,
-    post_transform,
-):
+    base_values: Sequence[float] | None,
+    class_ids: Sequence[int] | None,
+    class_nodeids: Sequence[int] | None,
+    class_treeids: Sequence[int] | None,
+    class_weights: Sequence[float] | None,
+    classlabels_int64s: Sequence[int] | None,
+    classlabels_strings: Sequence[str] | None,
+    nodes_falsenodeids: Sequence[int] | None,
+    nodes_featureids: Sequence[int] | None,
+    nodes_hitrates: Sequence[float] | None,
+    nodes_missing_value_tracks_true: Sequence[int] | None,
+    nodes_modes: Sequence[str] | None,
+    nodes_nodeids: Sequence[int] | None,
+    nodes_treeids: Sequence[int] | None,
+    nodes_truenodeids: Sequence[int] | None,
+    nodes_values: Sequence[float] | None,
+    post_transform: str,
+) -> tuple[tf.Tensor, tf.Tensor]:
     labels = labels_of(classlabels_strings, classlabels_int64s)
-    tree_nodes = list(zip(nodes_treeids, nodes_nodeids, strict=True))
-    trees = _forest_of_ids(
-        tree_nodes,
-        nodes_featureids,
-        np.array(nodes_values),
-        nodes_modes,
-        nodes_truenodeids,
-        nodes_falsenodeids,
-        nodes_missing_value_tracks_true,
+    trees, nodes, features, modes, true_ids, false_ids = given(
+        nodes_treeids=nodes_treeids,
+        nodes_nodeids=nodes_nodeids,
+        nodes_featureids=nodes_featureids,
+        nodes_modes=nodes_modes,
+        nodes_truenodeids=nodes_truenodeids,
+        nodes_falsenodeids=nodes_falsenodeids,
     )
-    votes = zip(class_treeids, class_nodeids, class_ids, class_weights, strict=True)
-    leaves = _leaves(tree_nodes, votes, labels.shape[0], np.add)
-    return _classify(x, trees, leaves, labels, base_values, post_transform)
+    tree_nodes = list(zip(trees, nodes, strict=True))
+    walk = _forest_of_ids(
+        tree_nodes, features, np.array(nodes_values), modes, true_ids, false_ids, nodes_missing_value_tracks_true
+    )
+    votes = given(
+        class_treeids=class_treeids, class_nodeids=class_nodeids, class_ids=class_ids, class_weights=class_weights
+    )
+    leaves = _leaves(tree_nodes, zip(*votes, strict=True), labels.shape[0], np.add)
+    return _classify(x, walk, leaves, labels, base_values, post_transform)
 
 
 @onnx_op("TreeEnsembleRegressor", domain=DOMAIN)
 def tree_ensemble_regressor_1(
-    x,
+    x: tf.Tensor,
     *,
-    aggregate_function,
-    base_values,
-    n_targets,
-    nodes_falsenodeids,
-    nodes_featureids,
-    nodes_hitrates,
-    nodes_missing_value_tracks_true,
-    nodes_modes,
-    nodes_nodeids,
-    nodes_treeids,
-    nodes_truenodeids,
-    nodes_values,
-    post_transform,
-    target_ids,
-    target_nodeids,
-    target_treeids,
-    target_weights,
-):
-    tree_nodes = list(zip(nodes_treeids, nodes_nodeids, strict=True))
-    trees = _forest_of_ids(
-        tree_nodes,
-        nodes_featureids,
-        np.array(nodes_values),
-        nodes_modes,
-        nodes_truenodeids,
-        nodes_falsenodeids,
-        nodes_missing_value_tracks_true,
+    aggregate_function: str,
+    base_values: Sequence[float] | None,
+    n_targets: int | None,
+    nodes_falsenodeids: Sequence[int] | None,
+    nodes_featureids: Sequence[int] | None,
+    nodes_hitrates: Sequence[float] | None,
+    nodes_missing_value_tracks_true: Sequence[int] | None,
+    nodes_modes: Sequence[str] | None,
+    nodes_nodeids: Sequence[int] | None,
+    nodes_treeids: Sequence[int] | None,
+    nodes_truenodeids: Sequence[int] | None,
+    nodes_values: Sequence[float] | None,
+    post_transform: str,
+    target_ids: Sequence[int] | None,
+    target_nodeids: Sequence[int] | None,
+    target_treeids: Sequence[int] | None,
+    target_weights: Sequence[float] | None,
+) -> tf.Tensor:
+    trees, nodes, features, modes, true_ids, false_ids = given(
+        nodes_treeids=nodes_treeids,
+        nodes_nodeids=nodes_nodeids,
+        nodes_featureids=nodes_featureids,
+        nodes_modes=nodes_modes,
+        nodes_truenodeids=nodes_truenodeids,
+        nodes_falsenodeids=nodes_falsenodeids,
     )
-    votes = zip(target_treeids, target_nodeids, target_ids, target_weights, strict=True)
-    leaves = _leaves(tree_nodes, votes, n_targets, _COMBINE[aggregate_function])
-    return tf.cast(_regress(x, trees, leaves, aggregate_function, base_values, post_transform), tf.float32)
+    tree_nodes = list(zip(trees, nodes, strict=True))
+    walk = _forest_of_ids(
+        tree_nodes, features, np.array(nodes_values), modes, true_ids, false_ids, nodes_missing_value_tracks_true
+    )
+    count, *votes = given(
+        n_targets=n_targets,
+        target_treeids=target_treeids,
+        target_nodeids=target_nodeids,
+        target_ids=target_ids,
+        target_weights=target_weights,
+    )
+    leaves = _leaves(tree_nodes, zip(*votes, strict=True), count, _COMBINE[aggregate_function])
+    return tf.cast(_regress(x, walk, leaves, aggregate_function, base_values, post_transform), tf.float32)
 
 
 _SHARED_TENSORS = ("base_values", "nodes_hitrates", "nodes_values")
@@ -146,25 +159,25 @@ onnx_op("TreeEnsembleRegressor", since=3, domain=DOMAIN)(
 
 @onnx_op("TreeEnsemble", since=5, domain=DOMAIN)
 def tree_ensemble(
-    x,
+    x: tf.Tensor,
     *,
-    aggregate_function,
-    leaf_targetids,
-    leaf_weights,
-    membership_values,
-    n_targets,
-    nodes_falseleafs,
-    nodes_falsenodeids,
-    nodes_featureids,
-    nodes_hitrates,
-    nodes_missing_value_tracks_true,
-    nodes_modes,
-    nodes_splits,
-    nodes_trueleafs,
-    nodes_truenodeids,
-    post_transform,
-    tree_roots,
-):
+    aggregate_function: int,
+    leaf_targetids: Sequence[int],
+    leaf_weights: np.ndarray,
+    membership_values: np.ndarray | None,
+    n_targets: int | None,
+    nodes_falseleafs: Sequence[int],
+    nodes_falsenodeids: Sequence[int],
+    nodes_featureids: Sequence[int],
+    nodes_hitrates: np.ndarray | None,
+    nodes_missing_value_tracks_true: Sequence[int] | None,
+    nodes_modes: np.ndarray,
+    nodes_splits: np.ndarray,
+    nodes_trueleafs: Sequence[int],
+    nodes_truenodeids: Sequence[int],
+    post_transform: int,
+    tree_roots: Sequence[int],
+) -> tf.Tensor:
     # The leaves stand behind the nodes: leaf i is node i + inner.
     inner, outer = len(nodes_modes), len(leaf_targetids)
     modes = [MODES[mode] for mode in nodes_modes] + ["LEAF"] * outer
@@ -178,7 +191,8 @@ def tree_ensemble(
         missing_is_true=nodes_missing_value_tracks_true,
         members=_members(modes, membership_values),
     )
-    weights = np.zeros((inner + outer, n_targets), leaf_weights.dtype)
+    (targets,) = given(n_targets=n_targets)
+    weights = np.zeros((inner + outer, targets), leaf_weights.dtype)
     weights[inner + np.arange(outer), leaf_targetids] = leaf_weights
     votes = np.zeros(weights.shape, bool)
     votes[inner + np.arange(outer), leaf_targetids] = True
@@ -189,7 +203,15 @@ def tree_ensemble(
 _COMBINE = {"SUM": np.add, "AVERAGE": np.add, "MIN": np.minimum, "MAX": np.maximum}
 
 
-def _forest_of_ids(tree_nodes, features, thresholds, modes, true_ids, false_ids, missing_is_true):
+def _forest_of_ids(
+    tree_nodes: Sequence[tuple[int, int]],
+    features: Sequence[int],
+    thresholds: np.ndarray,
+    modes: Sequence[str],
+    true_ids: Sequence[int],
+    false_ids: Sequence[int],
+    missing_is_true: Sequence[int] | None,
+) -> Forest:
     position = {key: i for i, key in enumerate(tree_nodes)}
     if len(position) < len(tree_nodes):
         raise ValueError("a node id appears twice in one tree")
@@ -207,7 +229,12 @@ def _forest_of_ids(tree_nodes, features, thresholds, modes, true_ids, false_ids,
     )
 
 
-def _leaves(tree_nodes, votes, targets, combine):
+def _leaves(
+    tree_nodes: Sequence[tuple[int, int]],
+    votes: Iterable[tuple[int, int, int, float]],
+    targets: int,
+    combine: Callable[[float, float], float],
+) -> Leaves:
     position = {key: i for i, key in enumerate(tree_nodes)}
     weights = np.zeros((len(tree_nodes), targets), np.float64)
     voted = np.zeros(weights.shape, bool)
@@ -218,12 +245,12 @@ def _leaves(tree_nodes, votes, targets, combine):
     return Leaves(weights, voted)
 
 
-def _with_leaves(nodes, is_leaf, inner, outer):
-    nodes = np.array(nodes) + np.where(np.array(is_leaf) == 1, inner, 0)
-    return [*nodes, *[0] * outer]
+def _with_leaves(nodes: Sequence[int], is_leaf: Sequence[int], inner: int, outer: int) -> list[int]:
+    places = np.array(nodes) + np.where(np.array(is_leaf) == 1, inner, 0)
+    return [*places, *[0] * outer]
 
 
-def _members(modes, values):
+def _members(modes: Sequence[str], values: np.ndarray | None) -> dict[int, np.ndarray]:
     nodes = [i for i, mode in enumerate(modes) if mode == "BRANCH_MEMBER"]
     if not nodes:
         return {}
@@ -233,18 +260,25 @@ def _members(modes, values):
     return {node: members[~np.isnan(members)] for node, members in zip(nodes, sets, strict=False)}
 
 
-def _features(x):
+def _features(x: tf.Tensor) -> tf.Tensor:
     """Return features in the dtype in which ONNX Runtime compares and adds: double or float."""
     return as_rows(x, x.dtype if x.dtype == tf.float64 else tf.float32)
 
 
-def _sum_in_order(votes):
+def _sum_in_order(votes: tf.Tensor) -> tf.Tensor:
     # A running sum adds the trees in their order, as ONNX Runtime does: equal totals of two
     # classes then stay equal. reduce_sum adds in another order.
     return tf.cumsum(votes, axis=1)[:, -1] if votes.shape[1] else tf.reduce_sum(votes, axis=1)
 
 
-def _regress(x, trees: Forest, leaves: Leaves, aggregate, base_values, post_transform):
+def _regress(
+    x: tf.Tensor,
+    trees: Forest,
+    leaves: Leaves,
+    aggregate: str,
+    base_values: Sequence[float] | None,
+    post_transform: str,
+) -> tf.Tensor:
     x = _features(x)
     at = trees.leaves(x)
     votes = tf.gather(tf.constant(leaves.weights, x.dtype), at)
@@ -265,7 +299,14 @@ def _regress(x, trees: Forest, leaves: Leaves, aggregate, base_values, post_tran
     return transformed(scores, "NONE" if one and post_transform != "PROBIT" else post_transform)
 
 
-def _classify(x, trees: Forest, leaves: Leaves, labels, base_values, post_transform):
+def _classify(
+    x: tf.Tensor,
+    trees: Forest,
+    leaves: Leaves,
+    labels: tf.Tensor,
+    base_values: Sequence[float] | None,
+    post_transform: str,
+) -> tuple[tf.Tensor, tf.Tensor]:
     x = _features(x)
     at = trees.leaves(x)
     scores = _sum_in_order(tf.gather(tf.constant(leaves.weights, x.dtype), at))
@@ -285,7 +326,9 @@ def _classify(x, trees: Forest, leaves: Leaves, labels, base_values, post_transf
     return label, tf.cast(scores, tf.float32)
 
 
-def _two_classes(scores, voted, base, leaves, labels, post_transform):
+def _two_classes(
+    scores: tf.Tensor, voted: tf.Tensor, base: tuple[float, ...], leaves: Leaves, labels: tf.Tensor, post_transform: str
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Return label and scores of two classes as ONNX Runtime does.
 
     Boosted trees vote for one class only: their score is the log-odds, or where no weight is

@@ -1,6 +1,6 @@
 """Record which operators can be written as a SavedModel and converted to LiteRT.
 
-``make ops-table`` runs this and rewrites onnx_tf/conversions.json and doc/supported_ops.md. For
+``make ops-table`` runs this and rewrites onnx_tf/operator_coverage.json and doc/supported_ops.md. For
 each operator the smallest official cases that use it are exported, loaded and compared, then
 converted with LiteRT's own operators, and where that fails with those of TensorFlow besides
 ("select"). With LiteRT's own operators the results must be right as well; the interpreter that pip
@@ -30,7 +30,7 @@ from onnx_tf import prepare
 from onnx_tf.export.saved_model import input_specs
 from onnx_tf.feeding import bind_inputs
 from onnx_tf.signature import flat_tensors
-from onnx_tf.supported_ops import CONVERSIONS, conversions, supported_ops
+from onnx_tf.supported_ops import OPERATOR_COVERAGE, operator_coverage, supported_ops
 from test.handlers import test_com_microsoft
 from test.handlers.check import make_op_model, run_reference
 from test.handlers.com_microsoft.case import Case, case
@@ -91,7 +91,7 @@ EXTRA = [
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m test.conversions", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m test.operator_coverage", description=__doc__)
     parser.add_argument("--operators", nargs="*", help="only these, as in ai.onnx.Add")
     parser.add_argument("--results", type=Path, help="append a line for each operator to this file, in this process")
     arguments = parser.parse_args()
@@ -100,10 +100,10 @@ def main() -> None:
         _record(names, arguments.results)
         return
     current = {f"{op.domain}.{op.op_type}" for op in supported_ops()}
-    kept = {n: o for n, o in conversions()["operators"].items() if n in current} if arguments.operators else {}
+    kept = {n: o for n, o in operator_coverage()["operators"].items() if n in current} if arguments.operators else {}
     found = kept | _in_processes([name for name in names if name in current])
     page = {"onnx": onnx.__version__, "tensorflow": tf.__version__, "operators": dict(sorted(found.items()))}
-    CONVERSIONS.write_text(json.dumps(page, indent=1) + "\n")
+    OPERATOR_COVERAGE.write_text(json.dumps(page, indent=1) + "\n")
 
 
 def _in_processes(names: list[str]) -> dict[str, Any]:
@@ -112,7 +112,15 @@ def _in_processes(names: list[str]) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder) / "results"
             results.touch()
-            command = [sys.executable, "-m", "test.conversions", "--results", str(results), "--operators", *pending]
+            command = [
+                sys.executable,
+                "-m",
+                "test.operator_coverage",
+                "--results",
+                str(results),
+                "--operators",
+                *pending,
+            ]
             ended = subprocess.run(command, check=False, capture_output=True, text=True)
             for line in results.read_text().splitlines():
                 found |= json.loads(line)

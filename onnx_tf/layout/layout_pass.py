@@ -8,6 +8,7 @@ from typing import Literal
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from onnx_tf.layout.channels_last_io import move_inputs, move_outputs
 from onnx_tf.layout.compose import compose_transposes
 from onnx_tf.layout.constraints import BYTE, Constraints
 from onnx_tf.layout.editing import Editor
@@ -15,23 +16,22 @@ from onnx_tf.layout.explain import Explanation
 from onnx_tf.layout.facts import Facts, Order, State
 from onnx_tf.layout.network import Problem, solve
 from onnx_tf.layout.report import LayoutReport
+from onnx_tf.layout.report_builder import ReportBuilder
 from onnx_tf.layout.rewrite import Rewriter
-from onnx_tf.layout.signature import move_inputs, move_outputs
-from onnx_tf.layout.story import Story
 from onnx_tf.origins import unique_names
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
 __all__ = ["Choice", "optimize_layout"]
 
-Names = Sequence[str] | Literal["all"]
+NamesOrAll = Sequence[str] | Literal["all"]
 Choice = Callable[[Problem], tuple[list[int], int]]
 
 
 def optimize_layout(
     model: ir.Model,
     *,
-    channels_last_inputs: Names = (),
-    channels_last_outputs: Names = (),
+    channels_last_inputs: NamesOrAll = (),
+    channels_last_outputs: NamesOrAll = (),
     exists_channels_last: Callable[[str, int], bool] | None = lambda *_: True,
     choose: Choice = solve,
 ) -> LayoutReport:
@@ -48,7 +48,7 @@ def optimize_layout(
     Raises:
         ValueError: some names are no inputs or outputs, or have no channel axis.
     """
-    report, story = LayoutReport(), Story()
+    report, builder = LayoutReport(), ReportBuilder()
     version = model.opset_imports.setdefault("", 1)
     exists = exists_channels_last
 
@@ -62,17 +62,17 @@ def optimize_layout(
     if exists is not None:
         model.opset_imports[CHANNELS_LAST_DOMAIN] = version
         for graph in _outer_graphs_first(model.graph):
-            _optimize_graph(Constraints(Facts(graph, moves)), choose, Editor(graph, version), report, story)
+            _optimize_graph(Constraints(Facts(graph, moves)), choose, Editor(graph, version), report, builder)
         RemoveUnusedNodesPass()(model)
         for graph in model.graphs():
-            compose_transposes(graph, Editor(graph, version), story)
+            compose_transposes(graph, Editor(graph, version), builder)
     unique_names(model)
-    story.tell(model, report)
+    builder.fill(model, report)
     return report
 
 
 def _optimize_graph(
-    constraints: Constraints, choose: Choice, editor: Editor, report: LayoutReport, story: Story
+    constraints: Constraints, choose: Choice, editor: Editor, report: LayoutReport, builder: ReportBuilder
 ) -> None:
     labels, value = choose(constraints.problem)
     facts = constraints.facts
@@ -81,7 +81,7 @@ def _optimize_graph(
     explanation = Explanation(constraints, labels)
     rewriter.apply()
     report.cut_bytes += value // BYTE
-    explanation.add_to(story, rewriter)
+    explanation.add_to(builder, rewriter)
 
 
 def _transposes(node: ir.Node, facts: Facts) -> int:

@@ -1,4 +1,4 @@
-"""What is known of a rewritten model beyond its nodes, and the report that it gives with them."""
+"""What the passes over all graphs leave behind, and the report that it gives with the rewritten model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import onnx_ir as ir
 
 from onnx_tf.layout.report import LayoutReport, NodeLayout, RemainingTranspose, ValueLayout
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+from onnx_tf.schema import ints_attribute
 
-__all__ = ["Movement", "Story"]
+__all__ = ["Movement", "ReportBuilder"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Movement:
 
 
 @dataclass
-class Story:
-    """What the passes over all graphs of a model leave behind to be told.
+class ReportBuilder:
+    """What the passes over all graphs of a model leave behind for the report.
 
     Attributes:
         movements: by the result of a Transpose, why it is there.
@@ -37,7 +38,7 @@ class Story:
     channels_last: set[ir.Value] = field(default_factory=set)
     values: list[ValueLayout] = field(default_factory=list)
 
-    def tell(self, model: ir.Model, report: LayoutReport) -> None:
+    def fill(self, model: ir.Model, report: LayoutReport) -> None:
         """Fill a report in with the nodes of the model as they are now."""
         report.values = self.values
         for where, graph in _graphs(model.graph, ""):
@@ -52,9 +53,10 @@ class Story:
         report.bytes_moved = sum(transpose.nbytes for transpose in report.transposes)
 
     def _transpose(self, node: ir.Node) -> RemainingTranspose:
-        told = self.movements[node.outputs[0]]
-        perm = tuple(node.attributes.get_ints("perm", ()))
-        return RemainingTranspose(str(node.name), told.value, perm, told.nbytes, told.forced_by, told.reason)
+        movement = self.movements[node.outputs[0]]
+        perm = ints_attribute(node, "perm") or ()
+        value, nbytes = movement.value, movement.nbytes
+        return RemainingTranspose(str(node.name), value, perm, nbytes, movement.forced_by, movement.reason)
 
     def _node(self, node: ir.Node, where: str) -> NodeLayout:
         read = dict.fromkeys([*_at_run_time(node), *(v for n in _inner_nodes(node) for v in _at_run_time(n))])

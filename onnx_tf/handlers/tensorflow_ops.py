@@ -10,7 +10,16 @@ from onnx_tf.registry import onnx_op
 @onnx_op("ScaleAndTranslate")
 @onnx_op("ScaleAndTranslate", domain="ai.onnx.converters.tensorflow")
 @onnx_op("ScaleAndTranslate", domain="com.microsoft")
-def scale_and_translate(images, size, scale, translation, *, antialias=1, kernel_type="lanczos3", T=None):
+def scale_and_translate(
+    images: tf.Tensor,
+    size: tf.Tensor,
+    scale: tf.Tensor,
+    translation: tf.Tensor,
+    *,
+    antialias: int = 1,
+    kernel_type: str = "lanczos3",
+    T: int | None = None,
+) -> tf.Tensor:
     """Compute TensorFlow's operator: images are N, height, width, channels."""
     del T  # the dtype of the images
     return tf.raw_ops.ScaleAndTranslate(

@@ -8,6 +8,7 @@ import onnx_ir as ir
 
 from onnx_tf.layout.frames import Frame
 from onnx_tf.layout.shapes import Dim, Shapes, constant
+from onnx_tf.schema import optional_int_attribute
 
 __all__ = ["equate_dims"]
 
@@ -34,8 +35,8 @@ def _kept(node: ir.Node, rank: int) -> Iterable[int]:
     if node.op_type in _BATCHWISE:
         return range(1)
     if node.op_type in _ALONG_ONE_AXIS:
-        changed = node.attributes.get_int("axis", -1 if node.op_type == "TopK" else 0) % rank
-        return (a for a in range(rank) if a != changed)
+        changed = optional_int_attribute(node, "axis")
+        return () if changed is None else (a for a in range(rank) if a != changed % rank)
     if node.op_type == "Slice":
         axes = constant(node.inputs[3]) if len(node.inputs) > 3 else None
         return () if axes is None else set(range(rank)) - {int(a) % rank for a in axes}
