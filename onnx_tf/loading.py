@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import onnx
@@ -15,10 +15,11 @@ from onnx_tf._sparse import densified
 from onnx_tf.errors import ModelError
 from onnx_tf.external_data import check_external_tensor
 from onnx_tf.file_kinds import HEAD_BYTES, foreign_folder, foreign_kind
+from onnx_tf.passes._names import Names
 from onnx_tf.registry import normalize_domain
 from onnx_tf.validation import check_model
 
-__all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "load_model"]
+__all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model"]
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto | ir.Model
 
@@ -51,6 +52,7 @@ def load_model(source: ModelSource) -> ir.Model:
     _open_dims(model)
     for graph in _graphs(model):
         _sort(graph)
+    _own_outputs(model)
     _set_node_names_and_versions(model)
     _check_external_data(model)
     _own_constants(model)
@@ -204,6 +206,40 @@ def _sort(graph: ir.Graph) -> None:
         raise ModelError(
             "the graph has a cycle: no order of its nodes computes each input before its use; export it again"
         ) from error
+
+
+def bodies(node: ir.Node) -> Iterator[ir.Graph]:
+    """Return the graphs among the attributes of a node."""
+    for attribute in node.attributes.values():
+        if attribute.is_ref():
+            continue
+        if attribute.type is ir.AttributeType.GRAPH:
+            yield attribute.as_graph()
+        elif attribute.type is ir.AttributeType.GRAPHS:
+            yield from attribute.as_graphs()
+
+
+def _own_outputs(model: ir.Model) -> None:
+    """Put an Identity where a body gives a value of the graph around it, which onnx_ir takes for one of its own."""
+    names = Names(model)
+    for graph in (model.graph, *(function.graph for function in model.functions.values())):
+        _own_body_outputs(graph, {}, names)
+
+
+def _own_body_outputs(graph: ir.Graph, outer: Mapping[str, ir.Value], names: Names) -> None:
+    own = (*graph.inputs, *graph.initializers.values(), *(output for node in graph for output in node.outputs))
+    known = {**outer, **{str(value.name): value for value in own}}
+    for node in graph:
+        for body in bodies(node):
+            _own_body_outputs(body, known, names)
+    for index, output in enumerate(graph.outputs):
+        source = outer.get(str(output.name))
+        if source is not None and output not in own:
+            identity = ir.node("Identity", [source])
+            result = identity.outputs[0]
+            result.name, result.type, result.shape = names.fresh(f"{output.name}_given"), output.type, output.shape
+            graph.append(identity)
+            graph.outputs[index] = result
 
 
 def _own_constants(model: ir.Model) -> None:

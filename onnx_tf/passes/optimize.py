@@ -36,7 +36,7 @@ def optimize(
         choose: see :func:`onnx_tf.layout.optimize_layout`.
 
     Raises:
-        ValueError: some names are no inputs or outputs, or have no channel axis.
+        EditError: some names are no inputs or outputs, or have no channel axis.
     """
     if not training:
         fuse_group_normalization(model)
