@@ -45,7 +45,7 @@ def cut(
         if value not in needed and not value.is_graph_input():
             raise EditError(
                 f"input_names: no output needs {value.name!r}: leave it out, or choose outputs that are computed "
-                f"from it; the outputs are {listed(str(output.name) for output in outputs)}"
+                f"from it; the outputs are {_names(outputs)}"
             )
     _learn_types(model, [value for value in inputs if value.producer() is not None])
     own = [v for v in graph.inputs if v in needed and v not in inputs]
@@ -58,6 +58,7 @@ class _Part:
 
     def __init__(self, model: ir.Model) -> None:
         graph = model.graph
+        self.graph_inputs = list(graph.inputs)
         produced = [output for node in graph for output in node.outputs if output.name]
         self.values = {str(value.name): value for value in (*graph.initializers.values(), *graph.inputs, *produced)}
         known = set(self.values.values())
@@ -69,47 +70,52 @@ class _Part:
         """Return all values that the outputs need, back to the ends.
 
         Raises:
-            EditError: an output needs a graph input that is not among the ends.
+            EditError: the outputs need graph inputs that are not among the ends.
         """
-        seen: set[ir.Value] = set()
-        known = set(ends)
-        for output in outputs:
-            stack, consumers = [output], {output: output}
-            while stack:
-                value = stack.pop()
-                if value in seen:
-                    continue
-                seen.add(value)
+        needed: set[ir.Value] = set()
+        given = set(ends)
+        stack = list(outputs)
+        while stack:
+            value = stack.pop()
+            if value not in needed:
+                needed.add(value)
                 node = value.producer()
-                if value in known or (node is None and value.const_value is not None):
-                    continue
-                if node is None:
-                    raise EditError(self._incomplete(value, consumers, output, ends))
-                for read in self._reads[node]:
-                    consumers.setdefault(read, value)
-                    stack.append(read)
-        return seen
+                stack += self._reads[node] if node is not None and value not in given else ()
+        unfed = [v for v in self.graph_inputs if v in needed and v not in given and v.const_value is None]
+        if unfed:
+            raise EditError(self._incomplete(outputs, ends, needed, unfed))
+        return needed
 
     def _incomplete(
-        self, missing: ir.Value, consumers: Mapping[ir.Value, ir.Value], output: ir.Value, ends: Sequence[ir.Value]
+        self, outputs: Sequence[ir.Value], ends: Sequence[ir.Value], needed: set[ir.Value], unfed: Sequence[ir.Value]
     ) -> str:
-        """Say of what an output needs besides the inputs: the value nearest to it, and the graph input behind that."""
-        reached = set(ends)
-        for node, reads in self._reads.items():
-            if not reached.isdisjoint(reads):
-                reached.update(node.outputs)
-        names = listed(str(value.name) for value in ends)
-        advice = f"add it to the inputs, or leave {output.name!r} out of the outputs"
-        if output not in reached:
+        """Say what the outputs need besides the ends: the values nearest to them, and the graph inputs behind."""
+        reached, undecided = self._following(ends), self._following(unfed)
+        apart = [value for value in outputs if value in undecided and value not in reached]
+        if apart:
             return (
-                f"the output {output.name!r} is not reached from the inputs {names}: it needs the graph input "
-                f"{missing.name!r}; {advice}"
+                f"the outputs {_names(apart)} are not reached from the inputs {_names(ends)}, but from the graph "
+                f"inputs {_names(unfed)}: add these to the inputs, or leave the outputs out"
             )
-        nearest = missing
-        while consumers[nearest] not in reached:
-            nearest = consumers[nearest]
-        behind = "a graph input" if nearest is missing else f"computed from the graph input {missing.name!r}"
-        return f"the output {output.name!r} needs {nearest.name!r}, {behind}, besides the inputs {names}: {advice}"
+        computed = needed.intersection(reached).difference(ends)
+        inner = [reads for node, reads in self._reads.items() if not computed.isdisjoint(node.outputs)]
+        missing = [value for reads in inner for value in reads if value in undecided and value not in reached]
+        return (
+            f"the outputs {_names(outputs)} need {_names(missing)} besides the inputs {_names(ends)} (computed from "
+            f"the graph inputs {_names(unfed)}): add what is missing to the inputs, or choose other outputs"
+        )
+
+    def _following(self, values: Sequence[ir.Value]) -> set[ir.Value]:
+        """Return the values and all that are computed from them."""
+        found = set(values)
+        for node, reads in self._reads.items():
+            if not found.isdisjoint(reads):
+                found.update(node.outputs)
+        return found
+
+
+def _names(values: Sequence[ir.Value]) -> str:
+    return listed(str(value.name) for value in values)
 
 
 def _used(node: ir.Node) -> Iterator[ir.Value]:
