@@ -76,9 +76,9 @@ def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
         if path.is_dir():
             raise ModelError(f"{path} is a directory{foreign_folder(path)}")
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-            _refuse_foreign(head, str(path))
-            data = head + file.read()
+            _refuse_foreign(file.read(HEAD_BYTES), str(path))
+            file.seek(0)
+            data = file.read()
     except FileNotFoundError as error:
         raise ModelError(f"{path} does not exist: check the path (from {Path.cwd()})") from error
     except OSError as error:

@@ -336,13 +336,38 @@ class TestCut:
         with pytest.raises(EditError, match="'t' is unknown"):
             prepare(model, output_names=["t"])
 
-    def test_at_a_sequence(self):
-        model = text_model("""g (float[N, 4] x, float[N, 4] z) => (float[M, 4] y) {
+    @pytest.mark.parametrize("at", ["s", "i", "l", "o", "e"])
+    def test_at_a_sequence_or_optional(self, at):
+        model = text_model(
+            """g (float[N, 4] x, float[N, 4] z, bool c) => (float[M, 4] y) {
           s = SequenceConstruct(x, z)
-          y = ConcatFromSequence <axis = 0> (s)
-        }""")
-        (s,) = prepare(model, output_names=["s"]).run([X, Z])
-        np.testing.assert_array_equal(prepare(model, input_names=["s"]).run({"s": s}), np.concatenate([X, Z]))
+          i = If (c) <then_branch = t () => (seq(float[N, 4]) p) { p = SequenceInsert(s, x) },
+                      else_branch = e () => (seq(float[N, 4]) q) { q = Identity(s) }>
+          n = Constant <value_int = 2> ()
+          b = Constant <value = bool {1}> ()
+          l = Loop (n, b, i) <body = w (int64 k, bool g, seq(float[N, 4]) m) => (bool gg, seq(float[N, 4]) mm) {
+            gg = Identity(g)
+            mm = SequenceInsert(m, z)
+          }>
+          o = Optional(l)
+          e = OptionalGetElement(o)
+          y = ConcatFromSequence <axis = 0> (e)
+        }""",
+            opset=18,
+        )
+        feed = {"x": X, "z": Z, "c": np.array(True)}
+        whole = ort_outputs(model, feed)["y"]
+        first = prepare(model, output_names=[at])
+        taken = {name: feed[name] for name in first.inputs}
+        (handed,) = first.run(taken)
+        rest = {"z": Z, "c": np.array(True), "x": X} if at == "s" else {"z": Z} if at == "i" else {}
+        second = prepare(model, input_names=[at, *rest])
+        np.testing.assert_array_equal(second.run({at: handed, **rest})[0], whole)
+        source = edited_source(model, Options.of(output_names=[at]))
+        if at != "o":  # ONNX Runtime gives no optionals to Python
+            np.testing.assert_array_equal(ort_outputs(source, taken)[at], handed)
+            source = edited_source(model, Options.of(input_names=[at, *rest]))
+            np.testing.assert_array_equal(ort_outputs(source, {at: handed, **rest})["y"], whole)
 
     def test_names_that_are_taken(self):
         nodes = [

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedFunctionsPass
 
-from onnx_tf.edits.kinds import inferred_type
+from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError
 from onnx_tf.loading import bodies
 from onnx_tf.passes._names import Names
-from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.telling import listed
 
 __all__ = ["cut"]
@@ -141,10 +140,9 @@ def _found(model: ir.Model, values: Mapping[str, ir.Value], option: str, names: 
 def _learn_types(model: ir.Model, ends: Sequence[ir.Value]) -> None:
     """Infer types and shapes of values that become inputs; what the model states counts where nothing is inferred."""
     stated = {value: value.shape for value in ends}
-    infer_shapes(model)
+    infer_types(model)
     for value in ends:
         value.shape = stated[value] if value.shape is None else value.shape
-        value.type = inferred_type(value)
         if value.type is None:
             node = value.producer()
             assert node is not None

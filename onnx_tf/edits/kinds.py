@@ -1,30 +1,43 @@
-"""Whether values are tensors, sequences or optionals: onnx_ir's inference calls them all tensors."""
+"""Inference that tells sequences and optionals from tensors: onnx_ir's takes all of them for tensors."""
 
 from __future__ import annotations
 
 import onnx
 import onnx_ir as ir
 
-__all__ = ["inferred_type"]
+from onnx_tf.loading import bodies
+from onnx_tf.passes.infer_shapes import infer_shapes
+
+__all__ = ["infer_types"]
 
 
-def inferred_type(value: ir.Value) -> ir.TypeProtocol | None:
-    """Return the type of a value after inference; None where nothing is inferred."""
-    node = value.producer()
-    if node is None or node.domain != "" or isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
-        return value.type
-    source = _same_type(node, value.index() or 0)
+def infer_types(model: ir.Model) -> None:
+    """Infer types and shapes of all values; see :func:`onnx_tf.passes.infer_shapes.infer_shapes`."""
+    infer_shapes(model)
+    _tell_kinds(model.graph)
+
+
+def _tell_kinds(graph: ir.Graph) -> None:
+    for node in graph:
+        for body in bodies(node):
+            _tell_kinds(body)
+        for index, output in enumerate(node.outputs):
+            if node.domain == "" and output.type is not None:
+                output.type = _type(node, index, output.type)
+
+
+def _type(node: ir.Node, index: int, inferred: ir.TypeProtocol) -> ir.TypeProtocol:
+    if not isinstance(inferred, ir.TensorType):
+        return inferred
+    source = _same_type(node, index)
     if source is not None:
-        return inferred_type(source)
+        return source.type or inferred
+    first = node.inputs[0].type if node.inputs and node.inputs[0] is not None else None
     if node.op_type == "Optional":
-        element = inferred_type(node.inputs[0]) if node.inputs and node.inputs[0] is not None else None
-        return None if element is None else ir.OptionalType(element)
-    if node.op_type == "OptionalGetElement" and node.inputs[0] is not None:
-        kind = inferred_type(node.inputs[0])
-        return kind.elem_type if isinstance(kind, ir.OptionalType) else kind
-    if value.type is not None and _gives_sequence(node, value.index() or 0):
-        return ir.SequenceType(value.type)
-    return value.type
+        return ir.OptionalType(first or inferred)
+    if node.op_type == "OptionalGetElement":
+        return first.elem_type if isinstance(first, ir.OptionalType) else first or inferred
+    return ir.SequenceType(inferred) if _gives_sequence(node, index) else inferred
 
 
 def _same_type(node: ir.Node, index: int) -> ir.Value | None:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError
 from onnx_tf.loading import MAP_TYPE
-from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.telling import described, listed
 
 __all__ = ["Dims", "fix_shapes"]
@@ -161,7 +161,7 @@ def _infer_again(model: ir.Model) -> None:
     stated = {value: value.shape for value in model.graph.outputs if value.producer() is not None}
     for value in stated:
         value.shape = None
-    infer_shapes(model)
+    infer_types(model)
     for value, shape in stated.items():
         if value.shape is None:
             value.shape = shape
