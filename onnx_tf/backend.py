@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +31,10 @@ def prepare(
     channels_last_inputs: Sequence[str] | Literal["all"] = (),
     channels_last_outputs: Sequence[str] | Literal["all"] = (),
     training: bool = False,
+    batch_size: int | None = None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    input_names: Sequence[str] = (),
+    output_names: Sequence[str] = (),
 ) -> TensorflowRep:
     """Convert an ONNX model to TensorFlow.
 
@@ -44,25 +48,31 @@ def prepare(
         channels_last_outputs: names of outputs to be given as N, spatial..., C, or ``"all"``.
         training: prepare for training with ``tf_module``: it trains when it is called, all its float
             weights are variables, and nothing is folded. ``run`` and ``export_graph`` serve.
+        batch_size: the leading dimension of every input that leaves it open.
+        input_shapes: shapes of inputs by name, which fix open dimensions; ``None``, ``-1`` or ``"?"``
+            leaves one as it is.
+        input_names: values of the main graph to begin at, instead of the model's inputs.
+        output_names: values of the main graph to end at, instead of the model's outputs.
 
     Raises:
         ModelError: the model is not valid.
+        EditError: a name, a shape or the batch size does not fit the model.
         UnsupportedError: some operators are not supported; the error lists all such nodes.
         ConversionError: a node has inputs or attributes that cannot be converted.
     """
-    options = Options(
+    options = Options.of(
         layout=layout,
-        channels_last_inputs=_names(channels_last_inputs),
-        channels_last_outputs=_names(channels_last_outputs),
+        channels_last_inputs=channels_last_inputs,
+        channels_last_outputs=channels_last_outputs,
         training=training,
+        batch_size=batch_size,
+        input_shapes=input_shapes,
+        input_names=input_names,
+        output_names=output_names,
     )
     source = model.clone() if isinstance(model, ir.Model) else model
     with tf.device(_tf_device(device)):
         return TensorflowRep(lower(source, options), functools.partial(lower, source, options))
-
-
-def _names(names: Sequence[str] | Literal["all"]) -> tuple[str, ...] | Literal["all"]:
-    return "all" if names == "all" else (names,) if isinstance(names, str) else tuple(names)
 
 
 def _tf_device(device: str) -> str:

@@ -12,8 +12,9 @@ from typing import Any, Literal
 from onnx_tf.backend import prepare
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.accuracy import Accuracy, compare_saved_model
+from onnx_tf.edits import edited_source
 from onnx_tf.loading import ModelSource
-from onnx_tf.options import Layout
+from onnx_tf.options import Layout, Options
 
 __all__ = ["Conversion", "convert"]
 
@@ -44,6 +45,10 @@ def convert(
     layout: Layout = "auto",
     channels_last_inputs: Sequence[str] | Literal["all"] = (),
     channels_last_outputs: Sequence[str] | Literal["all"] = (),
+    batch_size: int | None = None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    input_names: Sequence[str] = (),
+    output_names: Sequence[str] = (),
     freeze: bool = False,
     overwrite: bool = True,
     check: bool | Mapping[str, Any] = False,
@@ -52,11 +57,15 @@ def convert(
     """Convert a model and write it as a SavedModel.
 
     Args:
-        model: see :func:`onnx_tf.prepare`, which also takes the layout options.
+        model: see :func:`onnx_tf.prepare`, which also takes the options up to ``output_names``.
         path: the SavedModel's folder.
         layout: see :func:`onnx_tf.prepare`.
         channels_last_inputs: see :func:`onnx_tf.prepare`.
         channels_last_outputs: see :func:`onnx_tf.prepare`.
+        batch_size: see :func:`onnx_tf.prepare`.
+        input_shapes: see :func:`onnx_tf.prepare`.
+        input_names: see :func:`onnx_tf.prepare`.
+        output_names: see :func:`onnx_tf.prepare`.
         freeze: bake the weights into the graph as constants.
         overwrite: replace a SavedModel that is there already.
         check: load the SavedModel and compare it with ONNX Runtime, on random inputs if true, on
@@ -69,11 +78,18 @@ def convert(
     start = time.perf_counter()
     path = Path(path)
     progress("Converting")
+    edits: dict[str, Any] = {
+        "batch_size": batch_size,
+        "input_shapes": input_shapes,
+        "input_names": input_names,
+        "output_names": output_names,
+    }
     rep = prepare(
         model,
         layout=layout,
         channels_last_inputs=channels_last_inputs,
         channels_last_outputs=channels_last_outputs,
+        **edits,
     )
     progress("Writing")
     rep.export_graph(path, freeze=freeze, overwrite=overwrite)
@@ -81,6 +97,7 @@ def convert(
     accuracy = None
     if check is not False:
         progress("Checking")
-        accuracy = compare_saved_model(path, rep, model, None if check is True else check)
+        reference = edited_source(model, Options.of(**edits))
+        accuracy = compare_saved_model(path, rep, reference, None if check is True else check)
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return Conversion(rep, path, seconds, size, accuracy)

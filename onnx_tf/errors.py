@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "ConversionError",
+    "EditError",
     "ExportError",
     "InputError",
     "ModelError",
@@ -28,6 +29,10 @@ class OnnxTfError(Exception):
 
 class ModelError(OnnxTfError, ValueError):
     """The given file, bytes or model is not a valid ONNX model."""
+
+
+class EditError(OnnxTfError, ValueError):
+    """A change of the model's inputs, outputs or shapes was asked for that does not fit the model."""
 
 
 class InputError(OnnxTfError, ValueError):

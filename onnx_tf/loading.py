@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import onnx
@@ -13,10 +13,13 @@ from google.protobuf.message import DecodeError
 
 from onnx_tf._sparse import densified
 from onnx_tf.errors import ModelError
+from onnx_tf.external_data import check_external_tensor
+from onnx_tf.file_kinds import HEAD_BYTES, foreign_folder, foreign_kind
+from onnx_tf.passes._names import Names
 from onnx_tf.registry import normalize_domain
 from onnx_tf.validation import check_model
 
-__all__ = ["MAP_TYPE", "ModelSource", "load_model"]
+__all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model"]
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto | ir.Model
 
@@ -25,12 +28,16 @@ MAX_IR_VERSION = 14
 MAP_TYPE = "onnx_tf.map_type"
 """Key in ``value.meta`` of the ``onnx.TypeProto`` of graph inputs and outputs that hold maps."""
 
+OPENED_DIMS = "onnx_tf.opened_dims"
+"""Key in ``model.meta`` of a model whose inputs had dimensions of 0 that stand for open ones."""
+
 
 def load_model(source: ModelSource) -> ir.Model:
     """Return a validated copy of a model that the caller may change.
 
     Weights in external files stay memory-mapped. Nodes without a name get a stable one, and every
-    node knows the opset version it was written for (``node.version``).
+    node knows the opset version it was written for (``node.version``). Dimensions written as -1 are
+    open; so are those written as 0 in inputs of a model which says that all its outputs are empty.
 
     Args:
         source: a path to an ``.onnx`` file, the bytes of one, an ``onnx.ModelProto`` or an
@@ -42,8 +49,10 @@ def load_model(source: ModelSource) -> ir.Model:
     """
     model = source.clone() if isinstance(source, ir.Model) else _deserialize(*_read(source))
     _check_versions(model)
+    _open_dims(model)
     for graph in _graphs(model):
         _sort(graph)
+    _own_outputs(model)
     _set_node_names_and_versions(model)
     _check_external_data(model)
     _own_constants(model)
@@ -54,7 +63,9 @@ def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
     if isinstance(source, onnx.ModelProto):
         return source, None
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _parse(bytes(source), "the given bytes"), None
+        data = bytes(source)
+        _refuse_foreign(data[:HEAD_BYTES], "the given bytes")
+        return _parse(data, "the given bytes"), None
     if not isinstance(source, (str, os.PathLike)):
         raise ModelError(
             f"cannot load a model from {type(source).__name__}: pass a path, bytes, "
@@ -63,8 +74,11 @@ def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
     path = Path(source)
     try:
         if path.is_dir():
-            raise ModelError(f"{path} is a directory: pass the .onnx file in it")
-        data = path.read_bytes()
+            raise ModelError(f"{path} is a directory{foreign_folder(path)}")
+        with path.open("rb") as file:
+            _refuse_foreign(file.read(HEAD_BYTES), str(path))
+            file.seek(0)
+            data = file.read()
     except FileNotFoundError as error:
         raise ModelError(f"{path} does not exist: check the path (from {Path.cwd()})") from error
     except OSError as error:
@@ -72,11 +86,13 @@ def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
     return _parse(data, str(path)), path.parent
 
 
+def _refuse_foreign(head: bytes, what: str) -> None:
+    kind = foreign_kind(head)
+    if kind is not None:
+        raise ModelError(f"{what}: {kind}")
+
+
 def _parse(data: bytes, what: str) -> onnx.ModelProto:
-    if not data:
-        raise ModelError(f"{what}: empty; export or download the model again")
-    if data.startswith(b"version https://git-lfs"):
-        raise ModelError(f"{what}: a Git LFS pointer, not the model; run `git lfs pull`")
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
@@ -97,7 +113,7 @@ def _deserialize(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
         proto = patched
     try:
         check_model(proto)
-        proto, map_types = _without_map_types(densified(proto))
+        proto, map_types = _without_map_types(densified(proto, folder))
         model = ir.from_proto(proto)
     except ModelError:
         raise
@@ -162,6 +178,27 @@ def _check_versions(model: ir.Model) -> None:
         )
 
 
+def _open_dims(model: ir.Model) -> None:
+    """Make dimensions open that are written as numbers which exporters give to open ones."""
+    for graph in _graphs(model):
+        for value in (*graph.inputs, *(output for node in graph for output in node.outputs)):
+            _open(value, lambda dim: dim < 0)
+    shapes = [value.shape for value in model.graph.outputs]
+    computes_nothing = all(shape is not None and (0 in shape or shape.is_dynamic()) for shape in shapes)
+    inputs = [value for value in model.graph.inputs if value.const_value is None]
+    if computes_nothing and any(value.shape is not None and 0 in value.shape for value in inputs):
+        for value in (*inputs, *model.graph.outputs):
+            _open(value, lambda dim: dim == 0)
+        model.meta[OPENED_DIMS] = True
+
+
+def _open(value: ir.Value, is_open: Callable[[int], bool]) -> bool:
+    if value.shape is None or not any(isinstance(dim, int) and is_open(dim) for dim in value.shape):
+        return False
+    value.shape = ir.Shape([None if isinstance(dim, int) and is_open(dim) else dim for dim in value.shape])
+    return True
+
+
 def _sort(graph: ir.Graph) -> None:
     try:
         graph.sort()
@@ -169,6 +206,40 @@ def _sort(graph: ir.Graph) -> None:
         raise ModelError(
             "the graph has a cycle: no order of its nodes computes each input before its use; export it again"
         ) from error
+
+
+def bodies(node: ir.Node) -> Iterator[ir.Graph]:
+    """Return the graphs among the attributes of a node."""
+    for attribute in node.attributes.values():
+        if attribute.is_ref():
+            continue
+        if attribute.type is ir.AttributeType.GRAPH:
+            yield attribute.as_graph()
+        elif attribute.type is ir.AttributeType.GRAPHS:
+            yield from attribute.as_graphs()
+
+
+def _own_outputs(model: ir.Model) -> None:
+    """Put an Identity where a body gives a value of the graph around it, which onnx_ir takes for one of its own."""
+    names = Names(model)
+    for graph in (model.graph, *(function.graph for function in model.functions.values())):
+        _own_body_outputs(graph, {}, names)
+
+
+def _own_body_outputs(graph: ir.Graph, outer: Mapping[str, ir.Value], names: Names) -> None:
+    own = (*graph.inputs, *graph.initializers.values(), *(output for node in graph for output in node.outputs))
+    known = {**outer, **{str(value.name): value for value in own}}
+    for node in graph:
+        for body in bodies(node):
+            _own_body_outputs(body, known, names)
+    for index, output in enumerate(graph.outputs):
+        source = outer.get(str(output.name))
+        if source is not None and output not in own:
+            identity = ir.node("Identity", [source])
+            result = identity.outputs[0]
+            result.name, result.type, result.shape = names.fresh(f"{output.name}_given"), output.type, output.shape
+            graph.append(identity)
+            graph.outputs[index] = result
 
 
 def _own_constants(model: ir.Model) -> None:
@@ -209,29 +280,4 @@ def _check_external_data(model: ir.Model) -> None:
                     tensors[f"{node.name}.{attribute.name}"] = attribute.as_tensor()
         for name, tensor in tensors.items():
             if isinstance(tensor, ir.ExternalTensor):
-                _check_external_tensor(name, tensor)
-
-
-def _check_external_tensor(name: str, tensor: ir.ExternalTensor) -> None:
-    if not str(tensor.base_dir):
-        raise ModelError(
-            f"tensor {name!r} lies in the external file {str(tensor.location)!r}, but the model came without "
-            "a folder: pass the model's path, or load it with onnx.load (which reads external data)"
-        )
-    folder = Path(tensor.base_dir).resolve()
-    path = (folder / tensor.location).resolve()
-    if not path.is_relative_to(folder):
-        raise ModelError(
-            f"tensor {name!r} points to {str(tensor.location)!r}, outside the model's folder {folder}: "
-            "external data is read only from beside the model"
-        )
-    if not path.is_file():
-        raise ModelError(f"tensor {name!r} lies in {path}, which does not exist: put the file beside the model")
-    needed = (tensor.offset or 0) + tensor.nbytes
-    if tensor.length is not None and tensor.length < tensor.nbytes:
-        raise ModelError(f"tensor {name!r} needs {tensor.nbytes} bytes, its entry says {tensor.length}; export again")
-    if path.stat().st_size < needed:
-        raise ModelError(
-            f"tensor {name!r} needs {needed} bytes of {path}, which has {path.stat().st_size}: "
-            "the file is cut short; copy or download it again"
-        )
+                check_external_tensor(name, tensor)

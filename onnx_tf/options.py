@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from onnx_tf.targets import SAVED_MODEL, Target
 
@@ -23,6 +24,10 @@ class Options:
         channels_last_outputs: names of graph outputs to be given as N, spatial..., C, or ``"all"``.
         training: keep what training needs: nothing is folded, equal weights stay apart, all float
             weights are variables, and Dropouts that do not say otherwise drop.
+        batch_size: the leading dimension of every input that leaves it open.
+        input_shapes: shapes of inputs, as (name, dimensions): a number fixes an open dimension.
+        input_names: values of the main graph to begin at, instead of the model's inputs.
+        output_names: values of the main graph to end at, instead of the model's outputs.
         target: what the model is for; exporters choose it.
     """
 
@@ -30,8 +35,30 @@ class Options:
     channels_last_inputs: tuple[str, ...] | Literal["all"] = ()
     channels_last_outputs: tuple[str, ...] | Literal["all"] = ()
     training: bool = False
+    batch_size: int | None = None
+    input_shapes: tuple[tuple[str, tuple[int | str | None, ...]], ...] = ()
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
     target: Target = SAVED_MODEL
 
     def __post_init__(self) -> None:
         if self.layout not in ("auto", "keep"):
             raise ValueError(f"layout must be 'auto' or 'keep', not {self.layout!r}")
+
+    @classmethod
+    def of(cls, **settings: Any) -> Options:
+        """Return options from lists, mappings and ``None`` as users pass them: tuples are kept of them."""
+        for key in ("channels_last_inputs", "channels_last_outputs", "input_names", "output_names"):
+            if settings.get(key) != "all" or not key.startswith("channels_last"):
+                settings[key] = _names(settings.get(key))
+        shapes = dict(settings.pop("input_shapes", None) or {})
+        return cls(input_shapes=tuple((name, _dims(dims)) for name, dims in shapes.items()), **settings)
+
+
+def _names(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names or ())
+
+
+def _dims(dims: Any) -> Any:
+    # What is no list is refused where the input's own shape is at hand to be shown.
+    return tuple(dims) if isinstance(dims, Iterable) and not isinstance(dims, str) else dims

@@ -15,6 +15,7 @@ from onnx_ir.passes.common import (
 )
 
 from onnx_tf.binding import bind
+from onnx_tf.edits import edit
 from onnx_tf.errors import ConversionError, OnnxTfError
 from onnx_tf.layout import LayoutReport, optimize_layout
 from onnx_tf.loading import ModelSource, load_model
@@ -127,6 +128,7 @@ def lower(
 def steps(options: Options) -> Iterator[Step]:
     """Return the steps that options ask for, in order: what is one place here is nowhere else."""
     yield Step("load", _load)
+    yield Step("edit", _edit)
     yield Step("separate defaults from inputs", lambda lowered: RemoveInitializersFromInputsPass()(lowered.model))
     yield from _ir_steps(options)
     yield Step("bind", _bind)
@@ -168,7 +170,11 @@ def _pass(name: str, run: Callable[[Lowered], object]) -> Step:
 
 
 def _load(lowered: Lowered) -> None:
-    model = lowered.model = load_model(lowered.source)
+    lowered.model = load_model(lowered.source)
+
+
+def _edit(lowered: Lowered) -> None:
+    model = lowered.model = edit(lowered.model, lowered.options)
     mark_origins(model)
     lowered.outputs = tuple(str(value.name) for value in model.graph.outputs)
     defaults = frozenset(str(value.name) for value in model.graph.inputs if value.is_initializer())

@@ -64,13 +64,9 @@ def _check_nodes(
     defined = outer | produced
     for node in nodes:
         _check_node(node, defined)
-    seen: set[str] = set()
     for name in outputs:
         if name not in defined:
             raise ModelError(f"the output {name!r} is computed by no node; export the model again")
-        if name in seen:
-            raise ModelError(f"two outputs are called {name!r}: every output needs a name of its own")
-        seen.add(name)
 
 
 def _initializers(graph: onnx.GraphProto) -> Iterable[tuple[str, onnx.TensorProto]]:

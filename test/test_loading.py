@@ -10,9 +10,10 @@ import pytest
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
-from onnx_tf import ModelError, OnnxTfError, UnsupportedError, prepare
+from onnx_tf import InputError, ModelError, OnnxTfError, UnsupportedError, prepare
 from onnx_tf.loading import MAX_IR_VERSION, load_model
 from test.models import external_model, node_model, relu_model, text_model
+from test.reference import ort_outputs
 
 X = np.array([[-1, 0, 2]], np.float32)
 
@@ -186,11 +187,6 @@ def test_a_missing_import_names_the_domain():
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "empty"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n", "git lfs pull"),
-        (b"<!DOCTYPE html><html></html>", "not an ONNX model"),
-        (b"PK\x03\x04" + bytes(100), "not an ONNX model"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not an ONNX model"),
         (b"hello world, this is a text file", "not an ONNX model"),
         (bytes(1000), "not an ONNX model"),
         (relu_model().SerializeToString()[:-20], "cut short"),
@@ -292,6 +288,137 @@ class TestExternalData:
         path = external_model(tmp_path)
         with pytest.raises(ModelError, match="came without a folder"):
             prepare(path.read_bytes())
+
+
+def sparse_model(values, indices, dims, *, constant=False) -> onnx.ModelProto:
+    tensor = helper.make_sparse_tensor(
+        onnx.numpy_helper.from_array(np.array(values, np.float32), "w"),
+        onnx.numpy_helper.from_array(np.array(indices, np.int64), "w_indices"),
+        dims,
+    )
+    nodes = [helper.make_node("Add", ["x", "w"], ["y"])]
+    if constant:
+        nodes.insert(0, helper.make_node("Constant", [], ["w"], sparse_value=tensor))
+    model = node_model(nodes, {"x": dims}, ["y"])
+    if not constant:
+        model.graph.sparse_initializer.append(tensor)
+    return model
+
+
+@pytest.mark.parametrize("constant", [False, True])
+class TestSparseTensors:
+    @pytest.mark.parametrize(
+        ("values", "indices", "dims"),
+        [
+            ([5, 6], [2, 0], [4]),
+            ([5, 6], [0, 3], [2, 2]),
+            ([5, 6], [[0, 1], [1, 0]], [2, 2]),
+            ([], np.zeros(0), [3]),
+            ([], np.zeros((0, 2)), [3, 2]),
+        ],
+    )
+    def test_they_become_dense(self, constant, values, indices, dims):
+        model = sparse_model(values, indices, dims, constant=constant)
+        x = np.ones(dims, np.float32)
+        (expected,) = ort_outputs(model, {"x": x}).values()
+        np.testing.assert_array_equal(prepare(model).run(x), expected)
+
+    @pytest.mark.parametrize(
+        ("indices", "dims", "says"),
+        [
+            ([0, -1], [4], "at -1"),
+            ([0, 4], [4], "at 4"),
+            ([0, -3], [2, 2], "at -3"),
+            ([[0, 1], [1, -1]], [2, 2], r"at \[1, -1\]"),
+            ([[0, 1], [1, 2]], [2, 2], r"at \[1, 2\]"),
+            ([[0, 2], [1, 1]], [4], "one position per value"),
+            ([0], [4], "one position per value"),
+            ([[0], [1]], [2, 2], "one position per value"),
+        ],
+    )
+    def test_a_position_outside_is_refused_as_by_onnxruntime(self, constant, indices, dims, says):
+        model = sparse_model([5, 6], indices, dims, constant=constant)
+        with pytest.raises(Exception, match="ONNXRuntimeError"):
+            ort_outputs(model, {"x": np.ones(dims, np.float32)})
+        with pytest.raises(ModelError, match=f"sparse tensor 'w' .*{says}"):
+            load_model(model)
+
+    @pytest.mark.parametrize("part", ["values", "indices"])
+    def test_external_data_lies_beside_the_model(self, constant, part, tmp_path, monkeypatch):
+        model = sparse_model([5, 6], [3, 0], [4], constant=constant)
+        expected = prepare(model).run(np.zeros(4, np.float32))
+        found = model.graph.node[0].attribute[0].sparse_tensor if constant else model.graph.sparse_initializer[0]
+        tensor = getattr(found, part)
+        folder = tmp_path / "model"
+        folder.mkdir()
+        (folder / "data.bin").write_bytes(tensor.raw_data)
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        location = tensor.external_data.add(key="location", value="data.bin")
+        path = folder / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "data.bin").write_bytes(bytes(64))
+        np.testing.assert_array_equal(prepare(path).run(np.zeros(4, np.float32)), expected)
+        with pytest.raises(ModelError, match="came without a folder"):
+            load_model(path.read_bytes())
+        location.value = "../data.bin"
+        path.write_bytes(model.SerializeToString())
+        with pytest.raises(ModelError, match="outside the model's folder"):
+            load_model(path)
+        location.value = "none.bin"
+        path.write_bytes(model.SerializeToString())
+        with pytest.raises(ModelError, match="does not exist"):
+            load_model(path)
+        location.value = "data.bin"
+        path.write_bytes(model.SerializeToString())
+        (folder / "data.bin").write_bytes(bytes(2))
+        with pytest.raises(ModelError, match="cut short"):
+            load_model(path)
+
+
+def dims_model(inputs, outputs) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, inputs)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, outputs)],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+class TestDimensionsThatStandForOpenOnes:
+    @pytest.mark.parametrize("outputs", [[-1, -1], [-1, 3], ["N", 3], None, [-7, -9]])
+    def test_negative_ones_are_open(self, outputs):
+        model = dims_model([-1, 3], outputs)
+        rep = prepare(model)
+        for rows in (2, 0, 5):
+            x = np.full((rows, 3), -1, np.float32)
+            np.testing.assert_array_equal(rep.run(x), ort_outputs(model, {"x": x})["y"])
+        assert rep.signatures["serving_default"].structured_input_signature[0][0].shape == (None, 3)
+
+    def test_they_are_in_bodies_too(self):
+        model = text_model(
+            "g (float[N] x, bool c) => (float[N] y) { y = If (c) <then_branch = t () => (float[2] a) "
+            "{ a = Relu(x) }, else_branch = e () => (float[2] b) { b = Neg(x) }> }"
+        )
+        for attribute in model.graph.node[0].attribute:
+            attribute.g.output[0].type.tensor_type.shape.dim[0].dim_value = -1
+        x = np.float32([1, -2, 3])
+        np.testing.assert_array_equal(prepare(model).run(x=x, c=np.array(False)), -x)
+
+    @pytest.mark.parametrize("outputs", [[0, 3], [0, 0], ["N", 3]])
+    def test_zeros_are_open_where_else_nothing_would_be_computed(self, outputs):
+        x = np.full((2, 3), -1, np.float32)
+        np.testing.assert_array_equal(prepare(dims_model([0, 3], outputs)).run(x), np.zeros((2, 3)))
+        assert prepare(dims_model([0, 3], outputs)).run(x[:0]).shape == (0, 3)
+
+    def test_zeros_are_lengths_where_an_output_has_elements(self):
+        model = text_model("g (float[0, 3] x, float[2, 3] z) => (float[2, 3] y) { y = Concat <axis = 0> (x, z) }")
+        z = np.ones((2, 3), np.float32)
+        np.testing.assert_array_equal(prepare(model).run([np.zeros((0, 3), np.float32), z]), z)
+        with pytest.raises(InputError, match=r"x: float32\[0, 3\]"):
+            prepare(model).run([z, z])
 
 
 def test_all_unsupported_nodes_are_named():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import fnmatch
+import itertools
 import json
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,15 +23,18 @@ def convert(arguments: argparse.Namespace) -> int:
     """Write a model as a SavedModel."""
     with console.tensorflow_with_progress() as progress:
         from onnx_tf.convert import convert as convert_model
+        from onnx_tf.edits import edit
         from onnx_tf.loading import load_model
+        from onnx_tf.options import Options
 
         check: Any = arguments.check
         if check and arguments.input:
-            names = [str(value.name) for value in load_model(arguments.model).graph.inputs]
-            check = _inputs(names, arguments.input)
+            model = edit(load_model(arguments.model), Options.of(**_edits(arguments)))
+            check = _inputs([str(value.name) for value in model.graph.inputs], arguments.input)
         done = convert_model(
             arguments.model,
             arguments.outdir,
+            **_edits(arguments),
             **_layout(arguments),
             freeze=arguments.freeze,
             overwrite=not arguments.no_overwrite,
@@ -67,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         from onnx_tf.backend import prepare
 
         progress("Converting")
-        rep = prepare(arguments.model, **_layout(arguments))
+        rep = prepare(arguments.model, **_edits(arguments), **_layout(arguments))
         names = [*rep.inputs, *sorted(rep.overridable)]
         feed = _inputs(names, arguments.input)
         if target is not None and target.suffix == ".npy" and len(rep.outputs) != 1:
@@ -94,9 +99,10 @@ def info(arguments: argparse.Namespace) -> int:
     """Describe a model."""
     with console.tensorflow_with_progress() as progress:
         from onnx_tf.cli.describe import describe_model
+        from onnx_tf.options import Options
 
         progress("Reading")
-        description = describe_model(arguments.model)
+        description = describe_model(arguments.model, Options.of(**_edits(arguments)))
     if arguments.json:
         _print_json(description)
         return 0
@@ -120,7 +126,7 @@ def layout(arguments: argparse.Namespace) -> int:
         from onnx_tf.backend import prepare
 
         progress("Converting")
-        report = prepare(arguments.model, **_layout(arguments)).layout_report
+        report = prepare(arguments.model, **_edits(arguments), **_layout(arguments)).layout_report
     if arguments.html is not None:
         from onnx_tf.layout.drawing import page
 
@@ -147,6 +153,18 @@ def ops(arguments: argparse.Namespace) -> int:
     for op in rows:
         print(f"{op.domain:24s} {op.op_type:32s} {', '.join(map(str, sorted(op.versions + op.by_function)))}")
     return 0
+
+
+def _edits(arguments: argparse.Namespace) -> dict[str, Any]:
+    shapes = dict(arguments.input_shape)
+    if len(shapes) < len(arguments.input_shape):
+        raise UsageError("--input-shape: an input is given two shapes")
+    return {
+        "batch_size": arguments.batch_size,
+        "input_shapes": shapes,
+        "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
+        "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
+    }
 
 
 def _layout(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -187,12 +205,13 @@ def _arrays(path: Path) -> Any:
     import numpy as np
 
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError) as error:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            with loaded:
+                return {name: loaded[name] for name in loaded.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(f"--input {path}: not a .npy or .npz file of plain arrays ({error})") from error
 
 

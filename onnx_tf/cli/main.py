@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -84,6 +85,7 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace a SavedModel")
     convert.add_argument("--check", action="store_true", help="compare the SavedModel with ONNX Runtime")
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
+    _add_edits(convert)
     _add_layout(convert)
     return convert
 
@@ -93,6 +95,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> a
     run.add_argument("model", help="the .onnx file")
     _add_inputs(run, "an input; several times for several inputs")
     run.add_argument("-o", "--output", metavar="FILE", help="save the outputs: .npz, or .npy for a single one")
+    _add_edits(run)
     _add_layout(run)
     return run
 
@@ -100,6 +103,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> a
 def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="describe a model and what of it is not supported")
     info.add_argument("model", help="the .onnx file")
+    _add_edits(info)
     return info
 
 
@@ -107,6 +111,7 @@ def _add_layout_command(commands: argparse._SubParsersAction[argparse.ArgumentPa
     layout = commands.add_parser("layout", help="say which Transposes are left, and why")
     layout.add_argument("model", help="the .onnx file")
     layout.add_argument("--html", metavar="FILE", help="draw the graph, its memory orders and Transposes, as a page")
+    _add_edits(layout)
     _add_layout(layout)
     return layout
 
@@ -120,6 +125,51 @@ def _add_ops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> a
 
 def _add_inputs(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--input", action="append", default=[], metavar="[NAME=]FILE", help=f"{text} (.npy or .npz)")
+
+
+def _add_edits(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("edits before anything else")
+    group.add_argument(
+        "--batch-size", type=_batch_size, metavar="N", help="the leading dimension of every input that leaves it open"
+    )
+    group.add_argument(
+        "--input-shape",
+        action="append",
+        type=_input_shape,
+        default=[],
+        metavar="NAME:DIMS",
+        help="fix open dimensions, as in x:1,3,224,224 ('?' leaves one open); several times for several inputs",
+    )
+    for side, verb in (("input", "begin"), ("output", "end")):
+        group.add_argument(
+            f"--{side}-names",
+            action="append",
+            type=_names,
+            default=[],
+            metavar="NAME,...",
+            help=f"{verb} at these values instead of the model's {side}s; several times for several",
+        )
+
+
+def _batch_size(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
+    return int(text)
+
+
+def _input_shape(text: str) -> tuple[str, list[int | str]]:
+    name, colon, dims = text.rpartition(":")
+    entries = [dim.strip() for dim in dims.split(",")] if dims else []
+    if not colon or not name or not all(entries):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:DIMS, as in x:1,3,224,224")
+    return name, [int(dim) if re.fullmatch(r"-?\d+", dim) else dim for dim in entries]
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME,NAME,...")
+    return names
 
 
 def _add_layout(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import onnx_ir as ir
 
+from onnx_tf.errors import EditError
 from onnx_tf.origins import Transposed, change, hand_on
 
 __all__ = ["move_inputs", "move_outputs"]
@@ -73,12 +74,17 @@ def _transpose(source: ir.Value, result: ir.Value, perm: Sequence[int], graph: i
 def _chosen(values: Iterable[ir.Value], names: Sequence[str] | Literal["all"], what: str) -> list[ir.Value]:
     distinct = list(dict.fromkeys(values))
     if names == "all":
-        return [v for v in distinct if v.shape is not None and v.shape.rank() >= 3]
+        return [v for v in distinct if _has_channels(v)]
     by_name = {str(v.name): v for v in distinct}
     if unknown := [n for n in names if n not in by_name]:
         known = ", ".join(by_name) or "none"
-        raise ValueError(f"channels_last_{what}s: no {what} is called {', '.join(unknown)}; the model has: {known}")
-    flat = [n for n in names if (s := by_name[n].shape) is None or s.rank() < 3]
+        raise EditError(f"channels_last_{what}s: no {what} is called {', '.join(unknown)}; the model has: {known}")
+    flat = [n for n in names if not _has_channels(by_name[n])]
     if flat:
-        raise ValueError(f"channels_last_{what}s: {', '.join(flat)} has no known rank of 3 or more")
+        raise EditError(f"channels_last_{what}s: {', '.join(flat)} is no tensor of a known rank of 3 or more")
     return [by_name[n] for n in dict.fromkeys(names)]
+
+
+def _has_channels(value: ir.Value) -> bool:
+    is_other = isinstance(value.type, (ir.SequenceType, ir.OptionalType))
+    return not is_other and value.shape is not None and value.shape.rank() >= 3

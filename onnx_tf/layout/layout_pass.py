@@ -46,7 +46,7 @@ def optimize_layout(
         choose: returns the labels of a problem and what they cost; any labels give the same numbers.
 
     Raises:
-        ValueError: some names are no inputs or outputs, or have no channel axis.
+        EditError: some names are no inputs or outputs, or have no channel axis.
     """
     report, builder = LayoutReport(), ReportBuilder()
     version = model.opset_imports.setdefault("", 1)

@@ -15,7 +15,7 @@ def detach_constant_outputs(model: ir.Model) -> bool:
 
 def _detach(graph: ir.Graph) -> bool:
     detached = False
-    for index, output in enumerate(graph.outputs):
+    for output in dict.fromkeys(graph.outputs):
         if not output.is_initializer() or output.const_value is None:
             continue
         name = str(output.name)
@@ -25,7 +25,9 @@ def _detach(graph: ir.Graph) -> bool:
         identity = ir.node("Identity", [source], name=f"{name}_identity", version=graph.opset_imports.get("", 1))
         identity.outputs[0].type, identity.outputs[0].shape = output.type, output.shape
         graph.append(identity)
-        graph.outputs[index] = identity.outputs[0]
+        for index, other in enumerate(graph.outputs):
+            if other is output:
+                graph.outputs[index] = identity.outputs[0]
         output.replace_all_uses_with(source)
         graph.initializers.pop(name)
         identity.outputs[0].name = name

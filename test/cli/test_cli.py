@@ -293,3 +293,135 @@ def test_ops(capsys):
 )
 def test_sizes(count, text):
     assert size(count) == text
+
+
+IMAGES = "g (float[N, 3, H, W] x, float[N, 3, 1, 1] b:0) => (float[N, 3, H, W] y) { a = Relu(x) y = Add(a, b) }"
+
+
+@pytest.fixture
+def images(folder):
+    model = text_model(IMAGES.replace("b:0", "b"))
+    for value in (model.graph.input[1].name, model.graph.node[1].input[1]):
+        assert value == "b"
+    model.graph.input[1].name = model.graph.node[1].input[1] = "b:0"
+    (folder / "images.onnx").write_bytes(model.SerializeToString())
+    rng = np.random.default_rng(0)
+    np.save("i.npy", rng.normal(size=(2, 3, 4, 5)).astype(np.float32))
+    np.save("b.npy", rng.normal(size=(2, 3, 1, 1)).astype(np.float32))
+    return "images.onnx"
+
+
+class TestEdits:
+    def test_convert_fixes_shapes(self, images, capsys):
+        arguments = ["--input-shape", "x:-1,3,4,5", "--batch-size", "2", "--input-shape", "b:0:?,3,1,1"]
+        given = ["--input", "x=i.npy", "--input", "b:0=b.npy"]
+        assert main(["convert", images, "-o", "out", "--check", *arguments, *given]) == 0
+        assert capsys.readouterr().out.endswith("ok\n")
+        signature = tf.saved_model.load("out").signatures["serving_default"]
+        assert signature.structured_outputs["y"].shape == (2, 3, 4, 5)
+
+    @pytest.mark.parametrize("names", [["--input-names", "a,b:0"], ["--input-names", "a", "--input-names", "b:0"]])
+    def test_convert_cuts(self, images, capsys, names):
+        assert main(["convert", images, "-o", "out", "--check", *names, "--json"]) == 0
+        summary = json.loads(capsys.readouterr().out)
+        assert summary["inputs"] == ["a", "b:0"]
+        assert summary["check"]["fits"]
+
+    def test_run(self, images):
+        assert main(["run", images, "--output-names", "a", "--input", "i.npy", "--output", "a.npy"]) == 0
+        np.testing.assert_array_equal(np.load("a.npy"), np.maximum(np.load("i.npy"), 0))
+        given = ["--input", "a=a.npy", "--input", "b:0=b.npy", "--output", "y.npy", "--batch-size", "2"]
+        assert main(["run", images, "--input-names", "a,b:0", *given]) == 0
+        np.testing.assert_array_equal(np.load("y.npy"), np.load("a.npy") + np.load("b.npy"))
+
+    def test_info_and_layout(self, images, capsys):
+        edits = ["--output-names", "a", "--input-shape", "x:2,3,4,5"]
+        assert main(["info", images, *edits, "--json"]) == 0
+        description = json.loads(capsys.readouterr().out)
+        assert description["inputs"] == ["x: float[2, 3, 4, 5]"]
+        assert description["outputs"] == ["a: float[2, 3, 4, 5]"]
+        assert description["nodes"] == 1
+        assert main(["layout", images, *edits, "--json"]) == 0
+
+
+FITS_NOT = [
+    ["--channels-last-inputs", "nope"],
+    ["--channels-last-outputs", "nope"],
+    ["--channels-last-inputs", "b:0", "--channels-last-inputs", ""],
+    ["--input-names", "nope"],
+    ["--output-names", "nope,y"],
+    ["--input-names", "a"],
+    ["--input-names", "y", "--output-names", "a"],
+    ["--input-shape", "nope:1,2"],
+    ["--input-shape", "x:1,2"],
+    ["--input-shape", "x:1,4,2,2"],
+    ["--input-shape", "x:1,3,2,2", "--input-shape", "b:0:2,3,1,1"],
+    ["--input-shape", "x:1,3,-7,2"],
+    ["--input-shape", "x:1,3,height,2"],
+    ["--input-shape", "x:"],
+    ["--input-shape", "x:2,3,4,5", "--batch-size", "3"],
+]
+WRONG_USAGE = [
+    ["--batch-size", "0"],
+    ["--batch-size", "-1"],
+    ["--batch-size", "two"],
+    ["--batch-size", "1.5"],
+    ["--batch-size"],
+    ["--input-shape", "1,2"],
+    ["--input-shape", ":1,2"],
+    ["--input-shape", "x:1,,2"],
+    ["--input-shape", "x:1,3,4,5", "--input-shape", "x:2,3,4,5"],
+    ["--input-names", "a,,b"],
+    ["--input-names", ""],
+    ["--output-names", ","],
+    ["--layout", "other"],
+]
+COMMANDS = {"convert": ["-o", "out"], "run": ["--input", "x=i.npy", "--input", "b:0=b.npy"], "layout": [], "info": []}
+
+
+def exit_code(command: str, model: str, options: list[str]) -> int:
+    try:
+        return main([command, model, *COMMANDS[command], *options])
+    except SystemExit as end:
+        return end.code
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("options", "code"), [(o, 1) for o in FITS_NOT] + [(o, 2) for o in WRONG_USAGE], ids=str)
+def test_options_that_do_not_fit_never_end_in_a_traceback(command, options, code, images, capsys):
+    if command == "info" and options[0].startswith(("--channels-last", "--layout")):
+        code = 2  # an option that info does not have
+    assert exit_code(command, images, options) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1].startswith("onnx-tf")
+    if code == 1:
+        assert printed.err.count("\n") == 1
+        assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("side", ["inputs", "outputs"])
+@pytest.mark.parametrize("name", ["s", "flat"])
+def test_channels_last_of_what_is_no_image(side, name, folder, capsys):
+    tensor = helper.make_tensor_type_proto(1, ["N", 2, 3, 4])
+    infos = [helper.make_value_info("s", helper.make_sequence_type_proto(tensor))]
+    infos.append(helper.make_tensor_value_info("flat", 1, ["N", 2]))
+    graph = helper.make_graph([helper.make_node("Neg", ["flat"], ["minus"])], "g", infos, infos)
+    opsets = [helper.make_opsetid("", 17)]
+    (folder / "model.onnx").write_bytes(helper.make_model(graph, opset_imports=opsets).SerializeToString())
+    assert main(["layout", "model.onnx", f"--channels-last-{side}", name]) == 1
+    assert f"{name} is no tensor of a known rank of 3 or more" in capsys.readouterr().err
+    assert main(["layout", "model.onnx", f"--channels-last-{side}", "all"]) == 0
+
+
+def test_files_that_are_no_inputs(folder, capsys):
+    (folder / "bad.npz").write_bytes(b"PK\x03\x04" + bytes(50))
+    (folder / "pickled.npy").write_bytes(b"\x80\x04K\x01.")
+    (folder / "empty.npy").write_bytes(b"")
+    for name in ("bad.npz", "pickled.npy", "empty.npy"):
+        assert main(["run", "model.onnx", "--input", name]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    (folder / "folder").mkdir()
+    for arguments in (["--input", "folder"], ["--input", "x.npy", "--output", "none/y.npy"]):
+        assert main(["run", "model.onnx", *arguments]) == 1
+        assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,63 @@
+"""Edits of a model before anything else is done with it: a part cut out, open dimensions fixed.
+
+Each takes a model and returns another; none imports TensorFlow.
+"""
+
+from __future__ import annotations
+
+import onnx
+import onnx_ir as ir
+
+from onnx_tf.edits.cut import cut
+from onnx_tf.edits.shapes import fix_shapes
+from onnx_tf.errors import EditError
+from onnx_tf.loading import MAP_TYPE, OPENED_DIMS, ModelSource, load_model
+from onnx_tf.options import Options
+
+__all__ = ["cut", "edit", "edited_source", "fix_shapes"]
+
+MAX_PROTO_BYTES = (1 << 31) - (1 << 20)
+
+
+def edit(model: ir.Model, options: Options) -> ir.Model:
+    """Return the model as the options change it, first its ends, then the shapes of what are its inputs then.
+
+    Raises:
+        EditError: a name or a number does not fit the model.
+    """
+    if options.input_names or options.output_names:
+        model = cut(model, options.input_names or None, options.output_names or None)
+    if options.batch_size is not None or options.input_shapes:
+        model = fix_shapes(model, options.batch_size, dict(options.input_shapes))
+    return model
+
+
+def edited_source(source: ModelSource, options: Options) -> ModelSource:
+    """Return what another runtime has to load to compute what :func:`edit` makes of a model.
+
+    That is the source itself where nothing is edited, and else an ``onnx.ModelProto`` that holds
+    its weights, external data too.
+
+    Raises:
+        ModelError: see :func:`onnx_tf.loading.load_model`.
+        EditError: see :func:`edit`; also where the edited model's weights pass 2 GB.
+    """
+    loaded = load_model(source)
+    model = edit(loaded, options)
+    return source if model is loaded and OPENED_DIMS not in loaded.meta else _proto(model)
+
+
+def _proto(model: ir.Model) -> onnx.ModelProto:
+    tensors = [v.const_value for graph in model.graphs() for v in graph.initializers.values() if v.const_value]
+    size = sum(tensor.nbytes for tensor in tensors)
+    if size > MAX_PROTO_BYTES:
+        raise EditError(
+            f"the edited model has {size / 2**30:.1f} GiB of weights, one ModelProto holds 2 GiB: "
+            "leave out the check, or cut out a smaller part"
+        )
+    proto = ir.to_proto(ir.external_data.load_to_model(model))
+    types = {str(value.name): value.meta.get(MAP_TYPE) for value in [*model.graph.inputs, *model.graph.outputs]}
+    for info in [*proto.graph.input, *proto.graph.output]:
+        if types[info.name] is not None:
+            info.type.CopyFrom(types[info.name])
+    return proto
