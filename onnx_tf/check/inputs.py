@@ -20,15 +20,15 @@ __all__ = ["DrawnInput", "accepted_inputs", "described", "drawn_inputs"]
 SIZES = (2, 8, 1, 32, 64, 224)
 """What is tried for an open dimension of which neither name nor place says what it is."""
 
+_BATCH, _SPATIAL = (2, 1), (32, 64, 224, 8)
 _HINTS: tuple[tuple[str, tuple[int, ...]], ...] = (
-    (r"batch|\b(n|b|bs)\b", (2, 1)),
-    (r"height|width|rows?\b|cols?\b|\b(h|w)\b", (32, 64, 224, 8)),
+    (r"batch|\b(n|b|bs)\b", _BATCH),
+    (r"height|width|rows?\b|cols?\b|\b(h|w)\b", _SPATIAL),
     (r"channel|\bc\b", (3, 1, 2, 4)),
     (r"seq|len|time|tokens?|frames?|steps?|samples?|\b(s|t|l)\b", (8, 32, 64, 224)),
 )
 """What the name of a dimension tells of its sizes."""
 
-_BATCH, _SPATIAL = (2, 1), (32, 64, 224, 8)
 _ANONYMOUS = "?"
 _SUM = re.compile(r"[\w.]+(?: *\+ *[\w.]+)+")
 
@@ -134,8 +134,9 @@ def _tries(inputs: Sequence[DrawnInput]) -> Iterator[dict[str, int]]:
                 if isinstance(symbol, str):
                     likely.setdefault(symbol, _likely(symbol, axis, len(given.dims)))
     rounds = max(map(len, likely.values()), default=1)
-    tries = [{s: sizes[min(i, len(sizes) - 1)] for s, sizes in likely.items()} for i in range(rounds)]
+    tries = [{s: sizes[i] if i < len(sizes) else sizes[0] for s, sizes in likely.items()} for i in range(rounds)]
     tries += [{s: min(size, max(sizes)) for s, sizes in likely.items()} for size in sorted(SIZES)]
+    tries += [{s: 1 if sizes == _BATCH else size for s, sizes in likely.items()} for size in sorted(SIZES)]
     tries += [dict.fromkeys(likely, size) for size in sorted(SIZES)]
     yield from {tuple(sizes.items()): sizes for sizes in tries}.values()
 
@@ -151,7 +152,7 @@ def _size(dim: int | str, sizes: Mapping[str, int]) -> int:
 
 
 def _likely(symbol: str, axis: int, rank: int) -> tuple[int, ...]:
-    words = re.sub(r"[^a-z]+", " ", symbol.lower())
+    words = re.sub(r"[^a-z0-9]+", " ", symbol.lower())
     for pattern, sizes in _HINTS:
         if not symbol.startswith(_ANONYMOUS) and re.search(pattern, words):
             return sizes

@@ -59,11 +59,11 @@ class Interface:
         """Return the interface that the named tensors of a signature show.
 
         They do not show all: memory orders and the ONNX dtypes that others carry are taken as the
-        tensors have them, and what are elements of one sequence of known length (``NAME_0``,
-        ``NAME_1``, ...) is taken for outputs of their own.
+        tensors have them, elements of a sequence of known length (``NAME_0``, ``NAME_1``, ...) are
+        taken for outputs of their own, and the order is that of the names.
         """
-        specs = grouped_specs(outputs)
-        values = tuple(_value(name, spec) for name, spec in grouped_specs(inputs).items())
+        specs = grouped_specs(dict(sorted(outputs.items())))
+        values = tuple(_value(name, spec) for name, spec in grouped_specs(dict(sorted(inputs.items()))).items())
         return cls(values, specs, dict.fromkeys(specs))
 
     def bound(self, feed: Mapping[str, Any]) -> dict[str, Any]:
