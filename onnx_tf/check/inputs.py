@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 __all__ = ["DrawnInput", "accepted_inputs", "described", "drawn_inputs"]
 
-SIZES = (2, 8, 1, 32, 64, 224)
+SIZES = (8, 2, 1, 32, 64, 224)
 """What is tried for an open dimension of which neither name nor place says what it is."""
 
-_BATCH, _SPATIAL = (2, 1), (32, 64, 224, 8)
+_BATCH, _SPATIAL, _SAMPLES = (2, 1), (32, 64, 224, 8), (*SIZES, 4096)
 _HINTS: tuple[tuple[str, tuple[int, ...]], ...] = (
     (r"batch|\b(n|b|bs)\b", _BATCH),
     (r"height|width|rows?\b|cols?\b|\b(h|w)\b", _SPATIAL),
@@ -132,7 +132,7 @@ def _tries(inputs: Sequence[DrawnInput]) -> Iterator[dict[str, int]]:
         for axis, dim in enumerate(given.dims):
             for symbol in _terms(dim):
                 if isinstance(symbol, str):
-                    likely.setdefault(symbol, _likely(symbol, axis, len(given.dims)))
+                    likely.setdefault(symbol, _likely(symbol, axis, given))
     rounds = max(map(len, likely.values()), default=1)
     tries = [{s: sizes[i] if i < len(sizes) else sizes[0] for s, sizes in likely.items()} for i in range(rounds)]
     tries += [{s: min(size, max(sizes)) for s, sizes in likely.items()} for size in sorted(SIZES)]
@@ -151,14 +151,16 @@ def _size(dim: int | str, sizes: Mapping[str, int]) -> int:
     return sum(term if isinstance(term, int) else sizes[term] for term in _terms(dim))
 
 
-def _likely(symbol: str, axis: int, rank: int) -> tuple[int, ...]:
-    words = re.sub(r"[^a-z0-9]+", " ", symbol.lower())
+def _likely(symbol: str, axis: int, given: DrawnInput) -> tuple[int, ...]:
+    rank, words = len(given.dims), re.sub(r"[^a-z0-9]+", " ", symbol.lower())
     for pattern, sizes in _HINTS:
         if not symbol.startswith(_ANONYMOUS) and re.search(pattern, words):
             return sizes
     if axis == 0 and rank > 1:
         return _BATCH
-    return _SPATIAL if axis > 1 and rank > 3 else SIZES
+    if axis > 1 and rank > 3:
+        return _SPATIAL
+    return _SAMPLES if given.dtype.is_floating_point() else SIZES  # of a waveform, few are not enough
 
 
 def _feed(inputs: Sequence[DrawnInput], sizes: Mapping[str, int], seed: int) -> dict[str, Any]:

@@ -44,7 +44,8 @@ def first_shapes(text):
         ("N, channels, 7", (2, 3, 7)),
         ("N, T, 80", (2, 8, 80)),
         ("frames", (8,)),
-        ("unk__12", (2,)),
+        ("unk__12", (8,)),
+        ("a, unk__12", (2, 8)),
         ("2, 5", (2, 5)),
     ],
 )
@@ -115,6 +116,15 @@ def test_inputs_that_none_fits():
     message = str(error.value)
     for part in ("x: float32[2, 3]; x: float32[1, 3]", "float32[224, 3]", "--input FILE", "--input-shape", "Reshape"):
         assert part in message
+
+
+def test_waveforms_are_long():
+    text = """g (float[N, M] x) => (float[N, K] y) <int64[1] a = {400}, int64[1] b = {9999}, int64[1] axis = {1}> {
+        y = Slice (x, a, b, axis)
+    }"""
+    feed, outputs = accepted_inputs(inputs_of(text), OnnxRuntime(text_model(text)))
+    assert feed["x"].shape == (2, 4096)
+    assert outputs["y"].size
 
 
 def test_what_is_drawn():
