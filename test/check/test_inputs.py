@@ -40,7 +40,7 @@ def first_shapes(text):
         ("batch_size, sequence_length", (2, 8)),
         ("N, 3, H, W", (2, 3, 32, 32)),
         ("N, 3, height, width", (2, 3, 32, 32)),
-        ("a, n1, c1, d", (2, 2, 32, 32)),
+        ("a, n1, c1, d", (2, 8, 32, 32)),
         ("N, channels, 7", (2, 3, 7)),
         ("N, T, 80", (2, 8, 80)),
         ("frames", (8,)),
