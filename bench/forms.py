@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.check.compare import compare
 from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._tensors import strided
 
@@ -48,9 +49,9 @@ def milliseconds(forms: dict[str, Form], shape: Sequence[int]) -> dict[str, floa
     """Return the median processor time of each form; forms that differ in their numbers are an error."""
     x = tf.constant(RNG.standard_normal(shape).astype(np.float32))
     calls = {name: tf.function(form, autograph=False).get_concrete_function(x) for name, form in forms.items()}
-    first, *others = [call(x).numpy() for call in calls.values()]
-    for other in others:
-        np.testing.assert_allclose(other, first, rtol=1e-3, atol=1e-3 * abs(first).max())
+    results = {name: call(x).numpy() for name, call in calls.items()}
+    comparison = compare(dict.fromkeys(results, next(iter(results.values()))), results)
+    assert comparison.fits, str(comparison)
     times: dict[str, list[float]] = {name: [] for name in calls}
     order = list(calls)
     for _ in range(ROUNDS):

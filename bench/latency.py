@@ -24,12 +24,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import tensorflow as tf
 
 from bench import by_hand
-from bench.measure import in_turn, ort_session, timed
+from bench.measure import in_turn, onnx_runtime, timed
 from bench.mobilenet_v2 import mobilenet_v2
 from onnx_tf import prepare
+from onnx_tf.check.artifacts import SavedModel
 from test.zoo.compare import manifest
 from test.zoo.materialize import make_inputs, materialize
 
@@ -169,13 +169,9 @@ def _load(form: str, folder: str, feed: Mapping[str, Any], timing: Timing) -> No
     _loaded.clear()
     gc.collect()
     if form == "onnxruntime":
-        session = ort_session(Path(folder) / "model.onnx", spinning=timing.naive)
-        call = functools.partial(session.run, None, dict(feed))
+        call = onnx_runtime(Path(folder) / "model.onnx", spinning=timing.naive).bind(feed)
     else:
-        loaded = tf.saved_model.load(f"{folder}/{form}")
-        signature = loaded.signatures["serving_default"]
-        signature.owner = loaded  # whose variables it uses
-        call = functools.partial(signature, **{key: tf.constant(value) for key, value in feed.items()})
+        call = SavedModel(f"{folder}/{form}").bind(feed)
     _loaded.append(timed(call, time.perf_counter if timing.wall else time.process_time))
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime as ort
 import tensorflow as tf
 
 from bench import by_hand
 from onnx_tf import prepare
+from onnx_tf.check.artifacts import OnnxRuntime, SavedModel
 from onnx_tf.options import Layout
 from test.zoo.compare import manifest
 from test.zoo.materialize import make_inputs
@@ -41,12 +41,9 @@ def measure(path: Path, entry: Mapping[str, Any], layout: Layout, runs: int) -> 
     rep = prepare(path, layout=layout)
     rep.export_graph(path.with_suffix(""))
     seconds, peak = time.perf_counter() - start, _peak()
-    signature = tf.saved_model.load(str(path.with_suffix(""))).signatures["serving_default"]
-    tensors = {key: tf.constant(value) for key, value in feed.items()}
-    session = ort_session(path)
     tools = {
-        "onnx_tf": timed(lambda: signature(**tensors)),
-        "onnxruntime": timed(lambda: session.run(None, feed)),
+        "onnx_tf": timed(SavedModel(path.with_suffix("")).bind(feed)),
+        "onnxruntime": timed(onnx_runtime(path).bind(feed)),
     }
     if entry["name"] in by_hand.NETWORKS:
         network = by_hand.build(entry["name"], variables=True)
@@ -63,11 +60,9 @@ def measure(path: Path, entry: Mapping[str, Any], layout: Layout, runs: int) -> 
     }
 
 
-def ort_session(path: Path, *, spinning: bool = False) -> ort.InferenceSession:
-    """Return a session whose threads sleep between its calls: spinning ones slow whoever comes next."""
-    options = ort.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(spinning)))
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+def onnx_runtime(path: Path, *, spinning: bool = False) -> OnnxRuntime:
+    """Return a model whose threads sleep between its calls: spinning ones slow whoever comes next."""
+    return OnnxRuntime(path, options={"session.intra_op.allow_spinning": str(int(spinning))})
 
 
 def in_turn(

@@ -68,8 +68,8 @@ def convert(
         output_names: see :func:`onnx_tf.prepare`.
         freeze: bake the weights into the graph as constants.
         overwrite: replace a SavedModel that is there already.
-        check: load the SavedModel and compare it with ONNX Runtime, on random inputs if true, on
-            the given inputs (by name) if a mapping.
+        check: load the SavedModel and compare it with ONNX Runtime: on random inputs, in shapes
+            that ONNX Runtime accepts, if true; on the given inputs (by name) if a mapping.
         progress: called with a word or two whenever a step begins.
 
     Raises:

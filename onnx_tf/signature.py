@@ -25,7 +25,7 @@ from onnx_tf import tensor_list
 from onnx_tf.errors import ExportError
 from onnx_tf.values import Map, MapSequence, OptionalValue, TensorSequence, conformed
 
-__all__ = ["flat_tensors", "regrouped"]
+__all__ = ["flat_tensors", "grouped_specs", "regrouped"]
 
 _MAPS = (Map, MapSequence)
 _MAP_SPECS = (Map.Spec, MapSequence.Spec)
@@ -60,6 +60,40 @@ def regrouped(like: Mapping[str, Any], flat: Mapping[str, Any]) -> dict[str, Any
         flat: the tensors by their names in the signature.
     """
     return {name: _whole(name, value, flat) for name, value in like.items()}
+
+
+def grouped_specs(flat: Mapping[str, tf.TensorSpec]) -> dict[str, Any]:
+    """Return the specs of the values that the tensors of a signature stand for, as far as their names tell.
+
+    Sequences of known length stay the tensors that they are.
+
+    Args:
+        flat: the specs of the tensors by their names in the signature.
+    """
+    grouped: dict[str, Any] = {}
+    for name in flat:
+        base, _, part = name.rpartition("_")
+        if part not in _PARTS or _spec_of(base, flat) is None:
+            base = name
+        grouped.setdefault(base, _spec_of(base, flat))
+    return grouped
+
+
+_PARTS = ("values", "shapes", "keys", "present")
+
+
+def _spec_of(name: str, flat: Mapping[str, tf.TensorSpec]) -> Any:
+    values, shapes, keys, present = (flat.get(f"{name}_{part}") for part in _PARTS)
+    element: Any = flat.get(name)
+    if values is not None and shapes is not None and shapes.shape.rank == 2:
+        items, order = tf.TensorSpec([], tf.variant), tf.TensorSpec([None], tf.int32)
+        shape = tf.TensorShape(None if shapes.shape[1] is None else [None] * shapes.shape[1])
+        element = TensorSequence.Spec(items=items, order=order, dtype=values.dtype, shape=shape)
+    elif values is not None and keys is not None:
+        element = (Map if values.shape.rank == 1 else MapSequence).Spec(keys=keys, values=values)
+    if element is None or present is None:
+        return element
+    return OptionalValue.Spec(flag=present, element=element)
 
 
 def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:

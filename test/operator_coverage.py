@@ -27,9 +27,9 @@ import onnx
 import tensorflow as tf
 
 from onnx_tf import prepare
-from onnx_tf.export.saved_model import input_specs
-from onnx_tf.feeding import bind_inputs
-from onnx_tf.signature import flat_tensors
+from onnx_tf.check.artifacts import SavedModel
+from onnx_tf.check.compare import Elementwise, compare
+from onnx_tf.check.interface import Interface
 from onnx_tf.supported_ops import OPERATOR_COVERAGE, operator_coverage, supported_ops
 from test.handlers import test_com_microsoft
 from test.handlers.check import make_op_model, run_reference
@@ -39,7 +39,7 @@ from test.onnx_suite.cases import data_sets, load_cases, model_of
 
 CASES_PER_OPERATOR = 2
 LEVELS = ("no", "select", "builtin")
-FAR = {"rtol": 1e-3, "atol": 1e-3}
+FAR = Elementwise(rtol=1e-3, atol=1e-3)
 
 COMMON = {getattr(onnx.TensorProto, name) for name in ("FLOAT", "INT64", "INT32", "BOOL", "STRING", "UINT8")}
 
@@ -196,14 +196,11 @@ def _outcome(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | No
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
         rep = prepare(model)
         rep.export_graph(folder)
-        tensors = bind_inputs(rep.tf_module.graph.inputs, inputs, {})
-        feed = flat_tensors(dict(zip(rep.inputs, tensors, strict=True)), input_specs(rep))
-        signature = tf.saved_model.load(folder).signatures["serving_default"]
-        served = {name: value.numpy() for name, value in signature(**feed).items()}
-        if expected and all(isinstance(e, np.ndarray) for e in expected) and len(expected) == len(served):
-            by_name = [served[name] for name in rep.signatures["serving_default"].structured_outputs]
-            _compare(by_name, [np.asarray(e) for e in expected])
-        litert = _litert(folder, feed, served if expected else {})
+        saved, feed = SavedModel(folder, Interface.of(rep)), dict(zip(rep.inputs, inputs, strict=True))
+        served = {name: value.numpy() for name, value in saved.bind(feed)().items()}
+        if expected:
+            _assert_equal(dict(zip(rep.outputs, expected, strict=True)), saved.run(feed))
+        litert = _litert(folder, saved.interface.flat(feed), served if expected else {})
         return {"saved_model": True, "litert": litert}
     return {"saved_model": False, "litert": "no"}
 
@@ -216,7 +213,7 @@ def _litert(folder: str, feed: dict[str, Any], served: dict[str, np.ndarray]) ->
     try:
         run = tf.lite.Interpreter(model_content=content).get_signature_runner("serving_default")
         results = run(**{name: value.numpy() for name, value in feed.items()})
-        _compare([results[name] for name in served], list(served.values()))
+        _assert_equal(served, results)
     except Exception:
         return "no"
     return "builtin"
@@ -231,12 +228,9 @@ def _converted(folder: str, operators: list[Any]) -> bytes | None:
         return None
 
 
-def _compare(actual: list[np.ndarray], expected: list[np.ndarray]) -> None:
-    for a, e in zip(actual, expected, strict=True):
-        if a.dtype.kind in "fc" and e.dtype.kind in "fc":
-            np.testing.assert_allclose(a, e, **FAR)
-        elif a.dtype.kind not in "OSUV" and e.dtype.kind not in "OSUV":
-            np.testing.assert_array_equal(a, e.astype(a.dtype))
+def _assert_equal(expected: dict[str, Any], actual: dict[str, Any]) -> None:
+    comparison = compare(expected, actual, FAR)
+    assert comparison.fits, str(comparison)
 
 
 if __name__ == "__main__":

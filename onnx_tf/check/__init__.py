@@ -1,1 +1,1 @@
-"""Comparison of converted models with ONNX Runtime."""
+"""Comparison of converted models with ONNX Runtime: ``artifacts`` compute, ``compare`` judges."""

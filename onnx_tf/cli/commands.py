@@ -7,12 +7,16 @@ import dataclasses
 import fnmatch
 import itertools
 import json
+import math
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnx_tf.cli import console
+
+if TYPE_CHECKING:
+    from onnx_tf.check.accuracy import Accuracy
 
 
 class UsageError(Exception):
@@ -44,7 +48,7 @@ def convert(arguments: argparse.Namespace) -> int:
     accuracy, report = done.accuracy, done.rep.layout_report
     moved = {"inputs": report.channels_last_inputs, "outputs": report.channels_last_outputs}
     if arguments.json:
-        checked = None if accuracy is None else {"fits": accuracy.fits, "outputs": [vars(o) for o in accuracy.outputs]}
+        checked = None if accuracy is None else _accuracy(accuracy)
         summary = {"path": str(done.path), "bytes": done.bytes, "seconds": round(done.seconds, 3), "check": checked}
         summary |= {"inputs": list(done.rep.inputs), "outputs": list(done.rep.outputs)}
         _print_json(summary | {f"channels_last_{side}": list(changed) for side, changed in moved.items()})
@@ -53,11 +57,8 @@ def convert(arguments: argparse.Namespace) -> int:
         for side, changed in moved.items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
-        for output in accuracy.outputs if accuracy else ():
-            verdict = "ok" if output.fits else "DIFFERS"
-            print(
-                f"  {output.name}: {output.error:.1e} from ONNX Runtime (tolerance {output.tolerance:.0e}): {verdict}"
-            )
+        if accuracy is not None:
+            _print_accuracy(accuracy)
     return 0 if accuracy is None or accuracy.fits else 1
 
 
@@ -213,6 +214,25 @@ def _arrays(path: Path) -> Any:
                 return {name: loaded[name] for name in loaded.files}
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UsageError(f"--input {path}: not a .npy or .npz file of plain arrays ({error})") from error
+
+
+def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
+    outputs = [dataclasses.asdict(output) | {"fits": output.fits} for output in accuracy.outputs]
+    for output in outputs:
+        output["error"] = output["error"] if math.isfinite(output["error"]) else None  # JSON has no infinity
+        output["known"] = list(accuracy.known.get(output["name"], ()))
+    return {"fits": accuracy.fits, "inputs": dict(accuracy.inputs), "outputs": outputs}
+
+
+def _print_accuracy(accuracy: Accuracy) -> None:
+    print(f"  checked with {', '.join(f'{name}: {text}' for name, text in accuracy.inputs.items()) or 'no inputs'}")
+    for output in accuracy.outputs:
+        found = output.reason or f"{output.error:.1e} from ONNX Runtime (tolerance {output.tolerance:.0e})"
+        print(f"  {output.name}: {found}: {'ok' if output.fits else 'DIFFERS'}")
+        if not output.fits and not output.reason:
+            print(f"    at {output.at}")
+        for sentence in accuracy.known.get(output.name, ()):
+            print(f"    {sentence}")
 
 
 def _described(value: Any) -> Any:

@@ -149,7 +149,7 @@ def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
     """
     if not names:
         return
-    called = _unambiguous(list(names.values()))
+    called = _unambiguous(list(names.values())) - {"self"}  # which Python keeps for the function itself
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for meta_graph in model.meta_graphs:

@@ -63,10 +63,11 @@ def test_nothing_but_the_result_is_printed(folder):
     done = command("convert", "model.onnx", "-o", "out", "--check", cwd=folder)
     assert done.returncode == 0
     assert done.stderr == ""
-    first, second = done.stdout.splitlines()
+    first, second, third = done.stdout.splitlines()
     assert first.startswith("out: SavedModel, ")
-    assert "y: 0.0e+00 from ONNX Runtime" in second
-    assert second.endswith("ok")
+    assert second == "  checked with x: float32[2, 3]"
+    assert "y: 0.0e+00 from ONNX Runtime" in third
+    assert third.endswith("ok")
 
 
 def test_an_error_is_one_line(folder):
@@ -120,7 +121,8 @@ class TestConvert:
         assert summary["bytes"] > 1000
         assert summary["inputs"] == ["x"]
         assert summary["channels_last_inputs"] == summary["channels_last_outputs"] == []
-        assert summary["check"] == {"fits": True, "outputs": [{"name": "y", "error": 0.0, "tolerance": 1e-3}]}
+        y = {"name": "y", "error": 0.0, "tolerance": 1e-3, "reason": "", "at": "", "fits": True, "known": []}
+        assert summary["check"] == {"fits": True, "inputs": {"x": "float32[2, 3]"}, "outputs": [y]}
 
     def test_check_with_inputs_of_ones_own(self, capsys):
         assert main(["convert", "model.onnx", "-o", "out", "--check", "--input", "x.npy"]) == 0
@@ -129,7 +131,7 @@ class TestConvert:
     def test_a_difference_is_an_error(self, capsys, monkeypatch):
         from onnx_tf.check import accuracy
 
-        monkeypatch.setattr(accuracy, "_onnxruntime_outputs", lambda *_: {"y": np.ones((1, 3), np.float32)})
+        monkeypatch.setattr(accuracy.OnnxRuntime, "run", lambda *_: {"y": np.ones((1, 3), np.float32)})
         assert main(["convert", "model.onnx", "-o", "out", "--check"]) == 1
         assert "DIFFERS" in capsys.readouterr().out
 

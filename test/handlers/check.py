@@ -11,6 +11,9 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from onnx_tf import prepare
+from onnx_tf.check.compare import Elementwise
+from onnx_tf.check.compare import compare as compare_outputs
+from test.onnx_suite.cases import by_position
 from test.onnx_suite.runs import through_export
 from test.reference import ort_outputs
 
@@ -117,18 +120,8 @@ def compare(expected: Sequence[Any], actual: Sequence[Any], *, rtol: float, atol
     Raises:
         AssertionError: an output differs.
     """
-    assert len(expected) == len(actual), f"{label}: {len(expected)} outputs expected, got {len(actual)}"
-    for index, (e, a) in enumerate(zip(expected, actual, strict=True)):
-        e, a = np.asarray(e), np.asarray(a)
-        where = f"{label} output {index}"
-        assert e.shape == a.shape, f"{where}: shape {e.shape} expected, got {a.shape}"
-        if e.dtype.kind not in "OUS":
-            assert e.dtype == a.dtype, f"{where}: dtype {e.dtype} expected, got {a.dtype}"
-        if e.dtype.kind in "fc" or e.dtype.name.startswith(("bfloat16", "float8")):
-            kind = np.complex128 if e.dtype.kind == "c" else np.float64
-            np.testing.assert_allclose(a.astype(kind), e.astype(kind), rtol=rtol, atol=atol, err_msg=where)
-        else:
-            np.testing.assert_array_equal(a, e, err_msg=where)
+    comparison = compare_outputs(by_position(expected), by_position(actual), Elementwise(rtol, atol))
+    assert comparison.fits, f"{label}\n{comparison}"
 
 
 def run_reference(model: onnx.ModelProto, feed: Mapping[str, Any], reference: Reference) -> Sequence[Any]:

@@ -8,12 +8,10 @@ from typing import Any
 from unittest import mock
 
 import onnx
-import tensorflow as tf
 
 from onnx_tf import pipeline, prepare
-from onnx_tf.export.saved_model import input_specs
-from onnx_tf.feeding import bind_inputs, to_numpy
-from onnx_tf.signature import flat_tensors, regrouped
+from onnx_tf.check.artifacts import SavedModel
+from onnx_tf.check.interface import Interface
 from test.layout.forcing import forced_channels_last
 
 
@@ -27,11 +25,8 @@ def through_export(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
     rep = prepare(model)
     with tempfile.TemporaryDirectory() as folder:
         rep.export_graph(folder)
-        signature = tf.saved_model.load(folder).signatures["serving_default"]
-        tensors = bind_inputs(rep.tf_module.graph.inputs, inputs, {})
-        flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True)), input_specs(rep)))
-    results = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
-    return [to_numpy(results[value.name], value.dtype) for value in rep.tf_module.graph.outputs]
+        outputs = SavedModel(folder, Interface.of(rep)).run(dict(zip(rep.inputs, inputs, strict=True)))
+    return list(outputs.values())
 
 
 def through_channels_last(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:

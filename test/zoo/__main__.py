@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from test.ledger import ledger
 from test.zoo.checks import check_model
 from test.zoo.compare import MODELS, SHARED, manifest
@@ -76,8 +74,8 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
 def _compared(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace) -> str:
     export = "fresh" if arguments.export else "no"
     found = check_model(entry, materialize(path), layout=arguments.layout, export=export)
-    label, worst = max(found, key=lambda pair: np.nan_to_num(pair[1].error / pair[1].tolerance, nan=np.inf))
-    text = f"{label} {worst.output}: {worst.error:.2e} of {worst.tolerance:.0e}"
+    label, worst = max(found, key=lambda pair: (not pair[1].fits, pair[1].error / (pair[1].tolerance or 1.0)))
+    text = f"{label} {worst}"
     return f"ok {text}" if worst.fits else f"FAIL {text}"
 
 

@@ -16,10 +16,10 @@ import onnx
 import tensorflow as tf
 
 from onnx_tf import TensorflowRep, prepare
-from onnx_tf.feeding import bind_inputs, to_numpy
-from onnx_tf.signature import flat_tensors, regrouped
-from test.reference import ort_outputs
-from test.zoo.compare import Difference, differences
+from onnx_tf.check.artifacts import Artifact, OnnxRuntime, Prepared, SavedModel
+from onnx_tf.check.compare import Comparison, Difference, compare
+from onnx_tf.check.interface import Interface
+from test.zoo.compare import tolerance
 from test.zoo.materialize import make_inputs
 
 Export = Literal["no", "here", "fresh"]
@@ -47,17 +47,20 @@ def check_model(
     feeds = {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
     references = {label: _Reference(entry, model, feed) for label, feed in feeds.items()}
     found = []
-    for label, feed in feeds.items():
-        found += [(f"run{label}", d) for d in references[label].differences(dict(rep.run(feed).items()))]
-    if export != "no":
-        with tempfile.TemporaryDirectory() as folder:
-            rep.export_graph(f"{folder}/model")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, artifact in _artifacts(rep, Path(folder), export):
             for label, feed in feeds.items():
-                flat = run_in_fresh_process(Path(folder), feed) if export == "fresh" else _serve(rep, folder, feed)
-                values = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
-                actual = {name: to_numpy(value) for name, value in values.items()}
-                found += [(f"export{label}", d) for d in references[label].differences(actual)]
+                found += [(f"{name}{label}", d) for d in references[label].comparison(artifact.run(feed)).outputs]
     return found
+
+
+def _artifacts(rep: TensorflowRep, folder: Path, export: Export) -> Iterator[tuple[str, Artifact]]:
+    yield "run", Prepared(rep)
+    if export != "no":
+        rep.export_graph(folder / "model")
+        interface = Interface.of(rep)
+        here = export == "here"
+        yield "export", SavedModel(folder / "model", interface) if here else FreshSavedModel(folder, interface)
 
 
 @dataclass(frozen=True)
@@ -68,20 +71,20 @@ class _Reference:
     model: onnx.ModelProto
     feed: Mapping[str, Any]
 
-    def differences(self, actual: Mapping[str, Any]) -> list[Difference]:
-        found = differences(self.entry, self._optimized, actual)
-        if all(difference.fits for difference in found):
+    def comparison(self, actual: Mapping[str, Any]) -> Comparison:
+        found = compare(self._optimized, actual, tolerance(self.entry))
+        if found.fits:
             return found
-        as_written = differences(self.entry, self._as_written, actual)
-        return as_written if all(difference.fits for difference in as_written) else found
+        as_written = compare(self._as_written, actual, tolerance(self.entry))
+        return as_written if as_written.fits else found
 
     @functools.cached_property
     def _optimized(self) -> dict[str, Any]:
-        return ort_outputs(self.model, self.feed)
+        return OnnxRuntime(self.model).run(self.feed)
 
     @functools.cached_property
     def _as_written(self) -> dict[str, Any]:
-        return ort_outputs(self.model, self.feed, optimized=False)
+        return OnnxRuntime(self.model, optimized=False).run(self.feed)
 
 
 def _batched(entry: Mapping[str, Any], batches: tuple[int, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -95,11 +98,17 @@ def is_batch_dynamic(entry: Mapping[str, Any]) -> bool:
     return all("0" in value.get("dynamic_axes", {}) for value in entry["inputs"])
 
 
-def _serve(rep: TensorflowRep, folder: str, feed: Mapping[str, Any]) -> dict[str, tf.Tensor]:
-    signature = tf.saved_model.load(f"{folder}/model").signatures["serving_default"]
-    tensors = bind_inputs(rep.tf_module.graph.inputs, feed, {})
-    results: dict[str, tf.Tensor] = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True))))
-    return results
+@dataclass(frozen=True)
+class FreshSavedModel:
+    """The SavedModel ``folder/model`` in a process of its own, which cannot import onnx_tf."""
+
+    folder: Path
+    interface: Interface
+
+    def run(self, feed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the outputs by ONNX name."""
+        tensors = {name: tensor.numpy() for name, tensor in self.interface.flat(feed).items()}
+        return self.interface.whole(run_in_fresh_process(self.folder, tensors))
 
 
 def run_in_fresh_process(folder: Path, feed: Mapping[str, Any]) -> dict[str, tf.Tensor]:

@@ -1,0 +1,178 @@
+"""Random inputs for a model, in shapes that it accepts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from onnx_tf.errors import InputError, OnnxTfError
+
+if TYPE_CHECKING:
+    from onnx_tf.check.artifacts import Artifact
+
+__all__ = ["DrawnInput", "accepted_inputs", "described", "drawn_inputs"]
+
+SIZES = (8, 2, 1, 32, 64, 224)
+"""What is tried for an open dimension of which neither name nor place says what it is."""
+
+_BATCH, _SPATIAL, _SAMPLES = (2, 1), (32, 64, 224, 8), (*SIZES, 4096)
+_HINTS: tuple[tuple[str, tuple[int, ...]], ...] = (
+    (r"batch|\b(n|b|bs)\b", _BATCH),
+    (r"height|width|rows?\b|cols?\b|\b(h|w)\b", _SPATIAL),
+    (r"channel|\bc\b", (3, 1, 2, 4)),
+    (r"seq|len|time|tokens?|frames?|steps?|samples?|\b(s|t|l)\b", (8, 32, 64, 224)),
+)
+"""What the name of a dimension tells of its sizes."""
+
+_ANONYMOUS = "?"
+_SUM = re.compile(r"[\w.]+(?: *\+ *[\w.]+)+")
+
+SEQUENCE_LENGTH = 2
+
+
+@dataclass(frozen=True)
+class DrawnInput:
+    """What is to be drawn for an input.
+
+    Attributes:
+        name: the input's ONNX name.
+        dtype: the dtype of its elements.
+        dims: a size, or the name of an open dimension, for each axis in ONNX order. Dimensions of one
+            name have one size; ``a + b`` is a sum of such.
+        is_sequence: whether it is a list of such tensors.
+    """
+
+    name: str
+    dtype: ir.DataType
+    dims: tuple[int | str, ...]
+    is_sequence: bool = False
+
+
+def drawn_inputs(values: Sequence[ir.Value], channels_last: Collection[str] = ()) -> list[DrawnInput]:
+    """Return what is to be drawn for graph inputs.
+
+    Args:
+        values: the graph inputs.
+        channels_last: the names of those that state their shape as N, spatial..., C.
+
+    Raises:
+        InputError: no random numbers can stand for an input: its rank or dtype is unknown, or it is a
+            map or a string.
+    """
+    inputs = []
+    for value in values:
+        if value.shape is None or value.dtype is None or value.dtype is ir.DataType.STRING:
+            raise InputError(
+                f"no random numbers can stand for input {value.name!r}: give inputs of your own (--input FILE)"
+            )
+        dims = [_dim(dim, f"{_ANONYMOUS}{value.name}.{axis}") for axis, dim in enumerate(value.shape)]
+        if value.name in channels_last:
+            dims.insert(1, dims.pop())
+        kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
+        inputs.append(DrawnInput(str(value.name), value.dtype, tuple(dims), isinstance(kind, ir.SequenceType)))
+    return inputs
+
+
+def accepted_inputs(
+    inputs: Sequence[DrawnInput], reference: Artifact, seed: int = 0
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return random inputs on which a reference runs, and its outputs.
+
+    Floats are between 0 and 1, integers 0 or 1. Sizes of open dimensions are tried until the
+    reference takes them, if possible such that not all outputs are empty.
+
+    Raises:
+        OnnxTfError: it takes none of those that were tried; the message names them.
+    """
+    empty, tried, reason = None, [], ""
+    for sizes in _tries(inputs):
+        feed = _feed(inputs, sizes, seed)
+        tried.append(", ".join(f"{name}: {described(value)}" for name, value in feed.items()))
+        try:
+            outputs = reference.run(feed)
+        except OnnxTfError as error:
+            reason = reason or str(error)
+            continue
+        if any(np.size(value) for value in outputs.values()):
+            return feed, outputs
+        empty = empty or (feed, outputs)
+    if empty is not None:
+        return empty
+    raise OnnxTfError(
+        f"no drawn input runs; tried {'; '.join(tried)}. With the first: {reason}. Give inputs of your own "
+        "(--input FILE), or fix the open dimensions (--input-shape NAME:SIZES)"
+    )
+
+
+def described(value: Any) -> str:
+    """Return dtype and shape of an input, as in ``float32[2, 8]``."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(described, value))}]"
+    if value is None or isinstance(value, Mapping):
+        return "nothing" if value is None else f"map of {len(value)}"
+    array = np.asarray(value)
+    return f"{'string' if array.dtype.kind in 'OSU' else array.dtype.name}{list(array.shape)}"
+
+
+def _dim(dim: Any, anonymous: str) -> int | str:
+    if isinstance(dim, int):
+        return dim if dim >= 0 else anonymous
+    return str(dim.value or anonymous)
+
+
+def _tries(inputs: Sequence[DrawnInput]) -> Iterator[dict[str, int]]:
+    """Yield sizes of the open dimensions: those that are likely, then one size for all."""
+    likely: dict[str, tuple[int, ...]] = {}
+    for given in inputs:
+        for axis, dim in enumerate(given.dims):
+            for symbol in _terms(dim):
+                if isinstance(symbol, str):
+                    likely.setdefault(symbol, _likely(symbol, axis, given))
+    rounds = max(map(len, likely.values()), default=1)
+    tries = [{s: sizes[i] if i < len(sizes) else sizes[0] for s, sizes in likely.items()} for i in range(rounds)]
+    tries += [{s: min(size, max(sizes)) for s, sizes in likely.items()} for size in sorted(SIZES)]
+    tries += [{s: 1 if sizes == _BATCH else size for s, sizes in likely.items()} for size in sorted(SIZES)]
+    tries += [dict.fromkeys(likely, size) for size in sorted(SIZES)]
+    yield from {tuple(sizes.items()): sizes for sizes in tries}.values()
+
+
+def _terms(dim: int | str) -> list[int | str]:
+    if isinstance(dim, int) or not _SUM.fullmatch(dim):
+        return [dim]
+    return [int(part) if part.strip().isdigit() else part.strip() for part in dim.split("+")]
+
+
+def _size(dim: int | str, sizes: Mapping[str, int]) -> int:
+    return sum(term if isinstance(term, int) else sizes[term] for term in _terms(dim))
+
+
+def _likely(symbol: str, axis: int, given: DrawnInput) -> tuple[int, ...]:
+    rank, words = len(given.dims), re.sub(r"[^a-z0-9]+", " ", symbol.lower())
+    for pattern, sizes in _HINTS:
+        if not symbol.startswith(_ANONYMOUS) and re.search(pattern, words):
+            return sizes
+    if axis == 0 and rank > 1:
+        return _BATCH
+    if axis > 1 and rank > 3:
+        return _SPATIAL
+    return _SAMPLES if given.dtype.is_floating_point() else SIZES  # of a waveform, few are not enough
+
+
+def _feed(inputs: Sequence[DrawnInput], sizes: Mapping[str, int], seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    feed: dict[str, Any] = {}
+    for given in inputs:
+        shape = [_size(dim, sizes) for dim in given.dims]
+        arrays = [_random(rng, shape, given.dtype) for _ in range(SEQUENCE_LENGTH if given.is_sequence else 1)]
+        feed[given.name] = arrays if given.is_sequence else arrays[0]
+    return feed
+
+
+def _random(rng: np.random.Generator, shape: Sequence[int], dtype: ir.DataType) -> np.ndarray:
+    is_integer = dtype.is_integer() or dtype is ir.DataType.BOOL
+    return (rng.integers(0, 2, shape) if is_integer else rng.uniform(0.0, 1.0, shape)).astype(dtype.numpy())
