@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from onnx_tf.backend import TensorflowBackend, prepare, run_model, run_node, supports_device
     from onnx_tf.backend_rep import TensorflowRep
-    from onnx_tf.errors import ConversionError, ExportError, InputError, ModelError, OnnxTfError, UnsupportedError
+    from onnx_tf.errors import (
+        ConversionError,
+        ExportError,
+        InputError,
+        ModelError,
+        OnnxTfError,
+        OptionError,
+        RunError,
+        UnsupportedError,
+        WriteError,
+    )
     from onnx_tf.registry import NodeContext, onnx_op
 
 __version__ = "2.0.0.dev0"
@@ -24,9 +34,12 @@ __all__ = [
     "ModelError",
     "NodeContext",
     "OnnxTfError",
+    "OptionError",
+    "RunError",
     "TensorflowBackend",
     "TensorflowRep",
     "UnsupportedError",
+    "WriteError",
     "__version__",
     "onnx_op",
     "prepare",

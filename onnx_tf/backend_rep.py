@@ -15,6 +15,7 @@ from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.layout import LayoutReport
 from onnx_tf.outputs import Outputs
 from onnx_tf.plan import BoundGraph
+from onnx_tf.run_errors import run_error
 
 __all__ = ["TensorflowRep"]
 
@@ -86,6 +87,7 @@ class TensorflowRep(BackendRep):
 
         Raises:
             InputError: count, name, rank, static dimension or dtype do not fit the model.
+            RunError: TensorFlow failed on the way; the error names the ONNX node that it came to.
         """
         graph = self.tf_module.graph
         given = inputs if isinstance(inputs, Mapping) else {}
@@ -93,8 +95,11 @@ class TensorflowRep(BackendRep):
         if overrides:
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
-        results = self.tf_module.compute(*tensors)
-        return Outputs((str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs)
+        try:
+            results = self.tf_module.compute(*tensors)
+            return Outputs([(str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs])
+        except tf.errors.OpError as error:
+            raise run_error(error, graph) from error
 
     def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
         """Write the model as a SavedModel with the signature ``serving_default``.
@@ -111,6 +116,7 @@ class TensorflowRep(BackendRep):
         Raises:
             ExportError: the path holds something else than a SavedModel, or ``overwrite`` is
                 false and it exists, or the graph would pass 2 GB.
+            WriteError: the operating system refuses to write there.
         """
         from onnx_tf.export.saved_model import export_saved_model
 

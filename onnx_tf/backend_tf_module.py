@@ -12,6 +12,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import carried, is_carried, to_tf
+from onnx_tf.errors import ModelError
 from onnx_tf.feeding import is_map, map_spec
 from onnx_tf.plan import BoundGraph, scope_name
 from onnx_tf.values import OptionalValue, TensorSequence
@@ -113,7 +114,7 @@ def input_spec(value: ir.Value) -> tf.TypeSpec:
     if is_map(value):
         return map_spec(value)
     if value.dtype is None:
-        raise ValueError(f"graph input {value.name!r} states no dtype")
+        raise ModelError(f"graph input {value.name!r} states no dtype: export the model again")
     shape = tf.TensorShape(None if value.shape is None else [d if isinstance(d, int) else None for d in value.shape])
     kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
     spec: Any = tf.TensorSpec(shape, to_tf(value.dtype), name=scope_name(str(value.name)))

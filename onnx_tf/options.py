@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from onnx_tf.errors import OptionError
+
 __all__ = ["Layout", "Options"]
 
 Layout = Literal["auto", "keep"]
@@ -30,4 +32,4 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.layout not in ("auto", "keep"):
-            raise ValueError(f"layout must be 'auto' or 'keep', not {self.layout!r}")
+            raise OptionError(f"layout must be 'auto' or 'keep', not {self.layout!r}")

@@ -7,6 +7,8 @@ from typing import Literal
 
 import onnx_ir as ir
 
+from onnx_tf.errors import OptionError
+
 __all__ = ["move_inputs", "move_outputs"]
 
 
@@ -72,8 +74,8 @@ def _chosen(values: Iterable[ir.Value], names: Sequence[str] | Literal["all"], w
     by_name = {str(v.name): v for v in distinct}
     if unknown := [n for n in names if n not in by_name]:
         known = ", ".join(by_name) or "none"
-        raise ValueError(f"channels_last_{what}s: no {what} is called {', '.join(unknown)}; the model has: {known}")
+        raise OptionError(f"channels_last_{what}s: no {what} is called {', '.join(unknown)}; the model has: {known}")
     flat = [n for n in names if (s := by_name[n].shape) is None or s.rank() < 3]
     if flat:
-        raise ValueError(f"channels_last_{what}s: {', '.join(flat)} has no known rank of 3 or more")
+        raise OptionError(f"channels_last_{what}s: {', '.join(flat)} has no known rank of 3 or more")
     return [by_name[n] for n in dict.fromkeys(names)]
