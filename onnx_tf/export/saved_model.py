@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from onnx_tf.errors import ExportError
+from onnx_tf.errors import ExportError, WriteError
 from onnx_tf.plan import scope_name
 from onnx_tf.signature import flat_tensors, regrouped
 
@@ -38,15 +38,25 @@ def export_saved_model(
         ExportError: as described there.
     """
     target = Path(path)
-    _check_target(target, overwrite)
+    with _refused(target):
+        _check_target(target, overwrite)
     if freeze:
         _check_size(rep)
     inputs = flat_tensors(input_specs(rep))
     keywords = _keywords(list(inputs))
     module, function = _serving_module(rep, inputs, keywords, freeze)
-    with written_whole(target) as folder:
+    with _refused(target), written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
+
+
+@contextmanager
+def _refused(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise WriteError(f"{target} cannot be written: {reason}; choose a folder with room and write access") from error
 
 
 @contextmanager
