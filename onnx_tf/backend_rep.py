@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 from onnx.backend.base import BackendRep
 
-from onnx_tf.backend_tf_module import BackendTFModule, input_spec
+from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.layout import LayoutReport
 from onnx_tf.outputs import Outputs
@@ -104,8 +104,9 @@ class TensorflowRep(BackendRep):
     def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
         """Write the model as a SavedModel with the signature ``serving_default``.
 
-        The signature takes and returns tensors by their ONNX names. Loading it needs TensorFlow
-        alone. The folder appears whole or not at all.
+        The signature takes and returns tensors by their ONNX names. The loaded object has ``serve``
+        besides, as Keras's exports do, which takes one dict of them, or the only one. Loading needs
+        TensorFlow alone. The folder appears whole or not at all.
 
         Args:
             path: the SavedModel's folder.
@@ -124,10 +125,7 @@ class TensorflowRep(BackendRep):
 
     @functools.cached_property
     def _function(self) -> Any:
-        module = self.tf_module
-        if module.is_static:
-            return module.compute.get_concrete_function()
-        return module.compute.get_concrete_function(*[input_spec(value) for value in module.graph.inputs])
+        return self.tf_module.concrete()
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (a rep lives as long as its variants)
     def _overridden(self, names: frozenset[str]) -> TensorflowRep:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,9 +66,9 @@ class BackendTFModule(tf.Module):
         specs = [input_spec(value) for value in graph.inputs]
         # A list or an optional is traced for what is given: more is static then than its spec tells.
         self.is_static = not any(isinstance(spec, (TensorSequence.Spec, OptionalValue.Spec)) for spec in specs)
-        signature = specs if self.is_static else None
-        self.compute = self._traceable(self.graph.serving(), signature)
-        self._train = self._traceable(self.graph, signature) if is_training else self.compute
+        self._signature = specs if self.is_static else None
+        self.compute = self._traceable(self.graph.serving(), self._signature)
+        self._train = self._traceable(self.graph, self._signature) if is_training else self.compute
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Compute the outputs.
@@ -84,16 +84,26 @@ class BackendTFModule(tf.Module):
             raise TypeError(f"the model takes {list(names)}, got {len(args)} by position and {list(kwargs)} by name")
         return self._train(*[feed[name] for name in names])
 
-    def frozen(self) -> Callable[..., dict[str, Any]]:
-        """Return what ``compute`` traces, with the present values of the variables as constants.
+    def concrete(self, *, freeze: bool = False) -> Any:
+        """Return ``compute`` as one concrete function: whatever calls it shares its constants.
 
-        It is no ``tf.function``: what calls it holds the constants once.
+        Args:
+            freeze: trace it anew, with the present values of the variables as constants.
         """
-        values = {key: variable.numpy() for key, variable in self.weights.items()}
-        return functools.partial(self._compute, self.graph.serving(), values)
+        compute = self.compute
+        if freeze:
+            values = {key: variable.numpy() for key, variable in self.weights.items()}
+            compute = self._traceable(self.graph.serving(), self._signature, values)
+        specs = [] if self.is_static else [input_spec(value) for value in self.graph.inputs]
+        return compute.get_concrete_function(*specs)
 
-    def _traceable(self, graph: BoundGraph, signature: Sequence[tf.TypeSpec] | None) -> Any:
-        return tf.function(functools.partial(self._compute, graph, None), input_signature=signature, autograph=False)
+    def _traceable(
+        self,
+        graph: BoundGraph,
+        signature: Sequence[tf.TypeSpec] | None,
+        frozen: Mapping[str, np.ndarray] | None = None,
+    ) -> Any:
+        return tf.function(functools.partial(self._compute, graph, frozen), input_signature=signature, autograph=False)
 
     def _compute(self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
         environment: dict[str, Any] = dict(self.weights)
