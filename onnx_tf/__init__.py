@@ -19,7 +19,10 @@ if TYPE_CHECKING:
         InputError,
         ModelError,
         OnnxTfError,
+        OptionError,
+        RunError,
         UnsupportedError,
+        WriteError,
     )
     from onnx_tf.registry import NodeContext, onnx_op
 
@@ -33,9 +36,12 @@ __all__ = [
     "ModelError",
     "NodeContext",
     "OnnxTfError",
+    "OptionError",
+    "RunError",
     "TensorflowBackend",
     "TensorflowRep",
     "UnsupportedError",
+    "WriteError",
     "__version__",
     "onnx_op",
     "prepare",

@@ -14,7 +14,7 @@ from onnx.backend.base import Backend
 
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.outputs import Outputs
@@ -56,6 +56,7 @@ def prepare(
 
     Raises:
         ModelError: the model is not valid.
+        OptionError: an option has a value that does not exist, or that does not fit the model.
         EditError: a name, a shape or the batch size does not fit the model.
         UnsupportedError: some operators are not supported; the error lists all such nodes.
         ConversionError: a node has inputs or attributes that cannot be converted.
@@ -78,7 +79,7 @@ def prepare(
 def _tf_device(device: str) -> str:
     kind, _, index = device.upper().partition(":")
     if kind not in ("CPU", "CUDA", "GPU") or (index and not index.isdigit()):
-        raise ValueError(f"device {device!r} is not known: use 'CPU', 'CUDA' or 'GPU', with an index as in 'CUDA:0'")
+        raise OptionError(f"device {device!r} is not known: use 'CPU', 'CUDA' or 'GPU', with an index as in 'CUDA:0'")
     return f"{'CPU' if kind == 'CPU' else 'GPU'}:{index or 0}"
 
 
@@ -86,7 +87,7 @@ def supports_device(device: str) -> bool:
     """Return whether this machine can run models on a device such as ``"CPU"`` or ``"CUDA:0"``."""
     try:
         kind, _, index = _tf_device(device).partition(":")
-    except ValueError:
+    except OptionError:
         return False
     return int(index) < len(tf.config.list_physical_devices(kind))
 

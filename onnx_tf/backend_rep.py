@@ -13,12 +13,13 @@ import numpy as np
 import tensorflow as tf
 from onnx.backend.base import BackendRep
 
-from onnx_tf.backend_tf_module import BackendTFModule, input_spec
-from onnx_tf.errors import InputError
+from onnx_tf.backend_tf_module import BackendTFModule
+from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.outputs import Outputs
 from onnx_tf.pipeline import Lowered
 from onnx_tf.runtime.graph import Held
+from onnx_tf.runtime.run_errors import run_error
 
 __all__ = ["TensorflowRep"]
 
@@ -53,7 +54,11 @@ class TensorflowRep(BackendRep):
         self._lower_again = lower_again
         if self.tf_module.is_static:
             start = time.perf_counter()
-            self._function  # noqa: B018  (tracing now reports every error in prepare)
+            try:
+                self._function  # noqa: B018  (tracing now reports every error in prepare)
+            except OnnxTfError as error:
+                error.step = "trace"
+                raise
             self.seconds["trace"] = time.perf_counter() - start
 
     @property
@@ -91,6 +96,7 @@ class TensorflowRep(BackendRep):
 
         Raises:
             InputError: count, name, rank, static dimension or dtype do not fit the model.
+            RunError: TensorFlow failed on the way; the error names the ONNX node that it came to.
         """
         graph = self.tf_module.graph
         given = inputs if isinstance(inputs, Mapping) else {}
@@ -98,8 +104,11 @@ class TensorflowRep(BackendRep):
         if overrides:
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
-        results = self.tf_module.compute(*tensors)
-        return Outputs((str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs)
+        try:
+            results = self.tf_module.compute(*tensors)
+            return Outputs([(str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs])
+        except tf.errors.OpError as error:
+            raise run_error(error, graph) from error
 
     def intermediate_values(
         self, inputs: Any = None, names: Iterable[str] | None = None, **kwargs: Any
@@ -133,8 +142,9 @@ class TensorflowRep(BackendRep):
     def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
         """Write the model as a SavedModel with the signature ``serving_default``.
 
-        The signature takes and returns tensors by their ONNX names. Loading it needs TensorFlow
-        alone. The folder appears whole or not at all.
+        The signature takes and returns tensors by their ONNX names. The loaded object has ``serve``
+        besides, as Keras's exports do, which takes one dict of them, or the only one. Loading needs
+        TensorFlow alone. The folder appears whole or not at all.
 
         Args:
             path: the SavedModel's folder.
@@ -145,6 +155,7 @@ class TensorflowRep(BackendRep):
         Raises:
             ExportError: the path holds something else than a SavedModel, or ``overwrite`` is
                 false and it exists, or the graph would pass 2 GB.
+            WriteError: the operating system refuses to write there.
         """
         from onnx_tf.export.saved_model import export_saved_model
 
@@ -152,10 +163,7 @@ class TensorflowRep(BackendRep):
 
     @functools.cached_property
     def _function(self) -> Any:
-        module = self.tf_module
-        if module.is_static:
-            return module.compute.get_concrete_function()
-        return module.compute.get_concrete_function(*[input_spec(value) for value in module.graph.inputs])
+        return self.tf_module.concrete()
 
     @functools.lru_cache(maxsize=4)  # noqa: B019  (a rep lives as long as its variants)
     def _overridden(self, names: frozenset[str]) -> TensorflowRep:

@@ -13,6 +13,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import carried, to_tf
+from onnx_tf.errors import ModelError
 from onnx_tf.feeding import is_map, map_spec
 from onnx_tf.runtime.graph import BoundGraph, Slot
 from onnx_tf.runtime.scopes import scope_name
@@ -63,10 +64,10 @@ class BackendTFModule(tf.Module):
         specs = [input_spec(value) for value in graph.inputs]
         # A list or an optional is traced for what is given: more is static then than its spec tells.
         self.is_static = not any(isinstance(spec, (TensorSequence.Spec, OptionalValue.Spec)) for spec in specs)
-        signature = specs if self.is_static else None
-        self.compute = self._traceable(self.graph.serving(), signature)
+        self._signature = specs if self.is_static else None
+        self.compute = self._traceable(self.graph.serving(), self._signature)
         is_training = any(node.context.training for node in graph.all_nodes())
-        self._train = self._traceable(self.graph, signature) if is_training else self.compute
+        self._train = self._traceable(self.graph, self._signature) if is_training else self.compute
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Compute the outputs.
@@ -82,13 +83,18 @@ class BackendTFModule(tf.Module):
             raise TypeError(f"the model takes {list(names)}, got {len(args)} by position and {list(kwargs)} by name")
         return self._train(*[feed[name] for name in names])
 
-    def frozen(self) -> Callable[..., dict[str, Any]]:
-        """Return what ``compute`` traces, with the present values of the variables as constants.
+    def concrete(self, *, freeze: bool = False) -> Any:
+        """Return ``compute`` as one concrete function: whatever calls it shares its constants.
 
-        It is no ``tf.function``: what calls it holds the constants once.
+        Args:
+            freeze: trace it anew, with the present values of the variables as constants.
         """
-        values = {key: variable.numpy() for key, variable in self.weights.items()}
-        return functools.partial(self._compute, self.graph.serving(), values)
+        compute = self.compute
+        if freeze:
+            values = {key: variable.numpy() for key, variable in self.weights.items()}
+            compute = self._traceable(self.graph.serving(), self._signature, values)
+        specs = [] if self.is_static else [input_spec(value) for value in self.graph.inputs]
+        return compute.get_concrete_function(*specs)
 
     def probe(self, names: Sequence[str]) -> Callable[..., dict[str, Any]]:
         """Return a ``tf.function`` of the inputs that gives ONNX values of the main graph by name.
@@ -106,8 +112,13 @@ class BackendTFModule(tf.Module):
         traced: Callable[..., dict[str, Any]] = tf.function(compute, autograph=False)
         return traced
 
-    def _traceable(self, graph: BoundGraph, signature: Sequence[tf.TypeSpec] | None) -> Any:
-        return tf.function(functools.partial(self._compute, graph, None), input_signature=signature, autograph=False)
+    def _traceable(
+        self,
+        graph: BoundGraph,
+        signature: Sequence[tf.TypeSpec] | None,
+        frozen: Mapping[str, np.ndarray] | None = None,
+    ) -> Any:
+        return tf.function(functools.partial(self._compute, graph, frozen), input_signature=signature, autograph=False)
 
     def _compute(self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
         results = graph(self._environment(graph, frozen, inputs))
@@ -139,7 +150,7 @@ def input_spec(value: ir.Value) -> tf.TypeSpec:
     if is_map(value):
         return map_spec(value)
     if value.dtype is None:
-        raise ValueError(f"graph input {value.name!r} states no dtype")
+        raise ModelError(f"graph input {value.name!r} states no dtype: export the model again")
     shape = tf.TensorShape(None if value.shape is None else [d if isinstance(d, int) else None for d in value.shape])
     kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
     spec: Any = tf.TensorSpec(shape, to_tf(value.dtype), name=scope_name(str(value.name)))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from onnx_tf.errors import OptionError
 from onnx_tf.targets import SAVED_MODEL, Target
 
 __all__ = ["Layout", "Options"]
@@ -43,7 +44,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.layout not in ("auto", "keep"):
-            raise ValueError(f"layout must be 'auto' or 'keep', not {self.layout!r}")
+            raise OptionError(f"layout must be 'auto' or 'keep', not {self.layout!r}")
 
     @classmethod
     def of(cls, **settings: Any) -> Options:

@@ -118,9 +118,7 @@ def lower(
             error.step = error.step or step.name
             raise
         except Exception as error:
-            failed = ConversionError(f"step {step.name!r}: {type(error).__name__}: {error}")
-            failed.step = step.name
-            raise failed from error
+            raise ConversionError(f"{type(error).__name__}: {error}", step=step.name) from error
         lowered.seconds[step.name] = time.perf_counter() - start
     return lowered
 

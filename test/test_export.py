@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
@@ -67,6 +68,74 @@ def test_weights_are_variables_by_default_and_constants_when_frozen(rep, tmp_pat
         for function in graph.graph_def.library.function
         for node in function.node_def
     )
+
+
+SIDE = 1024
+LARGE = {
+    "float": "g (float[n, 1024] x) => (float[n, 1024] y) { h = MatMul(x, w) y = Relu(h) }",
+    "float16": "g (float16[n, 1024] x) => (float16[n, 1024] y) { h = MatMul(x, w) y = Relu(h) }",
+    "int8": "g (int8[n, 1024] x) => (int32[n, 1024] y) { h = MatMulInteger(x, w) y = Neg(h) }",
+    "loop": """g (float[n, 1024] x) => (float[n, 1024] y) <int64 count = {2}> {
+        y = Loop (count, , x) <body = b (int64 i, bool c, float[n, 1024] s) => (bool d, float[n, 1024] t) {
+            d = Identity(c)
+            t = MatMul(s, w)
+        }>
+    }""",
+}
+
+
+def large_model(kind: str) -> onnx.ModelProto:
+    """A model whose 1M weights dwarf its graph."""
+    model = text_model(LARGE[kind])
+    weight = np.random.default_rng(0).normal(0, 0.03 if kind != "int8" else 40, (SIDE, SIDE))
+    dtype = {"float16": np.float16, "int8": np.int8}.get(kind, np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(weight.astype(dtype), "w"))
+    return model
+
+
+@pytest.mark.parametrize("freeze", [True, False])
+@pytest.mark.parametrize("kind", LARGE)
+def test_weights_are_on_disk_once(tmp_path, kind, freeze):
+    model = large_model(kind)
+    prepare(model).export_graph(tmp_path / "model", freeze=freeze)
+    weights = len(model.graph.initializer[-1].raw_data)
+    total = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+    assert weights < total < 1.05 * weights
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    x = np.random.default_rng(1).normal(0, 3, (2, SIDE)).astype({"float16": np.float16, "int8": np.int8}.get(kind, "f"))
+    (expected,) = ort_outputs(model, {"x": x}).values()
+    far = {"rtol": 2e-2, "atol": 2e-2} if kind == "float16" else {"rtol": 1e-4, "atol": 1e-4}
+    for served in (loaded.signatures["serving_default"](tf.constant(x)), loaded.serve(x), loaded.serve({"x": x})):
+        np.testing.assert_allclose(served["y"], expected, **far)
+
+
+def test_a_signature_is_inlined_down_to_its_constants(tmp_path):
+    prepare(large_model("float")).export_graph(tmp_path / "model", freeze=True)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        signature = tf.compat.v1.saved_model.load(session, ["serve"], str(tmp_path / "model")).signature_def
+        described, metadata = signature["serving_default"], tf.compat.v1.RunMetadata()
+        options = tf.compat.v1.RunOptions(output_partition_graphs=True)
+        feed = {described.inputs["x"].name: np.zeros((1, SIDE), np.float32)}
+        session.run(described.outputs["y"].name, feed, options=options, run_metadata=metadata)
+    (graph,) = metadata.partition_graphs
+    nodes = {node.name: node for node in graph.node}
+    assert not [node.op for node in graph.node if "Call" in node.op]
+    (product,) = [node for node in graph.node if "MatMul" in node.op]
+    assert nodes[product.input[1]].op == "Const"
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")
+@pytest.mark.parametrize("freeze", [True, False])
+def test_lite_takes_the_one_function(tmp_path, freeze):
+    model = large_model("float")
+    prepare(model).export_graph(tmp_path / "model", freeze=freeze)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "model"), signature_keys=["serving_default"])
+    content = converter.convert()
+    assert len(content) < 1.05 * 4 * SIDE * SIDE
+    x = np.random.default_rng(1).normal(size=(1, SIDE)).astype(np.float32)
+    run = tf.lite.Interpreter(model_content=content).get_signature_runner("serving_default")
+    (expected,) = ort_outputs(model, {"x": x}).values()
+    np.testing.assert_allclose(run(x=x)["y"], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_what_serving_expects(rep, tmp_path):
@@ -184,9 +253,58 @@ class TestWriting:
 
     def test_a_frozen_graph_has_a_limit(self, rep, tmp_path, monkeypatch):
         monkeypatch.setattr(saved_model, "MAX_GRAPH_BYTES", 100)
-        with pytest.raises(ExportError, match="freeze=False"):
+        with pytest.raises(ExportError, match="keep the weights as variables, with freeze=False"):
             rep.export_graph(tmp_path / "model", freeze=True)
         assert listing(tmp_path) == []
+
+    @pytest.mark.parametrize("dtype", ["float", "int8"])
+    def test_the_limit_is_that_of_the_file(self, tmp_path, monkeypatch, dtype):
+        rep = prepare(large_model(dtype))
+        rep.export_graph(tmp_path / "model", freeze=True)
+        size = (tmp_path / "model" / "saved_model.pb").stat().st_size
+        monkeypatch.setattr(saved_model, "MAX_GRAPH_BYTES", size)
+        rep.export_graph(tmp_path / "model", freeze=True)
+        monkeypatch.setattr(saved_model, "MAX_GRAPH_BYTES", size - 20_000)
+        with pytest.raises(ExportError, match="2 GiB at most"):
+            rep.export_graph(tmp_path / "new", freeze=True)
+        assert listing(tmp_path)[0] == "model"
+        assert not (tmp_path / "new").exists()
+
+
+class TestServe:
+    def test_several_inputs_come_as_one_dict(self, tmp_path):
+        model = text_model("g (float[n] a, float[n] b) => (float[n] y) { y = Sub(a, b) }")
+        prepare(model).export_graph(tmp_path / "model")
+        serve = tf.saved_model.load(str(tmp_path / "model")).serve
+        assert serve({"a": np.float32([5, 6]), "b": np.float32([1, 2])})["y"].numpy().tolist() == [4, 4]
+        with pytest.raises((TypeError, ValueError)):
+            serve(np.float32([5, 6]))
+
+    @pytest.mark.parametrize("freeze", [True, False])
+    def test_any_names(self, tmp_path, freeze):
+        names = ["a:0", "a/0", "a_0", "A_0", "self", "é", "a b", "inputs", "input_0"]
+        text = " ".join(f"v{i}" for i in range(len(names)))
+        model = text_model(
+            f"g ({', '.join(f'float[n] {v}' for v in text.split())}) => (float[n] y) "
+            f"{{ y = Concat <axis = 0> ({', '.join(text.split())}) }}"
+        )
+        for index, name in enumerate(names):
+            model.graph.input[index].name = model.graph.node[0].input[index] = name
+        prepare(model).export_graph(tmp_path / "model", freeze=freeze)
+        serve = tf.saved_model.load(str(tmp_path / "model")).serve
+        feed = {name: np.float32([index]) for index, name in enumerate(names)}
+        assert serve(feed)["y"].numpy().tolist() == list(range(len(names)))
+
+    def test_sequences_come_as_their_tensors(self, tmp_path):
+        model = text_model("g (seq(float[n]) s, int64 i) => (float[n] y) { y = SequenceAt(s, i) }")
+        prepare(model).export_graph(tmp_path / "model", freeze=True)
+        serve = tf.saved_model.load(str(tmp_path / "model")).serve
+        feed = {"s_values": np.float32([1, 2, 3]), "s_shapes": np.int64([[1], [2]]), "i": np.int64(1)}
+        assert serve(feed)["y"].numpy().tolist() == [2, 3]
+
+    def test_a_model_without_inputs(self, tmp_path):
+        prepare(text_model("g () => (float[2] y) { y = Constant <value = float[2] {1, 2}> () }")).export_graph(tmp_path)
+        assert tf.saved_model.load(str(tmp_path)).serve({})["y"].numpy().tolist() == [1, 2]
 
 
 def test_trained_weights_are_exported(tmp_path):

@@ -8,19 +8,15 @@ import fnmatch
 import itertools
 import json
 import math
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnx_tf.cli import console
+from onnx_tf.cli import console, files
+from onnx_tf.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
-
-
-class UsageError(Exception):
-    """The arguments do not fit the model or each other."""
 
 
 def convert(arguments: argparse.Namespace) -> int:
@@ -68,8 +64,6 @@ def run(arguments: argparse.Namespace) -> int:
     if target is not None and target.suffix not in (".npy", ".npz"):
         raise UsageError(f"--output {target}: the name must end in .npz, or .npy for a single output")
     with console.tensorflow_with_progress() as progress:
-        import numpy as np
-
         from onnx_tf.backend import prepare
 
         progress("Converting")
@@ -81,11 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         progress("Running")
         outputs = dict(rep.run(feed).items())
     if target is not None:
-        with target.open("wb") as file:
-            if target.suffix == ".npy":
-                np.save(file, next(iter(outputs.values())))
-            else:
-                np.savez(file, **outputs)
+        files.save_arrays(target, outputs)
     if arguments.json:
         _print_json({"outputs": {name: _described(value) for name, value in outputs.items()}})
     else:
@@ -131,7 +121,8 @@ def layout(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         from onnx_tf.layout.drawing import page
 
-        Path(arguments.html).write_text(page(report, Path(arguments.model).name), encoding="utf-8")
+        text = page(report, Path(arguments.model).name)
+        files.write(Path(arguments.html), text.encode("utf-8", errors="xmlcharrefreplace"))
     if arguments.json:
         _print_json(dataclasses.asdict(report))
     else:
@@ -187,7 +178,7 @@ def _inputs(names: Sequence[str], specs: Sequence[str]) -> dict[str, Any]:
         name = next((n for n in sorted(names, key=len, reverse=True) if spec.startswith(f"{n}=")), None)
         if name is None and "=" in spec and not Path(spec).exists():
             raise UsageError(f"--input {spec}: the model has no such input; its inputs are {list(names)}")
-        arrays = _arrays(Path(spec if name is None else spec[len(name) + 1 :]))
+        arrays = files.load_arrays(Path(spec if name is None else spec[len(name) + 1 :]))
         if isinstance(arrays, dict) and name is None:
             feed |= arrays
             continue
@@ -200,20 +191,6 @@ def _inputs(names: Sequence[str], specs: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--input {spec}: the model has {len(names)} inputs, all are given already")
         feed[name or free[0]] = arrays
     return feed
-
-
-def _arrays(path: Path) -> Any:
-    import numpy as np
-
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            with loaded:
-                return {name: loaded[name] for name in loaded.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UsageError(f"--input {path}: not a .npy or .npz file of plain arrays ({error})") from error
 
 
 def _accuracy(accuracy: Accuracy) -> dict[str, Any]:

@@ -6,6 +6,8 @@ Nothing here imports TensorFlow, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import re
@@ -14,13 +16,15 @@ from collections.abc import Sequence
 
 import onnx_tf
 from onnx_tf.cli import commands
-from onnx_tf.errors import OnnxTfError, UnsupportedError
+from onnx_tf.cli.usage import UsageError
+from onnx_tf.errors import OnnxTfError
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 for a model that cannot be handled, 2 for wrong usage."""
+    _print_any_name()
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command == "convert":
@@ -35,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except commands.UsageError as error:
-        print(f"onnx-tf {arguments.command}: {error}", file=sys.stderr)
+    except UsageError as error:
+        _report(error, arguments.json, f"onnx-tf {arguments.command}")
         return USAGE
     except Exception as error:
         if not _is_expected(error):
@@ -45,20 +49,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILURE
 
 
+def _print_any_name() -> None:
+    # A path or a name may hold characters that the terminal's encoding does not.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _is_expected(error: Exception) -> bool:
-    return isinstance(error, (OnnxTfError, OSError)) or type(error).__module__.startswith("tensorflow.")
+    return isinstance(error, (OnnxTfError, OSError, MemoryError)) or type(error).__module__.startswith("tensorflow.")
 
 
-def _report(error: Exception, as_json: bool) -> None:
+def _report(error: Exception, as_json: bool, program: str = "onnx-tf") -> None:
     message = str(error).strip()
     if not isinstance(error, OnnxTfError):
         message = message.splitlines()[0] if message else type(error).__name__
+    print(f"{program}: {message}", file=sys.stderr)
     if as_json:
-        content: dict[str, object] = {"error": type(error).__name__, "message": message}
-        if isinstance(error, UnsupportedError):
-            content["nodes"] = [vars(node) for node in error.nodes]
-        print(json.dumps(content, indent=2))
-    print(f"onnx-tf: {message}", file=sys.stderr)
+        fields = error.fields() if isinstance(error, OnnxTfError) else {}
+        content = {"error": {"type": type(error).__name__, "message": message} | fields}
+        with contextlib.suppress(OSError):  # it may be standard output itself that failed
+            print(json.dumps(content, indent=2), flush=True)
 
 
 def _one_model(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:

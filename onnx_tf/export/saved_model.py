@@ -8,7 +8,7 @@ import keyword
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from onnx_tf.errors import ExportError
+from onnx_tf.errors import ExportError, WriteError
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.signature import flat_tensors, regrouped
 
@@ -38,15 +38,25 @@ def export_saved_model(
         ExportError: as described there.
     """
     target = Path(path)
-    _check_target(target, overwrite)
+    with _refused(target):
+        _check_target(target, overwrite)
     if freeze:
         _check_size(rep)
     inputs = flat_tensors(input_specs(rep))
     keywords = _keywords(list(inputs))
     module, function = _serving_module(rep, inputs, keywords, freeze)
-    with written_whole(target) as folder:
+    with _refused(target), written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
+
+
+@contextmanager
+def _refused(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise WriteError(f"{target} cannot be written: {reason}; choose a folder with room and write access") from error
 
 
 @contextmanager
@@ -92,11 +102,12 @@ def _check_target(target: Path, overwrite: bool) -> None:
 
 
 def _check_size(rep: TensorflowRep) -> None:
-    size = sum(v.shape.num_elements() * v.dtype.size for v in rep.tf_module.weights.values())
+    weights = sum(v.shape.num_elements() * v.dtype.size for v in rep.tf_module.weights.values())
+    size = weights + rep.graph.as_graph_def().ByteSize()
     if size > MAX_GRAPH_BYTES:
         raise ExportError(
-            f"the weights take {size / 2**30:.1f} GiB, a graph with constants holds 2 GiB at most: "
-            "export with freeze=False"
+            f"the graph takes {size / 2**30:.2f} GiB with its {weights / 2**30:.2f} GiB of weights as constants, "
+            "a file of TensorFlow holds 2 GiB at most: keep the weights as variables, with freeze=False"
         )
 
 
@@ -128,17 +139,25 @@ def _serving_module(
 ) -> tuple[tf.Module, Any]:
     whole = input_specs(rep)
     signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
-    compute = rep.tf_module.frozen() if freeze else rep.tf_module.compute
+    specs = {name: signature[key] for name, key in keywords.items()}
+    compute = rep.tf_module.concrete(freeze=True) if freeze else rep.signatures[SIGNATURE]
 
-    def serve(**given: tf.Tensor) -> dict[str, tf.Tensor]:
-        tensors = {name: given[keywords[name]] for name in inputs}
+    def computed(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return flat_tensors(compute(*regrouped(whole, tensors).values()))
+
+    def serve(inputs: Any) -> dict[str, tf.Tensor]:
+        return computed(inputs if isinstance(inputs, Mapping) else dict.fromkeys(specs, inputs))
+
+    def signature_inputs(**given: tf.Tensor) -> dict[str, tf.Tensor]:
+        return computed({name: given[key] for name, key in keywords.items()})
 
     module = tf.Module()
     if not freeze:
         module.weights = rep.tf_module.weights
     module.serve = tf.function(serve, autograph=False)
-    return module, module.serve.get_concrete_function(**signature)
+    for form in [specs, *specs.values()] if len(specs) == 1 else [specs]:
+        module.serve.get_concrete_function(form)
+    return module, tf.function(signature_inputs, autograph=False).get_concrete_function(**signature)
 
 
 def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
@@ -157,10 +176,14 @@ def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
         for key, name in names.items():
             inputs[name].CopyFrom(inputs[key])
             del inputs[key]
-        for node in meta_graph.object_graph_def.nodes:
-            if node.WhichOneof("kind") == "bare_concrete_function":
-                function = node.bare_concrete_function
-                function.argument_keywords[:] = [
-                    names[a] if names.get(a) in called else a for a in function.argument_keywords
-                ]
+        function = _signature_node(meta_graph.object_graph_def).bare_concrete_function
+        function.argument_keywords[:] = [names[a] if names.get(a) in called else a for a in function.argument_keywords]
     file.write_bytes(model.SerializeToString())
+
+
+def _signature_node(graph: Any) -> Any:
+    node = graph.nodes[0]
+    for name in ("signatures", SIGNATURE):
+        (child,) = (child.node_id for child in node.children if child.local_name == name)
+        node = graph.nodes[child]
+    return node

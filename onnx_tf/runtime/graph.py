@@ -95,24 +95,24 @@ class BoundNode:
             # The slash keeps the scope as it is, wherever the node is called.
             with tf.name_scope(f"{self.scope}/"):
                 results = self.handler.function(*inputs, **keywords)
-        except ConversionError:
-            raise
         except Exception as error:
-            raise ConversionError(self._explain(error, inputs)) from error
+            if isinstance(error, ConversionError) and error.node is not None:
+                raise  # of a node of a subgraph
+            raise self._explain(error, inputs) from error
         if isinstance(results, tf.Tensor) or (len(self.outputs) == 1 and not isinstance(results, tuple)):
             results = (results,)
         for slot, result in zip(self.outputs, results, strict=False):
             environment[slot] = result
 
-    def _explain(self, error: Exception, inputs: Sequence[Any]) -> str:
-        described = ", ".join(
-            f"{name}: {describe(value)}" for name, value in zip(self.labels, inputs, strict=True) if name is not None
-        )
-        domain = self.context.domain or "ai.onnx"
-        message = str(error).strip() or type(error).__name__
-        return (
-            f"node {self.context.name!r} ({domain}.{self.context.op_type}, opset {self.context.version}) "
-            f"with inputs [{described}]: {message}"
+    def _explain(self, error: Exception, inputs: Sequence[Any]) -> ConversionError:
+        given = zip(self.labels, inputs, strict=True)
+        return ConversionError(
+            str(error).strip() or type(error).__name__,
+            node=self.onnx_node,
+            op=self.context.op_type,
+            domain=self.context.domain,
+            version=self.context.version,
+            inputs={name: describe(value) for name, value in given if name is not None},
         )
 
 

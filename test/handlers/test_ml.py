@@ -9,10 +9,9 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-import tensorflow as tf
 from onnx import helper
 
-from onnx_tf import InputError, prepare
+from onnx_tf import InputError, RunError, prepare
 from test.handlers.check import check_op
 from test.onnx_suite.runs import through_export
 
@@ -196,7 +195,7 @@ def test_one_hot_encoder():
     _check("OneHotEncoder", WORDS, cats_strings=["zz", "a", "zz"])
     for x in (np.array([[3, 4], [5, 3]]), np.array([3.2, 4.0, 9.0], np.float32), np.array([3.2, 4.0, 9.0])):
         _check("OneHotEncoder", x, cats_int64s=[4, 3, 8])
-    with pytest.raises(tf.errors.InvalidArgumentError, match="none of its categories"):
+    with pytest.raises(RunError, match="none of its categories"):
         check_op("OneHotEncoder", [np.array([1])], {"cats_int64s": [2], "zeros": 0}, domain="ai.onnx.ml", reference=[0])
 
 

@@ -92,3 +92,53 @@ def test_each_node_draws_its_own():
     model.graph.output.add().name = "other"
     a, b = prepare(model).run([])
     assert not np.array_equal(a, b)
+
+
+LARGE = (65536, 65537)
+"""More than 2**31 elements, which wrap to 65536 in 32 bits."""
+
+
+@pytest.mark.parametrize("op", ["RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"])
+@pytest.mark.parametrize("shape", [LARGE, (1 << 16, 1 << 15), (1 << 16, 1 << 16), (3, 1 << 30)])
+def test_more_elements_than_32_bits_count(op, shape):
+    like = op.endswith("Like")
+    model = make_op_model(
+        op, [np.zeros((1, 1), np.float32)] if like else [], {} if like else {"shape": shape}, opset=22
+    )
+    for dim, size in zip(model.graph.input[0].type.tensor_type.shape.dim if like else (), shape, strict=False):
+        dim.dim_value = size
+    rep = prepare(model)
+    (drawn,) = [
+        operation
+        for operation in rep.graph.get_operations()
+        if operation.type.startswith("StatelessRandom")
+        and "Seed" not in operation.type
+        and operation.outputs[0].dtype.is_floating
+    ]
+    assert drawn.outputs[0].shape == shape
+    assert rep.signatures["serving_default"].structured_outputs["y0"].shape == shape
+
+
+@pytest.mark.parametrize("op", ["Bernoulli", "Multinomial"])
+def test_more_draws_than_32_bits_count(op):
+    attributes = {"sample_size": LARGE[1]} if op == "Multinomial" else {}
+    model = make_op_model(op, [np.zeros((1, 3), np.float32)], attributes, opset=22)
+    dims = model.graph.input[0].type.tensor_type.shape.dim
+    dims[0].dim_value, dims[1].dim_value = LARGE[0], 3 if op == "Multinomial" else LARGE[1]
+    rep = prepare(model)
+    assert rep.signatures["serving_default"].structured_outputs["y0"].shape == LARGE
+    kinds = {"Bernoulli": "StatelessRandomUniformV2", "Multinomial": "StatelessMultinomial"}
+    (drawn,) = [operation for operation in rep.graph.get_operations() if operation.type == kinds[op]]
+    assert drawn.outputs[0].shape.num_elements() == LARGE[0] * LARGE[1]
+
+
+@pytest.mark.parametrize("op", ["RandomNormalLike", "RandomUniformLike"])
+def test_shapes_that_only_the_run_knows(op):
+    model = make_op_model(op, [np.zeros((1, 1, 1), np.float32)], {"seed": 1.0}, opset=22)
+    for index, dim in enumerate(model.graph.input[0].type.tensor_type.shape.dim):
+        dim.dim_param = f"d{index}"
+    rep = prepare(model)
+    drawn = rep.run(np.zeros((3, 4, 5), np.float32))[0]
+    assert drawn.shape == (3, 4, 5)
+    static = prepare(make_op_model(op, [np.zeros((3, 4, 5), np.float32)], {"seed": 1.0}, opset=22))
+    np.testing.assert_array_equal(drawn, static.run(np.zeros((3, 4, 5), np.float32))[0])
