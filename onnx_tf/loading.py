@@ -15,7 +15,7 @@ from onnx_tf._sparse import densified
 from onnx_tf.errors import ModelError
 from onnx_tf.external_data import check_external_tensor
 from onnx_tf.file_kinds import HEAD_BYTES, foreign_folder, foreign_kind
-from onnx_tf.passes._names import Names
+from onnx_tf.origins import mark_origins, unique_names
 from onnx_tf.registry import normalize_domain
 from onnx_tf.validation import check_model
 
@@ -54,6 +54,8 @@ def load_model(source: ModelSource) -> ir.Model:
         _sort(graph)
     _own_outputs(model)
     _set_node_names_and_versions(model)
+    mark_origins(model)
+    unique_names(model)
     _check_external_data(model)
     _own_constants(model)
     return model
@@ -221,23 +223,22 @@ def bodies(node: ir.Node) -> Iterator[ir.Graph]:
 
 def _own_outputs(model: ir.Model) -> None:
     """Put an Identity where a body gives a value of the graph around it, which onnx_ir takes for one of its own."""
-    names = Names(model)
     for graph in (model.graph, *(function.graph for function in model.functions.values())):
-        _own_body_outputs(graph, {}, names)
+        _own_body_outputs(graph, {})
 
 
-def _own_body_outputs(graph: ir.Graph, outer: Mapping[str, ir.Value], names: Names) -> None:
+def _own_body_outputs(graph: ir.Graph, outer: Mapping[str, ir.Value]) -> None:
     own = (*graph.inputs, *graph.initializers.values(), *(output for node in graph for output in node.outputs))
     known = {**outer, **{str(value.name): value for value in own}}
     for node in graph:
         for body in bodies(node):
-            _own_body_outputs(body, known, names)
+            _own_body_outputs(body, known)
     for index, output in enumerate(graph.outputs):
         source = outer.get(str(output.name))
         if source is not None and output not in own:
             identity = ir.node("Identity", [source])
             result = identity.outputs[0]
-            result.name, result.type, result.shape = names.fresh(f"{output.name}_given"), output.type, output.shape
+            result.name, result.type, result.shape = f"{output.name}_given", output.type, output.shape
             graph.append(identity)
             graph.outputs[index] = result
 

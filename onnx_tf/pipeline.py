@@ -20,7 +20,7 @@ from onnx_tf.errors import ConversionError, OnnxTfError
 from onnx_tf.layout import LayoutReport, optimize_layout
 from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Options
-from onnx_tf.origins import Readers, mark_origins, origins, unique_names
+from onnx_tf.origins import Readers, origins, unique_names
 from onnx_tf.passes.detach_outputs import detach_constant_outputs
 from onnx_tf.passes.expand_functions import expand_schema_functions
 from onnx_tf.passes.extract_gradients import extract_gradients
@@ -173,7 +173,6 @@ def _load(lowered: Lowered) -> None:
 
 def _edit(lowered: Lowered) -> None:
     model = lowered.model = edit(lowered.model, lowered.options)
-    mark_origins(model)
     lowered.outputs = tuple(str(value.name) for value in model.graph.outputs)
     defaults = frozenset(str(value.name) for value in model.graph.inputs if value.is_initializer())
     lowered.overridable = defaults - lowered.overridden

@@ -252,13 +252,6 @@ def test_shapes_of_graphs(tmp_path, name):
             np.testing.assert_array_equal(result[output], array)
 
 
-def test_the_same_name_twice_among_the_outputs():
-    model = text_model("g (float[2] x) => (float[2] y) { y = Neg(x) }")
-    model.graph.output.append(model.graph.output[0])
-    with pytest.raises(OnnxTfError, match="'y'"):
-        prepare(model)
-
-
 @pytest.mark.parametrize("ir_version", [3, 4, 8])
 def test_initializers_that_are_inputs_can_be_overridden_by_name(ir_version):
     body = "g (float[2] x, float[2] w) => (float[2] y) <float[2] w = {3, 4}> { y = Add(x, w) }"

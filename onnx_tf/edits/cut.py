@@ -10,7 +10,7 @@ from onnx_ir.passes.common import RemoveUnusedFunctionsPass
 from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError
 from onnx_tf.loading import bodies
-from onnx_tf.passes._names import Names
+from onnx_tf.origins import forget, hand_on, unique_names
 from onnx_tf.telling import listed
 
 __all__ = ["cut"]
@@ -156,10 +156,9 @@ def _learn_types(model: ir.Model, ends: Sequence[ir.Value]) -> None:
 
 def _keep(model: ir.Model, needed: set[ir.Value], inputs: Sequence[ir.Value], outputs: Sequence[ir.Value]) -> None:
     graph = model.graph
-    names = Names(model)
     kept = {value.producer() for value in needed.difference(inputs)}
     graph.outputs[:] = outputs
-    ends = [_as_input(graph, value, names) for value in inputs]
+    ends = [_as_input(graph, value) for value in inputs]
     for node in reversed(list(graph)):
         if node not in kept:
             _release(node)
@@ -169,9 +168,10 @@ def _keep(model: ir.Model, needed: set[ir.Value], inputs: Sequence[ir.Value], ou
         if value not in needed:
             graph.initializers.pop(name)
     RemoveUnusedFunctionsPass()(model)
+    unique_names(model)
 
 
-def _as_input(graph: ir.Graph, value: ir.Value, names: Names) -> ir.Value:
+def _as_input(graph: ir.Graph, value: ir.Value) -> ir.Value:
     if value.is_graph_input():
         return value
     if value.producer() is None:
@@ -179,8 +179,10 @@ def _as_input(graph: ir.Graph, value: ir.Value, names: Names) -> ir.Value:
         value.const_value = None
         return value
     end = ir.Value(name=value.name, type=value.type, shape=value.shape)
+    hand_on(value, end)
+    forget(value)
     value.replace_all_uses_with(end, replace_graph_outputs=True)
-    value.name = names.fresh(f"{value.name}_before_cut")
+    value.name = f"{value.name}_before_cut"
     return end
 
 

@@ -145,7 +145,7 @@ OPTIONS = {
 def test_names_that_do_not_fit_the_model(command, what, capsys):
     assert main([*command, *OPTIONS[what], "--json"]) == 1
     report = json.loads(check_one_line(capsys, "channels_last_"))
-    assert report["error"]["type"] == "OptionError"
+    assert report["error"]["type"] == "EditError"
 
 
 CALLS: dict[str, Callable[[], object]] = {
