@@ -52,8 +52,17 @@ def _expm1_below_zero(x):
     return tf.math.expm1(tf.minimum(x, 0))
 
 
+@onnx_op("ThresholdedRelu")
+def thresholded_relu_1(x, *, alpha=1.0):
+    """Return x where it is larger than alpha, else 0.
+
+    Limits: Experimental before opset 10: as in ONNX Runtime.
+    """
+    return thresholded_relu_10(x, alpha=alpha)
+
+
 @onnx_op("ThresholdedRelu", since=10)
-def thresholded_relu(x, *, alpha):
+def thresholded_relu_10(x, *, alpha):
     return tf.where(x > alpha, x, tf.zeros([], x.dtype))
 
 

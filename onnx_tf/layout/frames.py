@@ -269,11 +269,6 @@ def dequantized(node: ir.Node, shapes: Shapes) -> Frame | None:
     return same_axes()(node, shapes)
 
 
-def mean_variance(node: ir.Node, shapes: Shapes) -> Frame | None:
-    """Frame of MeanVarianceNormalization; the first version had no axes."""
-    return sensitive()(node, shapes) if (node.version or 1) >= 9 else None
-
-
 def batch_normalized(node: ir.Node, shapes: Shapes) -> Frame | None:
     """Frame of BatchNormalization per channel (not per element, as ``spatial=0`` had it until opset 8)."""
     return sensitive()(node, shapes) if node.attributes.get_int("spatial", 1) else None

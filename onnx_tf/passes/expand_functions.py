@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from onnx_tf.passes._names import Names
+from onnx_tf.passes.experimental_bodies import experimental_body
 from onnx_tf.passes.microsoft_bodies import microsoft_body
 from onnx_tf.registry import normalize_domain
 
@@ -52,7 +53,7 @@ def _function_body(node: ir.Node, serial: int, names: Names) -> ir.Function | No
     version = node.version or 1
     schema = _schema(node)
     if schema is None:
-        body = microsoft_body(node)
+        body = microsoft_body(node) or experimental_body(node)
         return None if body is None else _private_function(body, {}, node, serial, names)
     # A body is written against ai.onnx; for another domain the newest opset that it knows serves.
     if schema.has_context_dependent_function:

@@ -13,8 +13,14 @@ _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
 
 _MICROSOFT = "com.microsoft"
 _TWINS: dict[tuple[str, str], tuple[str, Sequence[int] | slice]] = {
+    ("", "Affine"): ("Identity", [0]),
     ("", "GroupNormalization"): ("Identity", [0]),
+    ("", "ImageScaler"): ("Identity", [0]),
     ("", "MeanVarianceNormalization"): ("Identity", [0]),
+    ("", "ParametricSoftplus"): ("Identity", [0]),
+    ("", "Scale"): ("Identity", [0]),
+    ("", "ScaledTanh"): ("Identity", [0]),
+    ("", "ThresholdedRelu"): ("Identity", [0]),
     (_MICROSOFT, "BiasGelu"): ("Identity", [0]),
     (_MICROSOFT, "DequantizeLinear"): ("DequantizeLinear", slice(3)),
     (_MICROSOFT, "FastGelu"): ("Identity", [0]),
