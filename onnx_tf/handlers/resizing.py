@@ -239,7 +239,7 @@ def _is_bilinear(x, axes, how):
         and rank_of(x) == 4
         and {axis.position for axis in axes} <= {1, 2}
         and (centres or how.coordinates in ("align_corners", "asymmetric"))
-        and all(axis.exact for axis in axes)
+        and (how.coordinates == "align_corners" or all(axis.exact for axis in axes))
     )
 
 
