@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.dtypes import carried, to_tf
-from onnx_tf.handlers._tensors import dims_of, exact_quotient, scalar, static_value
+from onnx_tf.handlers._tensors import dims_of, exact_quotient, scalar, static_value, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -33,7 +33,9 @@ def constant_12(*, value, sparse_value, value_float, value_floats, value_int, va
 
 @onnx_op("ConstantOfShape", since=9)
 def constant_of_shape(shape, *, value):
-    return tf.fill(shape, tf.constant(0.0) if value is None else tf.reshape(tf.constant(carried(value)), []))
+    return tf.fill(
+        vector(shape, "input"), tf.constant(0.0) if value is None else tf.reshape(tf.constant(carried(value)), [])
+    )
 
 
 @onnx_op("EyeLike", since=9)

@@ -17,6 +17,7 @@ from onnx_tf.handlers._tensors import (
     static_ints,
     static_value,
     strided,
+    vector,
 )
 from onnx_tf.registry import onnx_op
 
@@ -99,6 +100,9 @@ def slice_1(data, *, starts, ends, axes):
 
 @onnx_op("Slice", since=10)
 def slice_10(data, starts, ends, axes=None, steps=None):
+    starts, ends, axes, steps = (
+        vector(t, name) for t, name in ((starts, "starts"), (ends, "ends"), (axes, "axes"), (steps, "steps"))
+    )
     count = starts.shape[0] if axes is None else axes.shape[0]
     known_axes = static_ints(axes) if axes is not None or count is None else list(range(count))
     starts, ends = tf.cast(starts, tf.int64), tf.cast(ends, tf.int64)
@@ -193,6 +197,7 @@ def non_zero(x):
 
 @onnx_op("Compress", since=9)
 def compress(x, condition, *, axis):
+    condition = vector(condition, "condition", or_scalar=True)
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
     return tf.gather(x, tf.where(condition)[:, 0], axis=axis)

@@ -6,7 +6,16 @@ import math
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints, static_value
+from onnx_tf.handlers._tensors import (
+    as_shape,
+    dims_of,
+    elements_of,
+    normalize_axis,
+    rank_of,
+    static_ints,
+    static_value,
+    vector,
+)
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
 
@@ -23,16 +32,18 @@ def pad_2(data, *, mode, pads, value):
 
 @onnx_op("Pad", since=11)
 def pad_11(data, pads, value=None, *, mode):
-    return _pad(data, pads, value, mode)
+    return _pad(data, vector(pads, "pads"), value, mode)
 
 
 @onnx_op("Pad", since=18)
 def pad_18(data, pads, value=None, axes=None, *, mode):
+    pads, axes = vector(pads, "pads"), vector(axes, "axes")
     return _pad(data, pads if axes is None else _on_all_axes(pads, axes, rank_of(data)), value, mode)
 
 
 @onnx_op("CenterCropPad", since=18)
 def center_crop_pad(data, shape, *, axes):
+    shape = vector(shape, "shape", or_scalar=True)
     rank = rank_of(data)
     numbers = range(rank) if axes is None else [normalize_axis(axis, rank) for axis in axes]
     dims, pads = dims_of(data), [0] * (2 * rank)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._interpolation import Axis, Sampling, resize_axis
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, vector
 
 
 @channels_last_op("Upsample")
@@ -24,12 +24,12 @@ def upsample_7(x, *, mode, scales):
 
 @channels_last_op("Upsample", since=9)
 def upsample_9(x, scales, *, mode):
-    return _upsample(x, scales, mode)
+    return _upsample(x, vector(scales, "scales", or_scalar=True), mode)
 
 
 @channels_last_op("Resize", since=10)
 def resize_10(x, scales, *, mode):
-    return _upsample(x, scales, mode)
+    return _upsample(x, vector(scales, "scales", or_scalar=True), mode)
 
 
 def _upsample(x, scales, mode):
@@ -96,6 +96,8 @@ def resize_18(
         extrapolation=extrapolation_value,
     )
     rank = rank_of(x)
+    roi = vector(roi, "roi")
+    scales, sizes = vector(scales, "scales", or_scalar=True), vector(sizes, "sizes", or_scalar=True)
     numbers = range(rank) if axes is None else [normalize_axis(axis, rank) for axis in axes]
     if sizes is not None and sizes.shape != [0]:
         resized = _axes_by_sizes(x, sizes, numbers, roi, how, keep_aspect_ratio_policy)

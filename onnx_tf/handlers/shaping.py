@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._tensors import (
     as_shape,
+    broadcast_dim,
     computed_in,
     dim_of,
     dims_of,
@@ -16,6 +17,7 @@ from onnx_tf.handlers._tensors import (
     rank_of,
     scalar,
     static_ints,
+    vector,
 )
 from onnx_tf.registry import onnx_op
 
@@ -32,12 +34,12 @@ def reshape_1(data, *, shape):
 
 @onnx_op("Reshape", since=5)
 def reshape_5(data, shape):
-    return _reshape(data, shape, allowzero=0)
+    return _reshape(data, vector(shape, "shape"), allowzero=0)
 
 
 @onnx_op("Reshape", since=14)
 def reshape_14(data, shape, *, allowzero):
-    return _reshape(data, shape, allowzero)
+    return _reshape(data, vector(shape, "shape"), allowzero)
 
 
 def _reshape(data, shape, allowzero):
@@ -81,6 +83,7 @@ def squeeze_1(data, *, axes):
 
 @onnx_op("Squeeze", since=13)
 def squeeze_13(data, axes=None):
+    axes = vector(axes, "axes")
     known = static_ints(axes)
     if axes is None or known is not None:
         return _squeeze(data, known or None)
@@ -105,6 +108,7 @@ def unsqueeze_1(data, *, axes):
 
 @onnx_op("Unsqueeze", since=13)
 def unsqueeze_13(data, axes):
+    axes = vector(axes, "axes", or_scalar=True)
     known = static_ints(axes)
     if known is not None:
         return _unsqueeze(data, known)
@@ -129,20 +133,14 @@ def _unsqueeze(data, axes):
 
 @onnx_op("Expand", since=8)
 def expand(x, shape):
+    shape = vector(shape, "shape", or_scalar=True)
     if shape.shape[0] is None:
         return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
     dims, target = dims_of(x), elements_of(shape)
     rank = max(len(dims), len(target))
     dims = [*[1] * (rank - len(dims)), *dims]
     target = [*[1] * (rank - len(target)), *target]
-    return tf.broadcast_to(x, as_shape([_broadcast(d, t) for d, t in zip(dims, target, strict=True)]))
-
-
-def _broadcast(dim, other):
-    for one, two in ((dim, other), (other, dim)):
-        if isinstance(one, int):
-            return two if one == 1 else one
-    return tf.where(other == 1, dim, other)
+    return tf.broadcast_to(x, as_shape([broadcast_dim(d, t) for d, t in zip(dims, target, strict=True)]))
 
 
 @onnx_op("Tile")
@@ -153,6 +151,7 @@ def tile_1(x, tiles, axis):
 
 @onnx_op("Tile", since=6)
 def tile_6(x, repeats):
+    repeats = vector(repeats, "repeats")
     if x.dtype == tf.uint16:
         return computed_in(tf.int32, lambda wide: tf.tile(wide, repeats), x)
     return tf.tile(x, repeats)
@@ -181,12 +180,12 @@ def split_2(x, *, axis, split, context):
 
 @onnx_op("Split", since=13)
 def split_13(x, split=None, *, axis, context):
-    return _split(x, split, axis, len(context.outputs))
+    return _split(x, vector(split, "split"), axis, len(context.outputs))
 
 
 @onnx_op("Split", since=18)
 def split_18(x, split=None, *, axis, num_outputs, context):
-    return _split(x, split, axis, num_outputs or len(context.outputs))
+    return _split(x, vector(split, "split"), axis, num_outputs or len(context.outputs))
 
 
 def _split(x, sizes, axis, count):
@@ -229,6 +228,7 @@ def size(data):
 
 @onnx_op("ReverseSequence", since=10)
 def reverse_sequence(x, lengths, *, batch_axis, time_axis):
+    lengths = vector(lengths, "sequence_lens")
     if x.dtype == tf.uint16:
         return computed_in(tf.int32, lambda wide: tf.reverse_sequence(wide, lengths, time_axis, batch_axis), x)
     return tf.reverse_sequence(x, lengths, time_axis, batch_axis)

@@ -22,6 +22,7 @@ from onnx_tf.passes.fold_constants import fold_constants
 from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
 from onnx_tf.passes.lift_initializers import lift_initializers
+from onnx_tf.passes.make_vectors import make_vectors
 from onnx_tf.passes.merge_duplicates import merge_duplicates
 from onnx_tf.passes.optimize import optimize
 from onnx_tf.passes.remove_identities import remove_identities
@@ -48,6 +49,8 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool], t
     infer_shapes(model)
     if expand_schema_functions(model, has_handler):
         LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+        infer_shapes(model)
+    if make_vectors(model):
         infer_shapes(model)
     while fold_constants(model):
         infer_shapes(model)

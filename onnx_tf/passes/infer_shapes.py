@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
+from onnx_tf.passes.broadcast_letters import rename_broadcast_letters
+
 # onnx_ir cannot read back the map types that inference gives these operators' values.
 _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
 
@@ -49,23 +51,34 @@ def infer_shapes(model: ir.Model) -> bool:
     if any(node.op_type in _MAP_OPERATORS for node in model.graph.all_nodes()):
         return False
     with _twins_in_place(model), _same_padding_understood(model):
-        for node in model.graph.all_nodes():
-            if node.domain == "":
-                for output in node.outputs:
-                    if not output.is_graph_output():
-                        output.shape = None
+        declared = {value: value.shape for graph in model.graphs() for value in graph.outputs}
+        _forget_shapes(model)
         infer = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)
         modified = infer(model).modified
         for _ in range(_ROUNDS):
+            renamed = [rename_broadcast_letters(node) for node in model.graph.all_nodes()]
+            if any(renamed):  # what followed from their sizes is wrong
+                _forget_shapes(model)
+                for value, shape in declared.items():
+                    value.shape = shape
+                infer(model)
             stated = [_state_rank(node) for node in model.graph.all_nodes()]
-            if not any(stated):
+            if not any([*stated, *renamed]):
                 break
-            modified = infer(model).modified or modified
+            modified = infer(model).modified or any(renamed) or modified
         return modified
 
 
+def _forget_shapes(model: ir.Model) -> None:
+    for node in model.graph.all_nodes():
+        if node.domain == "":
+            for output in node.outputs:
+                if not output.is_graph_output():
+                    output.shape = None
+
+
 _ROUNDS = 3
-"""How often inference is repeated with ranks that it did not find itself."""
+"""How often inference is repeated with what it did not find itself."""
 
 
 def _state_rank(node: ir.Node) -> bool:
