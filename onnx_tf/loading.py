@@ -176,7 +176,7 @@ def _check_versions(model: ir.Model) -> None:
     if version is not None and not 1 <= version <= newest:
         raise ModelError(
             f"the model imports opset {version} of ai.onnx, the installed onnx {onnx.__version__} knows 1 to "
-            f"{newest}: upgrade onnx, or convert the model with onnx.version_converter"
+            f"{newest}: upgrade onnx, or export the model again with an older opset"
         )
 
 

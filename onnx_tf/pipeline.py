@@ -31,6 +31,7 @@ from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
 from onnx_tf.passes.lift_initializers import lift_initializers
 from onnx_tf.passes.lower_batch_normalization import lower_batch_normalization
+from onnx_tf.passes.make_vectors import make_vectors
 from onnx_tf.passes.merge_duplicates import merge_duplicates, merge_initializers
 from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
@@ -139,6 +140,7 @@ def _ir_steps(options: Options) -> Iterator[Step]:
     yield _pass("lift constants", lambda lowered: _lift_constants(lowered.model))
     yield _pass("infer shapes", lambda lowered: infer_shapes(lowered.model))
     yield _pass("expand functions", _expand_functions)
+    yield _pass("make vectors", _make_vectors)
     yield _pass("fold constants", _fold_constants)
     yield _pass("remove identities", lambda lowered: remove_identities(lowered.model))
     yield _pass("lift initializers", lambda lowered: lift_initializers(lowered.model))
@@ -189,6 +191,12 @@ def _lift_constants(model: ir.Model) -> None:
 def _expand_functions(lowered: Lowered) -> None:
     if expand_schema_functions(lowered.model, lowered.handlers.supports):
         _lift_constants(lowered.model)
+        unique_names(lowered.model)
+        infer_shapes(lowered.model)
+
+
+def _make_vectors(lowered: Lowered) -> None:
+    if make_vectors(lowered.model):
         unique_names(lowered.model)
         infer_shapes(lowered.model)
 

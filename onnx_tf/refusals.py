@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import onnx
 import onnx_ir as ir
 
+from onnx_tf.adapters import converts
 from onnx_tf.errors import UnsupportedError, UnsupportedNode
+from onnx_tf.passes import experimental_bodies
 from onnx_tf.registry import LEGACY_ATTRIBUTES, Registry
 from onnx_tf.schema import schema_of
 
@@ -52,15 +54,21 @@ def _refusals(node: ir.Node, handlers: Registry) -> Iterable[str]:
             yield f"it has no attribute {name!r} (known: {known}); check the model's opset version"
     if schema is not None:
         for name, attribute in schema.attributes.items():
-            if attribute.required and name not in node.attributes:
+            if attribute.required and name not in node.attributes and name not in LEGACY_ATTRIBUTES:
                 yield f"its required attribute {name!r} is missing; export the model again"
 
 
 def _missing(node: ir.Node, handlers: Registry, schema: onnx.defs.OpSchema | None) -> str:
     hook = f"add a handler with @onnx_op({node.op_type!r}, domain={node.domain!r})"
+    why = experimental_bodies.refusal(node)
+    if why is not None:
+        return f"{why}; correct the node, or {hook}"
     versions = handlers.versions(node.domain, node.op_type)
     if versions:
-        return f"supported from opset {versions[0]} on; convert the model with onnx.version_converter, or {hook}"
+        step = "export the model again with that opset"
+        if converts(node, versions[0]):
+            step = "convert the model with onnx.version_converter"
+        return f"supported from opset {versions[0]} on; {step}, or {hook}"
     if schema is not None:
         return f"the operator is not supported yet; {hook}"
     if node.domain in ("", "ai.onnx.ml"):

@@ -17,7 +17,7 @@ from typing import Any
 import onnx
 
 import onnx_tf.handlers  # noqa: F401  (fills the registry)
-from onnx_tf.passes import microsoft_bodies
+from onnx_tf.passes import experimental_bodies, microsoft_bodies
 from onnx_tf.registry import Handler, registry
 
 __all__ = ["OPERATOR_COVERAGE", "SupportedOp", "markdown", "operator_coverage", "supported_ops"]
@@ -52,7 +52,7 @@ class SupportedOp:
         by_function: those that are computed by the function body of their schema.
         missing: those that are not supported.
         dtypes: the element types of the first input in the newest schema, for people.
-        limits: what its handlers do not do.
+        limits: what its handlers do not do, and whose numbers they give where the standard has no text.
     """
 
     domain: str
@@ -78,6 +78,8 @@ def supported_ops() -> list[SupportedOp]:
             ops[key] = SupportedOp(domain, handler.op_type, since, (), (), "", _limits([handler]))
     for name in microsoft_bodies.OPERATORS:
         ops["com.microsoft", name] = SupportedOp("com.microsoft", name, (), (1,), (), "", "")
+    for (domain, name), operator in experimental_bodies.OPERATORS.items():
+        ops[domain, name] = SupportedOp(domain or "ai.onnx", name, (), (1,), (), "", operator.limits)
     return [op for _, op in sorted(ops.items())]
 
 
@@ -126,7 +128,11 @@ _HEADER = "| operator | versions | types | SavedModel | LiteRT | limits |"
 
 def _standard_op(domain: str, name: str, schemas: list[Any]) -> SupportedOp:
     found: dict[str, list[int]] = {"handler": [], "function": [], "nothing": []}
-    used = []
+    # ONNX Runtime had some operators before the standard.
+    used = [
+        h for h in registry.handlers() if (h.domain, h.op_type) == (domain, name) and h.since < schemas[0].since_version
+    ]
+    found["handler"] += [handler.since for handler in used]
     for schema in schemas:
         handler = registry.find(domain, name, schema.since_version)
         is_function = any(getattr(schema, kind) for kind in ("has_function", "has_context_dependent_function"))

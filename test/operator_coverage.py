@@ -65,6 +65,24 @@ EXTRA = [
     case("RandomNormalLike", [ROWS], domain="", opset=22),
     case("RandomUniform", [], {"shape": [2, 3]}, domain="", opset=22),
     case("RandomUniformLike", [ROWS], domain="", opset=22),
+    *[
+        case(op_type, [ROWS[None, None]], attributes, domain="", opset=7)
+        for op_type, attributes in {
+            "Affine": {"alpha": 2.0, "beta": 0.5},
+            "Crop": {"border": [1, 0, 0, 1]},
+            "ImageScaler": {"bias": [0.5], "scale": 2.0},
+            "ParametricSoftplus": {"alpha": 2.0, "beta": 0.5},
+            "Scale": {"scale": 2.0},
+            "ScaledTanh": {"alpha": 2.0, "beta": 0.5},
+        }.items()
+    ],
+    case("DynamicSlice", [ROWS, np.array([1]), np.array([3])], domain="", opset=7, constants=(1, 2)),
+    case("GivenTensorFill", [], {"shape": [1], "values": [2.0]}, domain="", opset=7, reference=[np.float32([2])]),
+    case("ConstantFill", [], {"shape": [1], "value": 2.0}, domain="", opset=7, reference=[np.float32([2])]),
+    *[
+        case("ATen", [ROWS], {"operator": "cumsum", "dim": 1}, domain=d, opset=o, reference=[ROWS.cumsum(1)])
+        for d, o in (("", 9), ("org.pytorch.aten", 1))
+    ],
     case("GlobalLpPool", [ROWS[None, :, :, None]], domain="", opset=13),
     case("MaxRoiPool", [ROWS[None, None], REGION], {"pooled_shape": [1, 2]}, domain="", opset=13),
     case("SequenceConstruct", [ROWS, ROWS], domain="", reference=[]),

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
 
-from onnx_tf import ConversionError, InputError, OnnxTfError, prepare
+from onnx_tf import ConversionError, InputError, prepare
 from onnx_tf.outputs import Outputs
 from test.models import relu_model, text_model
 

@@ -73,9 +73,8 @@ def _coordinates(axis: Axis, mode: str) -> tf.Tensor:
     if mode == "tf_half_pixel_for_nn":
         return (steps + 0.5) / scale
     if mode == "align_corners":
-        # The operator means the ideal size, which may be fractional.
-        ideal = after if axis.exact else scale * before
-        return tf.math.divide_no_nan(steps * (before - 1), ideal - 1)
+        # By the size that the result has, as PyTorch and ONNX Runtime do; onnx's reference takes scale * before.
+        return tf.math.divide_no_nan(steps * (before - 1), after - 1)
     if mode == "tf_crop_and_resize":
         start, end = _float(axis.roi[0]), _float(axis.roi[1])
         spread = start * (before - 1) + steps * (end - start) * (before - 1) / tf.maximum(after - 1, 1)

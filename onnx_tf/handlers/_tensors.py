@@ -129,6 +129,25 @@ def computed_in(dtype: tf.DType, function: Callable[..., tf.Tensor], *tensors: A
     return tf.cast(result, tensors[0].dtype)
 
 
+def vector(tensor: Any, name: str, *, or_scalar: bool = False) -> Any:
+    """Return an input that must be a vector; ``None`` stays ``None``.
+
+    Args:
+        tensor: the input.
+        name: its name in the schema, for the error.
+        or_scalar: whether a scalar stands for a vector of one element, as in ONNX Runtime.
+
+    Raises:
+        ValueError: it has another rank.
+    """
+    if tensor is None or tensor.shape.rank in (None, 1):
+        return tensor
+    if or_scalar and tensor.shape.rank == 0:
+        return tf.reshape(tensor, [1])
+    shape = "a scalar (rank 0)" if tensor.shape.rank == 0 else f"of rank {tensor.shape.rank}"
+    raise ValueError(f"input {name!r} must be a vector (rank 1), but it is {shape}: reshape it to one dimension")
+
+
 def scalar(tensor: tf.Tensor) -> tf.Tensor:
     """Return a tensor of one element as a scalar; some operators take both."""
     return tensor if tensor.shape.rank == 0 else tf.reshape(tensor, [])
@@ -141,6 +160,14 @@ def product(dims: Sequence[Dim]) -> Dim:
     if known == 0 or not unknown:
         return known
     return functools.reduce(operator.mul, unknown if known == 1 else [*unknown, known])
+
+
+def broadcast_dim(dim: Dim, other: Dim) -> Dim:
+    """Return the dimension of two that broadcast; where both are known they are not checked."""
+    for one, two in ((dim, other), (other, dim)):
+        if isinstance(one, int):
+            return two if one == 1 else one
+    return tf.where(tf.equal(other, 1), dim, other)
 
 
 def elements_of(vector: tf.Tensor, count: int | None = None) -> list[Dim]:

@@ -54,8 +54,17 @@ def _expm1_below_zero(x: tf.Tensor) -> tf.Tensor:
     return tf.math.expm1(tf.minimum(x, 0))
 
 
+@onnx_op("ThresholdedRelu")
+def thresholded_relu_1(x: tf.Tensor, *, alpha: float = 1.0) -> tf.Tensor:
+    """Return x where it is larger than alpha, else 0.
+
+    Limits: Experimental before opset 10: as in ONNX Runtime.
+    """
+    return thresholded_relu_10(x, alpha=alpha)
+
+
 @onnx_op("ThresholdedRelu", since=10)
-def thresholded_relu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
+def thresholded_relu_10(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
     return tf.where(x > alpha, x, tf.zeros([], x.dtype))
 
 

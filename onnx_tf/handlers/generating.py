@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.handlers._attributes import given
-from onnx_tf.handlers._tensors import dims_of, exact_quotient, scalar, static_value
+from onnx_tf.handlers._tensors import dims_of, exact_quotient, scalar, static_value, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -52,7 +52,9 @@ def constant_12(
 
 @onnx_op("ConstantOfShape", since=9)
 def constant_of_shape(shape: tf.Tensor, *, value: np.ndarray | None) -> tf.Tensor:
-    return tf.fill(shape, tf.constant(0.0) if value is None else tf.reshape(tf.constant(carried(value)), []))
+    return tf.fill(
+        vector(shape, "input"), tf.constant(0.0) if value is None else tf.reshape(tf.constant(carried(value)), [])
+    )
 
 
 @onnx_op("EyeLike", since=9)

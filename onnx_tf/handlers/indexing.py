@@ -19,6 +19,7 @@ from onnx_tf.handlers._tensors import (
     static_ints,
     static_value,
     strided,
+    vector,
 )
 from onnx_tf.registry import onnx_op
 
@@ -103,6 +104,9 @@ def slice_1(data: tf.Tensor, *, starts: Sequence[int], ends: Sequence[int], axes
 def slice_10(
     data: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, axes: tf.Tensor | None = None, steps: tf.Tensor | None = None
 ) -> tf.Tensor:
+    starts, ends, axes, steps = (
+        vector(t, name) for t, name in ((starts, "starts"), (ends, "ends"), (axes, "axes"), (steps, "steps"))
+    )
     count = starts.shape[0] if axes is None else axes.shape[0]
     known_axes: Sequence[int] | None = static_ints(axes) if axes is not None or count is None else range(count)
     starts, ends = tf.cast(starts, tf.int64), tf.cast(ends, tf.int64)
@@ -201,6 +205,7 @@ def non_zero(x: tf.Tensor) -> tf.Tensor:
 
 @onnx_op("Compress", since=9)
 def compress(x: tf.Tensor, condition: tf.Tensor, *, axis: int | None) -> tf.Tensor:
+    condition = vector(condition, "condition", or_scalar=True)
     if axis is None:
         x, axis = tf.reshape(x, [-1]), 0
     return tf.gather(x, tf.where(condition)[:, 0], axis=axis)

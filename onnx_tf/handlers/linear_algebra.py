@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
+
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, product, rank_of, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, broadcast_dim, computed_in, dims_of, product, rank_of, widened
 from onnx_tf.registry import onnx_op
 
 MODULAR = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
@@ -73,7 +76,70 @@ def _scaled(x: tf.Tensor, factor: float) -> tf.Tensor:
 def einsum(*inputs: tf.Tensor, equation: str) -> tf.Tensor:
     if inputs[0].dtype in MODULAR:
         return tf.cast(einsum(*[tf.cast(x, tf.int64) for x in inputs], equation=equation), inputs[0].dtype)
-    return tf.einsum(equation.replace(" ", ""), *inputs)
+    terms, result = _einsum_terms(equation)
+    axes = [_axes_by_letter(term, x.shape.rank) for term, x in zip(terms, inputs, strict=False)]
+    known = [named for named in axes if named is not None]
+    operands = list(inputs)
+    if len(terms) == len(known) == len(inputs):
+        terms, operands = _broadcast_letters(terms, result, operands, known)
+    return tf.einsum(f"{','.join(terms)}->{result}", *operands)
+
+
+def _einsum_terms(equation: str) -> tuple[list[str], str]:
+    given, arrow, result = equation.replace(" ", "").partition("->")
+    if not arrow:
+        once = sorted(letter for letter in set(given) - set(",.") if given.count(letter) == 1)
+        result = "".join(["..." if "..." in given else "", *once])
+    return given.split(","), result
+
+
+def _axes_by_letter(term: str, rank: int | None) -> dict[str, list[int]] | None:
+    """Return the axes that each letter of an operand names; ``None`` if they do not fit its rank."""
+    before, dots, after = term.partition("...")
+    named = len(before) + len(after)
+    if rank is None or named > rank or (named < rank and not dots):
+        return None
+    axes: dict[str, list[int]] = {}
+    for letter, axis in zip(before + after, [*range(len(before)), *range(rank - len(after), rank)], strict=True):
+        axes.setdefault(letter, []).append(axis)
+    return axes
+
+
+def _broadcast_letters(
+    terms: Sequence[str], result: str, inputs: Sequence[tf.Tensor], axes: Sequence[dict[str, list[int]]]
+) -> tuple[list[str], list[tf.Tensor]]:
+    """Return terms and operands in which each letter has one size: a letter of size 1 broadcasts as in numpy.
+
+    Where an operand is known to have 1 it loses the letter; where it may have 1 it is broadcast, which copies nothing
+    if there is nothing to do.
+    """
+    dims = [dims_of(x) for x in inputs]
+    sizes: dict[str, list[Dim]] = {}
+    for own, named in zip(dims, axes, strict=True):
+        for letter, places in named.items():
+            sizes.setdefault(letter, []).append(own[places[0]])
+    common = {letter: functools.reduce(broadcast_dim, found) for letter, found in sizes.items()}
+    several = {
+        letter for letter, found in sizes.items() if len(found) - [_is_one(dim) for dim in found].count(True) > 1
+    }
+    results = []
+    for term, x, own, named in zip(terms, inputs, dims, axes, strict=True):
+        wide, lost = list(own), list[int]()
+        for letter, places in named.items():
+            if all(_is_one(own[axis]) for axis in places):
+                if letter not in result or not _is_one(common[letter]):
+                    lost += places
+                    term = term.replace(letter, "")
+            elif letter in several:
+                wide = [d if i not in places or isinstance(d, int) else common[letter] for i, d in enumerate(wide)]
+        if any(d is not w for d, w in zip(own, wide, strict=True)):
+            x = tf.broadcast_to(x, as_shape(wide))
+        results.append((term, tf.squeeze(x, lost) if lost else x))
+    return [term for term, _ in results], [x for _, x in results]
+
+
+def _is_one(dim: Dim) -> bool:
+    return isinstance(dim, int) and dim == 1
 
 
 @onnx_op("Det", since=11)

@@ -212,8 +212,27 @@ def _sums_of_neighbours(x: tf.Tensor, size: int) -> tf.Tensor:
     return tf.add_n([padded[..., i : i + channels] for i in range(size)])
 
 
+@channels_last_op("MeanVarianceNormalization")
+def mean_variance_normalization_1(x: tf.Tensor, *, across_channels: int = 0, normalize_variance: int = 1) -> tf.Tensor:
+    """Normalize over the first axis, the third and fourth, and the channels if asked; what does not vary is NaN.
+
+    Limits: Experimental before opset 9: as in ONNX Runtime.
+    """
+    rank = rank_of(x)
+    numbers = (0, 1, 2, 3) if across_channels == 1 else (0, 2, 3)
+    axes = [channels_last_axis(axis, rank) for axis in numbers if axis < rank]
+
+    def normalized(x: tf.Tensor) -> tf.Tensor:
+        centred = x - tf.reduce_mean(x, axes, keepdims=True)
+        if normalize_variance != 1:
+            return centred
+        return centred / tf.sqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True))
+
+    return widened(normalized, x)
+
+
 @channels_last_op("MeanVarianceNormalization", since=9)
-def mean_variance_normalization(x: tf.Tensor, *, axes: Sequence[int]) -> tf.Tensor:
+def mean_variance_normalization_9(x: tf.Tensor, *, axes: Sequence[int]) -> tf.Tensor:
     rank = rank_of(x)
     axes = [channels_last_axis(axis, rank) for axis in axes]
 

@@ -16,6 +16,7 @@ from onnx_tf.handlers._tensors import (
     rank_of,
     static_ints,
     static_value,
+    vector,
 )
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
@@ -33,18 +34,20 @@ def pad_2(data: tf.Tensor, *, mode: str, pads: Sequence[int], value: float) -> t
 
 @onnx_op("Pad", since=11)
 def pad_11(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, *, mode: str) -> tf.Tensor:
-    return _pad(data, pads, value, mode)
+    return _pad(data, vector(pads, "pads"), value, mode)
 
 
 @onnx_op("Pad", since=18)
 def pad_18(
     data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, axes: tf.Tensor | None = None, *, mode: str
 ) -> tf.Tensor:
+    pads, axes = vector(pads, "pads"), vector(axes, "axes")
     return _pad(data, pads if axes is None else _on_all_axes(pads, axes, rank_of(data)), value, mode)
 
 
 @onnx_op("CenterCropPad", since=18)
 def center_crop_pad(data: tf.Tensor, shape: tf.Tensor, *, axes: Sequence[int] | None) -> tf.Tensor:
+    shape = vector(shape, "shape", or_scalar=True)
     rank = rank_of(data)
     numbers = range(rank) if axes is None else [normalize_axis(axis, rank) for axis in axes]
     dims, pads = dims_of(data), [0] * (2 * rank)

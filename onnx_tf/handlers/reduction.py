@@ -7,7 +7,16 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, rank_of, scalar, static_ints, widened
+from onnx_tf.handlers._tensors import (
+    computed_in,
+    dims_of,
+    normalize_axis,
+    rank_of,
+    scalar,
+    static_ints,
+    vector,
+    widened,
+)
 from onnx_tf.registry import onnx_op, registry
 
 Reduction = Callable[..., Any]
@@ -88,6 +97,7 @@ def _with_axes_input(reduce: Reduction) -> Reduction:
     def handler(
         data: tf.Tensor, axes: tf.Tensor | None = None, *, keepdims: int, noop_with_empty_axes: int
     ) -> tf.Tensor:
+        axes = vector(axes, "axes")
         if axes is None or axes.shape[0] == 0:
             return reduce(data, [] if noop_with_empty_axes else None, bool(keepdims))
         known = static_ints(axes)

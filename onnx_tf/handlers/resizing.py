@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._interpolation import Axis, Sampling, resize_axis
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, normalize_axis, rank_of
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, normalize_axis, rank_of, vector
 
 
 @channels_last_op("Upsample")
@@ -25,12 +25,12 @@ def upsample_7(x: tf.Tensor, *, mode: str, scales: Sequence[float]) -> tf.Tensor
 
 @channels_last_op("Upsample", since=9)
 def upsample_9(x: tf.Tensor, scales: tf.Tensor, *, mode: str) -> tf.Tensor:
-    return _upsample(x, scales, mode)
+    return _upsample(x, vector(scales, "scales", or_scalar=True), mode)
 
 
 @channels_last_op("Resize", since=10)
 def resize_10(x: tf.Tensor, scales: tf.Tensor, *, mode: str) -> tf.Tensor:
-    return _upsample(x, scales, mode)
+    return _upsample(x, vector(scales, "scales", or_scalar=True), mode)
 
 
 def _upsample(x: tf.Tensor, scales: tf.Tensor, mode: str) -> tf.Tensor:
@@ -97,6 +97,8 @@ def resize_18(
         extrapolation=extrapolation_value,
     )
     rank = rank_of(x)
+    roi = vector(roi, "roi")
+    scales, sizes = vector(scales, "scales", or_scalar=True), vector(sizes, "sizes", or_scalar=True)
     numbers = range(rank) if axes is None else [normalize_axis(axis, rank) for axis in axes]
     if sizes is not None and sizes.shape != [0]:
         resized = _axes_by_sizes(x, sizes, numbers, roi, how, keep_aspect_ratio_policy)
@@ -244,7 +246,7 @@ def _is_bilinear(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> bool:
         and rank_of(x) == 4
         and {axis.position for axis in axes} <= {1, 2}
         and (centres or how.coordinates in ("align_corners", "asymmetric"))
-        and all(axis.exact for axis in axes)
+        and (how.coordinates == "align_corners" or all(axis.exact for axis in axes))
     )
 
 

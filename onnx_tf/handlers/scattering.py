@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, product, rank_of
+from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, product, rank_of, vector
 from onnx_tf.handlers.indexing import flat_positions, row_positions
 from onnx_tf.registry import onnx_op
 
@@ -81,7 +81,7 @@ def tensor_scatter(
     past: tf.Tensor, update: tf.Tensor, write_indices: tf.Tensor | None = None, *, axis: int, mode: str
 ) -> tf.Tensor:
     """Write ``update`` into the sequence axis of a cache, from a position of its own for each sample."""
-    axis = normalize_axis(axis, rank_of(past))
+    axis, write_indices = normalize_axis(axis, rank_of(past)), vector(write_indices, "write_indices")
     dims, length = dims_of(past), dims_of(update)[axis]
     start = tf.zeros([dims[0]], tf.int64) if write_indices is None else write_indices
     places = start[:, None] + tf.range(length, dtype=tf.int64)

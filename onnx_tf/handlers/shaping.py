@@ -10,6 +10,7 @@ from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
+    broadcast_dim,
     computed_in,
     dim_of,
     dims_of,
@@ -20,6 +21,7 @@ from onnx_tf.handlers._tensors import (
     rank_of,
     scalar,
     static_ints,
+    vector,
 )
 from onnx_tf.registry import NodeContext, onnx_op
 
@@ -37,12 +39,12 @@ def reshape_1(data: tf.Tensor, *, shape: Sequence[int] | None) -> tf.Tensor:
 
 @onnx_op("Reshape", since=5)
 def reshape_5(data: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    return _reshape(data, shape, allowzero=0)
+    return _reshape(data, vector(shape, "shape"), allowzero=0)
 
 
 @onnx_op("Reshape", since=14)
 def reshape_14(data: tf.Tensor, shape: tf.Tensor, *, allowzero: int) -> tf.Tensor:
-    return _reshape(data, shape, allowzero)
+    return _reshape(data, vector(shape, "shape"), allowzero)
 
 
 def _reshape(data: tf.Tensor, shape: tf.Tensor, allowzero: int) -> tf.Tensor:
@@ -86,6 +88,7 @@ def squeeze_1(data: tf.Tensor, *, axes: Sequence[int] | None) -> tf.Tensor:
 
 @onnx_op("Squeeze", since=13)
 def squeeze_13(data: tf.Tensor, axes: tf.Tensor | None = None) -> tf.Tensor:
+    axes = vector(axes, "axes")
     known = static_ints(axes)
     if axes is None or known is not None:
         return _squeeze(data, known or None)
@@ -110,6 +113,7 @@ def unsqueeze_1(data: tf.Tensor, *, axes: Sequence[int]) -> tf.Tensor:
 
 @onnx_op("Unsqueeze", since=13)
 def unsqueeze_13(data: tf.Tensor, axes: tf.Tensor) -> tf.Tensor:
+    axes = vector(axes, "axes", or_scalar=True)
     known = static_ints(axes)
     if known is not None:
         return _unsqueeze(data, known)
@@ -134,20 +138,14 @@ def _unsqueeze(data: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
 
 @onnx_op("Expand", since=8)
 def expand(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+    shape = vector(shape, "shape", or_scalar=True)
     if shape.shape[0] is None:
         return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
     dims, target = dims_of(x), elements_of(shape)
     rank = max(len(dims), len(target))
     dims = [*[1] * (rank - len(dims)), *dims]
     target = [*[1] * (rank - len(target)), *target]
-    return tf.broadcast_to(x, as_shape([_broadcast(d, t) for d, t in zip(dims, target, strict=True)]))
-
-
-def _broadcast(dim: Dim, other: Dim) -> Dim:
-    for one, two in ((dim, other), (other, dim)):
-        if isinstance(one, int):
-            return two if one == 1 else one
-    return tf.where(other == 1, dim, other)
+    return tf.broadcast_to(x, as_shape([broadcast_dim(d, t) for d, t in zip(dims, target, strict=True)]))
 
 
 @onnx_op("Tile")
@@ -158,6 +156,7 @@ def tile_1(x: tf.Tensor, tiles: tf.Tensor, axis: tf.Tensor) -> tf.Tensor:
 
 @onnx_op("Tile", since=6)
 def tile_6(x: tf.Tensor, repeats: tf.Tensor) -> tf.Tensor:
+    repeats = vector(repeats, "repeats")
     if x.dtype == tf.uint16:
         return computed_in(tf.int32, lambda wide: tf.tile(wide, repeats), x)
     return tf.tile(x, repeats)
@@ -193,14 +192,14 @@ def split_2(x: tf.Tensor, *, axis: int, split: Sequence[int] | None, context: No
 
 @onnx_op("Split", since=13)
 def split_13(x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, context: NodeContext) -> tuple[tf.Tensor, ...]:
-    return _split(x, split, axis, len(context.outputs))
+    return _split(x, vector(split, "split"), axis, len(context.outputs))
 
 
 @onnx_op("Split", since=18)
 def split_18(
     x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, num_outputs: int | None, context: NodeContext
 ) -> tuple[tf.Tensor, ...]:
-    return _split(x, split, axis, num_outputs or len(context.outputs))
+    return _split(x, vector(split, "split"), axis, num_outputs or len(context.outputs))
 
 
 def _split(x: tf.Tensor, sizes: Sequence[int] | tf.Tensor | None, axis: int, count: int) -> tuple[tf.Tensor, ...]:
@@ -243,6 +242,7 @@ def size(data: tf.Tensor) -> tf.Tensor:
 
 @onnx_op("ReverseSequence", since=10)
 def reverse_sequence(x: tf.Tensor, lengths: tf.Tensor, *, batch_axis: int, time_axis: int) -> tf.Tensor:
+    lengths = vector(lengths, "sequence_lens")
     if x.dtype == tf.uint16:
         return computed_in(tf.int32, lambda wide: tf.reverse_sequence(wide, lengths, time_axis, batch_axis), x)
     return tf.reverse_sequence(x, lengths, time_axis, batch_axis)

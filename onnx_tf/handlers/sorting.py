@@ -13,6 +13,7 @@ from onnx_tf.handlers._tensors import (
     product,
     rank_of,
     scalar,
+    vector,
 )
 from onnx_tf.registry import onnx_op
 
@@ -24,12 +25,12 @@ def top_k_1(x: tf.Tensor, *, axis: int, k: int) -> tuple[tf.Tensor, tf.Tensor]:
 
 @onnx_op("TopK", since=10)
 def top_k_10(x: tf.Tensor, k: tf.Tensor, *, axis: int) -> tuple[tf.Tensor, tf.Tensor]:
-    return _top_k(x, k, axis, largest=True)
+    return _top_k(x, vector(k, "K"), axis, largest=True)
 
 
 @onnx_op("TopK", since=11)
 def top_k_11(x: tf.Tensor, k: tf.Tensor, *, axis: int, largest: int, sorted: int) -> tuple[tf.Tensor, tf.Tensor]:  # noqa: A002
-    return _top_k(x, k, axis, largest)
+    return _top_k(x, vector(k, "K"), axis, largest)
 
 
 def _top_k(x: tf.Tensor, k: tf.Tensor, axis: int, largest: int) -> tuple[tf.Tensor, tf.Tensor]:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Tap, edges_outside, sample
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -92,6 +92,7 @@ def roi_align_16(
     sampling_ratio: int,
     spatial_scale: float,
 ) -> tf.Tensor:
+    batch_indices = vector(batch_indices, "batch_indices")
     if rois.shape[0] == 0:
         # Grappler divides by the number of regions.
         return tf.zeros(as_shape([0, output_height, output_width, dims_of(x)[-1]]), x.dtype)
@@ -194,6 +195,7 @@ def col2im(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
+    image_shape, block_shape = vector(image_shape, "image_shape"), vector(block_shape, "block_shape")
     rank = image_shape.shape[0] or block_shape.shape[0]
     if rank is None:
         raise ValueError("the length of image_shape is unknown: state the shape of this input in the model")

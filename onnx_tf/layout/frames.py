@@ -270,11 +270,6 @@ def dequantized(node: ir.Node, shapes: Shapes) -> Frame | None:
     return same_axes()(node, shapes)
 
 
-def mean_variance(node: ir.Node, shapes: Shapes) -> Frame | None:
-    """Frame of MeanVarianceNormalization; the first version had no axes."""
-    return sensitive()(node, shapes) if (node.version or 1) >= 9 else None
-
-
 def batch_normalized(node: ir.Node, shapes: Shapes) -> Frame | None:
     """Frame of BatchNormalization per channel (not per element, as ``spatial=0`` had it until opset 8)."""
     return None if optional_int_attribute(node, "spatial") == 0 else sensitive()(node, shapes)

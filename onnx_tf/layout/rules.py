@@ -133,10 +133,11 @@ FIRST_INPUT = Rule(frame=frames.broadcast(inputs=(0,)))
 
 _add(
     """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast Ceil Celu
-    Cos Cosh Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN
-    LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or Pow Reciprocal Relu Round Selu Shrink
-    Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
+    Abs Acos Acosh Add Affine And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast Ceil
+    Celu Cos Cosh Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf IsNaN
+    LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or ParametricSoftplus Pow Reciprocal Relu Round
+    Scale ScaledTanh Selu Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu
+    Where Xor
     """,
     ELEMENTWISE,
 )
@@ -184,7 +185,7 @@ _add("AveragePool LpPool LRN DepthToSpace SpaceToDepth GridSample RoiAlign MaxRo
 _add("MaxPool", _only_first_output(_needs_channels_last()))
 _add("GroupNormalization", _needs_channels_last())
 _add(
-    "GlobalAveragePool GlobalMaxPool GlobalLpPool InstanceNormalization",
+    "GlobalAveragePool GlobalMaxPool GlobalLpPool ImageScaler InstanceNormalization",
     Rule(frame=frames.sensitive(), channel_axis=True, moves=True),
 )
 _add("BatchNormalization", Rule(frame=frames.batch_normalized, channel_axis=True, wants_last=True, moves=True))
@@ -192,7 +193,7 @@ _add("BatchNormalization", Rule(frame=frames.batch_normalized, channel_axis=True
 _add("Resize Upsample", Rule(frame=frames.sensitive(), channel_axis=True, wants_last=True, moves=True, weak=True))
 _add(
     "MeanVarianceNormalization",
-    Rule(frame=frames.mean_variance, channel_axis=True, wants_last=True, moves=True, weak=True),
+    Rule(frame=frames.sensitive(), channel_axis=True, wants_last=True, moves=True, weak=True),
 )
 
 _add("Reshape Flatten Squeeze Unsqueeze", Rule(kind=OperatorKind.RESHAPE))

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from onnx_tf.origins import through_inlining, unique_names
+from onnx_tf.passes.experimental_bodies import experimental_body
 from onnx_tf.passes.microsoft_bodies import microsoft_body
 from onnx_tf.registry import normalize_domain
 from onnx_tf.schema import schema_of
@@ -55,7 +56,7 @@ def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
     version = node.version or 1
     schema = schema_of(node)
     if schema is None:
-        body = microsoft_body(node)
+        body = microsoft_body(node) or experimental_body(node)
         return None if body is None else _private_function(body, {}, node, serial)
     # A body is written against ai.onnx; for another domain the newest opset that it knows serves.
     if schema.has_context_dependent_function:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
+from onnx_tf.passes.broadcast_letters import rename_broadcast_letters
 from onnx_tf.schema import ints_attribute, optional_int_attribute, string_attribute
 
 _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
@@ -18,8 +19,14 @@ onnx_ir has no type for maps: it cannot read one back, and inference needs that 
 
 _MICROSOFT = "com.microsoft"
 _TWINS: dict[tuple[str, str], tuple[str, Sequence[int] | slice]] = {
+    ("", "Affine"): ("Identity", [0]),
     ("", "GroupNormalization"): ("Identity", [0]),
+    ("", "ImageScaler"): ("Identity", [0]),
     ("", "MeanVarianceNormalization"): ("Identity", [0]),
+    ("", "ParametricSoftplus"): ("Identity", [0]),
+    ("", "Scale"): ("Identity", [0]),
+    ("", "ScaledTanh"): ("Identity", [0]),
+    ("", "ThresholdedRelu"): ("Identity", [0]),
     (_MICROSOFT, "BiasGelu"): ("Identity", [0]),
     (_MICROSOFT, "DequantizeLinear"): ("DequantizeLinear", slice(3)),
     (_MICROSOFT, "FastGelu"): ("Identity", [0]),
@@ -46,23 +53,34 @@ def infer_shapes(model: ir.Model) -> bool:
     computes them: exporters write stale shapes there.
     """
     with _maps_hidden(model), _twins_in_place(model), _same_padding_understood(model):
-        for node in model.graph.all_nodes():
-            if node.domain == "":
-                for output in node.outputs:
-                    if not output.is_graph_output():
-                        output.shape = None
+        declared = {value: value.shape for graph in model.graphs() for value in graph.outputs}
+        _forget_shapes(model)
         infer = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)
         modified = infer(model).modified
         for _ in range(_ROUNDS):
+            renamed = [rename_broadcast_letters(node) for node in model.graph.all_nodes()]
+            if any(renamed):  # what followed from their sizes is wrong
+                _forget_shapes(model)
+                for value, shape in declared.items():
+                    value.shape = shape
+                infer(model)
             stated = [_state_rank(node) for node in model.graph.all_nodes()]
-            if not any(stated):
+            if not any([*stated, *renamed]):
                 break
-            modified = infer(model).modified or modified
+            modified = infer(model).modified or any(renamed) or modified
         return modified
 
 
+def _forget_shapes(model: ir.Model) -> None:
+    for node in model.graph.all_nodes():
+        if node.domain == "":
+            for output in node.outputs:
+                if not output.is_graph_output():
+                    output.shape = None
+
+
 _ROUNDS = 3
-"""How often inference is repeated with ranks that it did not find itself."""
+"""How often inference is repeated with what it did not find itself."""
 
 
 def _state_rank(node: ir.Node) -> bool:

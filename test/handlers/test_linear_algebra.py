@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from test.handlers.check import check_op
+from onnx_tf import prepare
+from test.handlers.check import check_op, compare
+from test.handlers.strategies import few, normal
+from test.reference import ort_outputs
 
 rng = np.random.default_rng(0)
 SHAPES = [
@@ -90,6 +96,68 @@ def test_einsum(equation, shapes):
         operands = [np.asarray(rng.normal(size=shape) * 4).astype(dtype) for shape in shapes]
         expected = np.einsum(equation.replace(" ", ""), *operands)
         check_op("Einsum", operands, {"equation": equation}, reference=[expected])
+
+
+BROADCAST = [  # an index of sizes 1 and n
+    ("ij,jk->ik", [(2, 1), (3, 4)]),
+    ("ij,jk->ijk", [(2, 1), (3, 4)]),
+    ("ij,jk->kji", [(2, 3), (1, 4)]),
+    ("ij,jk", [(2, 3), (1, 4)]),
+    ("ij,ij", [(1, 3), (2, 1)]),
+    ("bij,bjk->bik", [(1, 2, 3), (5, 3, 4)]),
+    ("bij,bjk->kbi", [(5, 2, 3), (1, 1, 4)]),
+    ("ii,ij->ij", [(1, 1), (3, 2)]),
+    ("ij,ii->j", [(1, 2), (3, 3)]),
+    ("i,i,i->i", [(1,), (3,), (1,)]),
+    ("i,i->i", [(1,), (1,)]),
+    ("i,i->i", [(1,), (0,)]),
+    ("...i,...i->...", [(1, 2, 3), (4, 1, 1)]),
+    ("i...j,j...->...i", [(2, 3, 1), (4, 3)]),
+    ("...ij,ij->...", [(4, 1, 3), (2, 3)]),
+]
+
+
+@pytest.mark.parametrize(("equation", "shapes"), BROADCAST)
+def test_einsum_broadcasts(equation, shapes):
+    operands = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    expected = [np.einsum(equation, *operands)]
+    through = ("static", "dynamic", "export") if equation == "bij,bjk->kbi" else ("static", "dynamic")
+    check_op("Einsum", operands, {"equation": equation}, through=through, reference=expected)
+
+
+@few
+@given(data=st.data())
+def test_einsum_of_drawn_equations(data):
+    sizes = dict(zip("abcd", data.draw(st.lists(st.integers(0, 3), min_size=4, max_size=4)), strict=True))
+    terms = data.draw(st.lists(st.permutations("abcd").map(lambda p: p[:2]), min_size=2, max_size=3))
+    shapes = [[data.draw(st.sampled_from([sizes[letter], 1])) for letter in term] for term in terms]
+    used = sorted({letter for term in terms for letter in term})
+    result = data.draw(st.permutations(used))[: data.draw(st.integers(0, len(used)))]
+    equation = f"{','.join(map(''.join, terms))}->{''.join(result)}"
+    operands = [normal(data, *shape) for shape in shapes]
+    way = data.draw(st.sampled_from([("static",), ("dynamic",)]))
+    reference = [np.einsum(equation, *operands)]
+    check_op("Einsum", operands, {"equation": equation}, through=way, reference=reference)
+
+
+@pytest.mark.parametrize("unknown", [1, 2])
+@pytest.mark.parametrize("shape", [("N", 3, 1, 1), (2, 3, 1, 1), ("N", 3, 4, 1)])
+def test_einsum_that_broadcasts_after_convolutions(shape, unknown):
+    """In the memory order of the convolutions before and after it, and with the shape that it has."""
+    text = f"""<ir_version: 8, opset_import: ["": 17]>
+    agraph (float[2, 3, 4, 5] x, float[{", ".join(map(str, shape))}] s, float[3, 3, 1, 1] w) => (float[a, b, c, d] y) {{
+        a = Conv (x, w)
+        g = Conv (s, w)
+        e = Einsum <equation = "nchw,nchw->nchw"> (g, a)
+        y = Conv (e, w)
+    }}"""
+    model = onnx.parser.parse_model(text)
+    sizes = [unknown if dim == "N" else dim for dim in shape]
+    feed = {
+        n: rng.normal(size=s).astype(np.float32) for n, s in (("x", [2, 3, 4, 5]), ("s", sizes), ("w", [3, 3, 1, 1]))
+    }
+    rep = prepare(model)
+    compare(list(ort_outputs(model, feed).values()), [rep.run(feed)["y"]], rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint32, np.uint64, np.float16])

@@ -6,8 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+from onnx.reference import ReferenceEvaluator
 
-from test.handlers.check import check_op
+from test.handlers.check import check_op, make_op_model
 
 RNG = np.random.default_rng(5)
 COORDINATES = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"]
@@ -53,6 +54,34 @@ CUT = [
 def test_sizes_that_are_cut(mode, coordinates):
     attributes = {"mode": mode, "coordinate_transformation_mode": coordinates}
     check_resize(image(1, 2, 7, 9), attributes, scales=[1, 1, 0.6, 1.3])
+
+
+@pytest.mark.parametrize("scales", [(1.7, 0.6), (0.2, 1.1)], ids=str)
+@pytest.mark.parametrize(
+    ("mode", "extra"),
+    [("nearest", {"nearest_mode": "floor"}), ("linear", {}), ("cubic", {}), ("linear", {"antialias": 1})],
+)
+def test_corners_are_those_of_the_whole_size(mode, extra, scales):
+    """As PyTorch and ONNX Runtime have it, not of ``scale * size``, which is no whole number."""
+    attributes = {"mode": mode, "coordinate_transformation_mode": "align_corners", **extra}
+    x = image(1, 2, 7, 9)
+    check_resize(x, attributes, scales=[1, 1, *scales])
+    check_resize(x, {**attributes, "axes": [3, 2]}, scales=scales)
+    if "antialias" not in extra:  # the width of its filter is by the scale
+        sizes = [int(np.float32(n) * np.float32(s)) for n, s in zip(x.shape[2:], scales, strict=True)]
+        check_resize(x, attributes, scales=[1, 1, *scales], reference=[_resized(x, attributes, [1, 2, *sizes])])
+
+
+def _resized(x, attributes, sizes):
+    model = make_op_model("Resize", [x, None, None, np.int64(sizes)], attributes, opset=19, constants=(3,))
+    return ReferenceEvaluator(model).run(None, {"x0": x})[0]
+
+
+@pytest.mark.parametrize("policy", ["not_larger", "not_smaller"])
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+def test_corners_with_a_kept_aspect_ratio(mode, policy):
+    attributes = {"mode": mode, "coordinate_transformation_mode": "align_corners", "axes": [2, 3]}
+    check_resize(image(1, 2, 7, 9), {**attributes, "keep_aspect_ratio_policy": policy}, sizes=[13, 7])
 
 
 @pytest.mark.parametrize("mode", ["nearest", "linear"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -148,6 +149,17 @@ def along_axes() -> Iterator[Case]:
     yield Case("DequantizeLinear", constants=[np.float32(0.1)], before="UInt8", opset=10)
 
 
+def experimental() -> Iterator[Case]:
+    settings = {"alpha": 1.5, "beta": 0.5}
+    for op_type in ("Affine", "ParametricSoftplus", "ScaledTanh"):
+        yield from (Case(op_type, settings, opset=8, rank=rank) for rank in (3, 4))
+    yield Case("Scale", {"scale": 1.5}, opset=8)
+    yield Case("ThresholdedRelu", {"alpha": 0.7}, opset=8)
+    yield Case("ImageScaler", {"bias": [0.1, 0.2, 0.3, 0.4], "scale": 0.5}, opset=8)
+    for rank, across in itertools.product((3, 4, 5), (0, 1)):
+        yield Case("MeanVarianceNormalization", {"across_channels": across}, opset=8, rank=rank)
+
+
 def with_channels() -> Iterator[Case]:
     for rank in (3, 4, 5):
         spatial = rank - 2
@@ -241,4 +253,4 @@ def of_microsoft() -> Iterator[Case]:
     yield case("QLinearGlobalAveragePool", {}, [*a, *result], before="UInt8")
 
 
-CASES = [*elementwise(), *along_axes(), *with_channels(), *same_memory(), *products(), *of_microsoft()]
+CASES = [*elementwise(), *along_axes(), *experimental(), *with_channels(), *same_memory(), *products(), *of_microsoft()]
