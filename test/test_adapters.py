@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from onnx_tf.plan import refuse_unsupported
 
 from onnx_tf import UnsupportedError
 from onnx_tf.loading import load_model
+from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry
 from test.handlers.check import make_op_model
 
