@@ -15,6 +15,7 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
+from onnx_tf.passes.declared_shapes import DeclaredShapes
 from onnx_tf.passes.detach_outputs import detach_constant_outputs
 from onnx_tf.passes.expand_functions import expand_schema_functions
 from onnx_tf.passes.extract_gradients import extract_gradients
@@ -40,6 +41,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool], t
             one are replaced by the function body of their schema, where it has one.
         training: keep weights apart that are equal: training makes them differ.
     """
+    declared = DeclaredShapes(model)
     RemoveInitializersFromInputsPass()(model)
     detach_constant_outputs(model)
     extract_gradients(model)
@@ -51,6 +53,7 @@ def simplify(model: ir.Model, *, has_handler: Callable[[str, str, int], bool], t
         infer_shapes(model)
     while fold_constants(model):
         infer_shapes(model)
+    declared.warn()
     remove_identities(model)
     lift_initializers(model)
     if not training:

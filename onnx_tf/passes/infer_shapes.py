@@ -2,52 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Sequence
-
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
+
+from onnx_tf.passes._twins import same_padding_understood, twins_in_place
 
 # onnx_ir cannot read back the map types that inference gives these operators' values.
 _MAP_OPERATORS = frozenset({"CastMap", "DictVectorizer", "ZipMap"})
 
-_MICROSOFT = "com.microsoft"
-_TWINS: dict[tuple[str, str], tuple[str, Sequence[int] | slice]] = {
-    ("", "GroupNormalization"): ("Identity", [0]),
-    ("", "MeanVarianceNormalization"): ("Identity", [0]),
-    (_MICROSOFT, "BiasGelu"): ("Identity", [0]),
-    (_MICROSOFT, "DequantizeLinear"): ("DequantizeLinear", slice(3)),
-    (_MICROSOFT, "FastGelu"): ("Identity", [0]),
-    (_MICROSOFT, "Gelu"): ("Identity", [0]),
-    (_MICROSOFT, "QLinearAdd"): ("Add", [0, 3]),
-    (_MICROSOFT, "QLinearAveragePool"): ("AveragePool", [0]),
-    (_MICROSOFT, "QLinearConcat"): ("Concat", slice(2, None, 3)),
-    (_MICROSOFT, "QLinearGlobalAveragePool"): ("GlobalAveragePool", [0]),
-    (_MICROSOFT, "QLinearLeakyRelu"): ("Identity", [0]),
-    (_MICROSOFT, "QLinearMul"): ("Mul", [0, 3]),
-    (_MICROSOFT, "QLinearSigmoid"): ("Identity", [0]),
-    (_MICROSOFT, "QLinearSoftmax"): ("Identity", [0]),
-    (_MICROSOFT, "QLinearWhere"): ("Where", [0, 1, 4]),
-    (_MICROSOFT, "QuantizeLinear"): ("QuantizeLinear", slice(3)),
-    (_MICROSOFT, "QuickGelu"): ("Identity", [0]),
-}
-"""Operators for which ONNX infers nothing: one whose result has the same dtype and shape, and its inputs."""
-
 
 def infer_shapes(model: ir.Model) -> bool:
-    """Set dtypes and shapes of intermediate values; return whether any changed.
+    """Set dtypes and shapes of all values but inputs; return whether any changed.
 
-    What the file states of intermediate values is dropped first where a standard operator
-    computes them: exporters write stale shapes there.
+    What the file states of the results of standard operators is dropped first: exporters and hands
+    write wrong shapes there. It comes back for graph outputs of which inference knows nothing.
     """
     if any(node.op_type in _MAP_OPERATORS for node in model.graph.all_nodes()):
         return False
-    with _twins_in_place(model), _same_padding_understood(model):
-        for node in model.graph.all_nodes():
-            if node.domain == "":
-                for output in node.outputs:
-                    if not output.is_graph_output():
-                        output.shape = None
+    with twins_in_place(model), same_padding_understood(model):
+        declared = _forget_shapes(model)
         infer = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)
         modified = infer(model).modified
         for _ in range(_ROUNDS):
@@ -55,7 +28,21 @@ def infer_shapes(model: ir.Model) -> bool:
             if not any(stated):
                 break
             modified = infer(model).modified or modified
-        return modified
+        missing = [value for value in declared if value.shape is None]
+        for value in missing:
+            value.shape = declared[value]
+        return infer(model).modified or modified if missing else modified
+
+
+def _forget_shapes(model: ir.Model) -> dict[ir.Value, ir.Shape]:
+    """Drop the shapes of what standard operators compute; return those of graph outputs."""
+    declared = {}
+    for node in model.graph.all_nodes():
+        for output in node.outputs if node.domain == "" else ():
+            if output.is_graph_output() and output.shape is not None:
+                declared[output] = output.shape
+            output.shape = None
+    return declared
 
 
 _ROUNDS = 3
@@ -93,55 +80,3 @@ def _stated_dims(target: ir.Value) -> list[int | None]:
             length = piece.shape[0] if piece is not None and piece.shape is not None and piece.shape.rank() else 1
             dims += [None] * (length if isinstance(length, int) else 0)
     return dims
-
-
-@contextlib.contextmanager
-def _twins_in_place(model: ir.Model) -> Iterator[None]:
-    replaced: list[tuple[ir.Node, str, str, Sequence[ir.Value | None]]] = []
-    for node in model.graph.all_nodes():
-        twin = _TWINS.get((node.domain, node.op_type))
-        if twin is None or node.attributes.get_int("channels_last", 0) != 0:
-            continue
-        replaced.append((node, node.domain, node.op_type, node.inputs))
-        inputs = node.inputs[twin[1]] if isinstance(twin[1], slice) else [node.inputs[i] for i in twin[1]]
-        node.domain, node.op_type = "", twin[0]
-        _set_inputs(node, inputs)
-    try:
-        yield
-    finally:
-        for node, domain, op_type, inputs in replaced:
-            node.domain, node.op_type = domain, op_type
-            _set_inputs(node, inputs)
-
-
-@contextlib.contextmanager
-def _same_padding_understood(model: ir.Model) -> Iterator[None]:
-    """Make the result of a transposed convolution of SAME padding n times its strides, as the operator says.
-
-    Inference gets it wrong where windows are shorter than the stride or there is output_padding:
-    it sees windows as long as the stride instead, for which it is right.
-    """
-    replaced: list[tuple[ir.Node, list[ir.Attr]]] = []
-    for node in model.graph.all_nodes():
-        if node.domain != "" or node.op_type != "ConvTranspose":
-            continue
-        strides = node.attributes.get("strides")
-        if strides is None or not node.attributes.get_string("auto_pad", "").startswith("SAME"):
-            continue
-        replaced.append((node, list(node.attributes.values())))
-        for name in ("output_padding", "dilations"):
-            node.attributes.pop(name, None)
-        node.attributes.add(ir.AttrInt64s("kernel_shape", strides.as_ints()))
-    try:
-        yield
-    finally:
-        for node, attributes in replaced:
-            node.attributes.clear()
-            for attribute in attributes:
-                node.attributes.add(attribute)
-
-
-def _set_inputs(node: ir.Node, inputs: Sequence[ir.Value | None]) -> None:
-    node.resize_inputs(len(inputs))
-    for index, value in enumerate(inputs):
-        node.replace_input_with(index, value)
