@@ -14,6 +14,7 @@ import tensorflow as tf
 from onnx_tf.dtypes import carried, is_carried, to_tf
 from onnx_tf.feeding import is_map, map_spec
 from onnx_tf.plan import BoundGraph, scope_name
+from onnx_tf.ranks import UnknownRankError
 from onnx_tf.values import OptionalValue, TensorSequence
 
 __all__ = ["BackendTFModule", "input_spec"]
@@ -101,7 +102,10 @@ class BackendTFModule(tf.Module):
         environment.update(zip(self.input_names, inputs, strict=True))
         for key, array in self._constants.items():
             environment[key] = tf.constant(array)
-        results = graph(environment)
+        try:
+            results = graph(environment)
+        except UnknownRankError as error:
+            raise error.advising(graph.inputs) from error
         return {
             name: tf.identity(result, name=scope_name(name)) if tf.is_tensor(result) else result
             for name, result in zip(self.output_names, results, strict=True)

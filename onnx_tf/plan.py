@@ -14,21 +14,18 @@ import tensorflow as tf
 from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ConversionError, OnnxTfError, UnsupportedError, UnsupportedNode
 from onnx_tf.options import Options
+from onnx_tf.ranks import Environment, in_this_graph, run
 from onnx_tf.registry import INTERNAL_DOMAINS, LEGACY_ATTRIBUTES, Handler, NodeContext, Registry
 
 __all__ = ["BoundGraph", "BoundNode", "bind", "refuse_unsupported", "unsupported_nodes"]
 
-MAX_REPEATED_ELEMENTS = 1024
-"""Constants of up to this size are repeated in the subgraphs that use them: TensorFlow's shape
-inference does not look into what a subgraph captures."""
 
-Environment = dict[str, Any]
-"""The values computed so far, by ONNX name: tensors, or what stands for a sequence or optional."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BoundNode:
-    """One node with its handler and its attributes, ready to be called with tensors."""
+    """One node with its handler and its attributes, ready to be called with tensors.
+
+    ``settled`` tells of each output whether the model states its shape: see :mod:`onnx_tf.ranks`.
+    """
 
     handler: Handler
     context: NodeContext
@@ -36,6 +33,18 @@ class BoundNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     subgraphs: Mapping[str, BoundGraph]
+    settled: tuple[bool, ...]
+
+    @functools.cached_property
+    def reads(self) -> tuple[str, ...]:
+        """The names of the inputs, and of what the subgraphs capture."""
+        captured = [name for subgraph in self.subgraphs.values() for name in subgraph.captures]
+        return tuple(dict.fromkeys(name for name in (*self.inputs, *captured) if name is not None))
+
+    @functools.cached_property
+    def size(self) -> int:
+        """The number of nodes, those of subgraphs included."""
+        return 1 + sum(node.size for subgraph in self.subgraphs.values() for node in subgraph.nodes)
 
     def __call__(self, environment: Environment) -> None:
         """Compute the node's outputs into the environment.
@@ -114,18 +123,16 @@ class BoundGraph:
         defined = {str(value.name) for value in self.inputs} | set(self.constants)
         used: dict[str, None] = {}
         for node in self.nodes:
-            used.update(dict.fromkeys(name for name in node.inputs if name is not None))
-            for subgraph in node.subgraphs.values():
-                used.update(dict.fromkeys(subgraph.captures))
+            used.update(dict.fromkeys(node.reads))
             defined.update(node.outputs)
         used.update(dict.fromkeys(str(value.name) for value in self.outputs))
         return tuple(name for name in used if name not in defined)
 
     def __call__(self, environment: Environment) -> list[Any]:
         """Compute the graph in an environment that holds its inputs and main-graph constants."""
-        for node in self.nodes:
-            node(environment)
-        return [environment[str(value.name)] for value in self.outputs]
+        names = [str(value.name) for value in self.outputs]
+        run(self.nodes, environment, names)
+        return [environment[name] for name in names]
 
 
 @dataclass(frozen=True)
@@ -160,7 +167,7 @@ class Subgraph:
         return sum(1 for _ in self.graph.all_nodes())
 
     def __call__(self, *inputs: Any) -> list[Any]:
-        environment = {name: _in_this_graph(self.outer[name]) for name in self.graph.captures}
+        environment = {name: in_this_graph(self.outer[name]) for name in self.graph.captures}
         for name, tensor in self.graph.constants.items():
             environment[name] = tf.constant(carried(tensor.numpy()))
         environment.update(zip((str(value.name) for value in self.graph.inputs), inputs, strict=True))
@@ -196,16 +203,6 @@ def unsupported_nodes(graph: ir.Graph, registry: Registry) -> list[UnsupportedNo
         for node in graph.all_nodes()
         for reason in _refusals(node, registry)
     ]
-
-
-def _in_this_graph(value: Any) -> Any:
-    """Return a value of an outer graph; a small constant of one stays visible while tracing."""
-    if isinstance(value, list):
-        return [_in_this_graph(item) for item in value]
-    if not isinstance(value, tf.Tensor) or value.graph is tf.compat.v1.get_default_graph():
-        return value
-    known = tf.get_static_value(value) if value.shape.num_elements() in range(MAX_REPEATED_ELEMENTS) else None
-    return value if known is None else tf.constant(known, value.dtype)
 
 
 def describe(value: Any) -> str:
@@ -309,7 +306,16 @@ def _bind_node(node: ir.Node, registry: Registry, options: Options) -> BoundNode
     )
     inputs = tuple(None if value is None else str(value.name) for value in node.inputs)
     outputs = tuple(str(value.name) for value in node.outputs)
-    return BoundNode(handler, context, inputs, outputs, attributes, subgraphs)
+    settled = tuple(_is_settled(value) for value in node.outputs)
+    return BoundNode(handler, context, inputs, outputs, attributes, subgraphs, settled)
+
+
+def _is_settled(value: ir.Value) -> bool:
+    """Whether the rank of a value is known, or its length if it may be a shape."""
+    if value.shape is None:
+        return False
+    is_vector = value.shape.rank() == 1 and value.dtype in (None, ir.DataType.INT32, ir.DataType.INT64)
+    return not is_vector or value.shape.is_static()
 
 
 def _defaults(node: ir.Node, handler: Handler) -> dict[str, Any]:
