@@ -24,7 +24,7 @@ __all__ = ["BoundGraph", "BoundNode", "bind", "refuse_unsupported", "unsupported
 class BoundNode:
     """One node with its handler and its attributes, ready to be called with tensors.
 
-    ``settled`` tells of each output whether the model states its shape: see :mod:`onnx_tf.ranks`.
+    ``shapes`` has what the model tells of the shape of each output: see :mod:`onnx_tf.ranks`.
     """
 
     handler: Handler
@@ -33,7 +33,7 @@ class BoundNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any]
     subgraphs: Mapping[str, BoundGraph]
-    settled: tuple[bool, ...]
+    shapes: tuple[tuple[int | None, ...] | None, ...]
 
     @functools.cached_property
     def reads(self) -> tuple[str, ...]:
@@ -306,16 +306,15 @@ def _bind_node(node: ir.Node, registry: Registry, options: Options) -> BoundNode
     )
     inputs = tuple(None if value is None else str(value.name) for value in node.inputs)
     outputs = tuple(str(value.name) for value in node.outputs)
-    settled = tuple(_is_settled(value) for value in node.outputs)
-    return BoundNode(handler, context, inputs, outputs, attributes, subgraphs, settled)
+    shapes = tuple(_shape(value) for value in node.outputs)
+    return BoundNode(handler, context, inputs, outputs, attributes, subgraphs, shapes)
 
 
-def _is_settled(value: ir.Value) -> bool:
-    """Whether the rank of a value is known, or its length if it may be a shape."""
-    if value.shape is None:
-        return False
-    is_vector = value.shape.rank() == 1 and value.dtype in (None, ir.DataType.INT32, ir.DataType.INT64)
-    return not is_vector or value.shape.is_static()
+def _shape(value: ir.Value) -> tuple[int | None, ...] | None:
+    # That of a graph output may be what the file declares, not what is computed.
+    if value.shape is None or value.is_graph_output():
+        return None
+    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
 
 
 def _defaults(node: ir.Node, handler: Handler) -> dict[str, Any]:

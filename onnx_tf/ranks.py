@@ -39,6 +39,10 @@ class Step(Protocol):
     """A node that computes its outputs into an environment."""
 
     @property
+    def inputs(self) -> tuple[str | None, ...]:
+        """The names of its inputs, ``None`` for one that is absent."""
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The names of its inputs and of what its subgraphs capture."""
 
@@ -47,8 +51,8 @@ class Step(Protocol):
         """The names of its outputs."""
 
     @property
-    def settled(self) -> tuple[bool, ...]:
-        """For each output, whether the model tells its shape well enough for what follows."""
+    def shapes(self) -> tuple[tuple[int | None, ...] | None, ...]:
+        """The shape of each output as far as the model tells it."""
 
     @property
     def size(self) -> int:
@@ -136,11 +140,13 @@ def _run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[str],
     pending = list(nodes)
     while pending:
         node = pending[0]
-        is_open = any(_is_open(environment[name]) for name in node.reads)
+        # What is open for a subgraph alone is seen to when that is traced.
+        is_open = any(name is not None and _is_open(environment[name]) for name in node.inputs)
         failure = _failure(node, environment) if is_open else None
         root = None if failure is None else _root(node, done, environment)
         if failure is None or root is None:
             node(environment)
+            _state_ranks(node, environment)
             done.append(pending.pop(0))
             continue
         switch = _switch(root, failure, done, pending, environment, budget)
@@ -150,6 +156,15 @@ def _run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[str],
         read = {name for n in pending for name in n.reads} | set(wanted)
         outputs = (name for n in switch.nodes for name in n.outputs)
         replace(switch, results=tuple(name for name in outputs if name in read))(environment)
+
+
+def _state_ranks(node: Step, environment: Environment) -> None:
+    """Give the results of a node the ranks that the model tells: all others are errors further down."""
+    for name, shape in zip(node.outputs, node.shapes, strict=True):
+        value = environment.get(name)
+        if shape is not None and isinstance(value, tf.Tensor) and value.shape.rank is None:
+            of_rank = [s for s in possible_shapes(value) or () if s.rank == len(shape)]
+            environment[name] = _of_shape(value, of_rank[0] if of_rank else tf.TensorShape([None] * len(shape)))
 
 
 def _is_open(value: Any) -> bool:
@@ -221,8 +236,8 @@ def _dependents(root: str, order: Sequence[Step], environment: Environment) -> l
             all_.update(node.outputs)
         if not open_.isdisjoint(node.reads):
             nodes[node] = None
-            for name, settled in zip(node.outputs, node.settled, strict=True):
-                if not settled or _is_open(environment.get(name)):
+            for name, shape in zip(node.outputs, node.shapes, strict=True):
+                if shape in (None, (None,)) or _is_open(environment.get(name)):
                     open_.add(name)
     between = _ancestors(nodes, order) & dependent
     return [node for node in order if node in nodes or node in between]

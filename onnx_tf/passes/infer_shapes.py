@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes.common import ShapeInferencePass
 
+from onnx_tf.passes._implied_ranks import state_implied_ranks
 from onnx_tf.passes._twins import same_padding_understood, twins_in_place
 
 # onnx_ir cannot read back the map types that inference gives these operators' values.
@@ -25,7 +26,8 @@ def infer_shapes(model: ir.Model) -> bool:
         modified = infer(model).modified
         for _ in range(_ROUNDS):
             stated = [_state_rank(node) for node in model.graph.all_nodes()]
-            if not any(stated):
+            implied = [state_implied_ranks(graph) for graph in model.graphs()]
+            if not any((*stated, *implied)):
                 break
             modified = infer(model).modified or modified
         missing = [value for value in declared if value.shape is None]
