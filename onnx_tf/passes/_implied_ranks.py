@@ -31,9 +31,10 @@ def state_implied_ranks(graph: ir.Graph) -> bool:
 
 
 def _is_waiting(node: ir.Node) -> bool:
-    """Tell whether ranks of a standard operator are missing, of its inputs one at most."""
+    """Tell whether ranks of a standard operator on tensors are missing, of its inputs one at most."""
     has_body = any(attribute.type is ir.AttributeType.GRAPH for attribute in node.attributes.values())
-    if node.domain != "" or has_body or len(_unknown(node.inputs)) > 1:
+    is_typed = all(value is None or isinstance(value.type, ir.TensorType) for value in node.inputs)
+    if node.domain != "" or has_body or not is_typed or len(_unknown(node.inputs)) > 1:
         return False
     return bool(_unknown(node.inputs) or _unknown(node.outputs))
 
@@ -77,23 +78,31 @@ def _results_by_rank(node: ir.Node, operand: ir.Value | None) -> Iterator[tuple[
         schema = onnx.defs.get_schema(node.op_type, version, node.domain)
     except onnx.defs.SchemaError:
         return
-    inputs = {str(value.name): value for value in node.inputs if value is not None and value.dtype is not None}
-    types = {name: onnx.helper.make_tensor_type_proto(value.dtype, _dims(value)) for name, value in inputs.items()}
-    data = {name: ir.to_proto(value.const_value) for name, value in inputs.items() if _is_small(value.const_value)}
+    types, data = {}, {}
+    for value in node.inputs:
+        if value is not None:
+            types[str(value.name)] = _type(value, _dims(value))
+            if value.const_value is not None and _is_small(value.const_value):
+                data[str(value.name)] = ir.to_proto(value.const_value)
     proto, opsets = ir.to_proto(node), [onnx.helper.make_opsetid("", version)]
     for rank in range(MAX_RANK + 1) if operand is not None else (0,):
         if operand is not None:
-            types[str(operand.name)] = onnx.helper.make_tensor_type_proto(operand.dtype, [None] * rank)
+            types[str(operand.name)] = _type(operand, [None] * rank)
         try:
             results = onnx.shape_inference.infer_node_outputs(schema, proto, types, data, opset_imports=opsets)
-        except onnx.shape_inference.InferenceError:
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
             continue
         shapes = {name: found.tensor_type for name, found in results.items() if found.tensor_type.HasField("shape")}
         yield rank, {i: len(shapes[o.name].shape.dim) for i, o in enumerate(node.outputs) if o.name in shapes}
 
 
-def _is_small(tensor: ir.TensorProtocol | None) -> bool:
-    return tensor is not None and tensor.nbytes <= MAX_DATA_BYTES and tensor.dtype is not ir.DataType.STRING
+def _type(value: ir.Value, dims: Sequence[int | str | None] | None) -> onnx.TypeProto:
+    assert value.dtype is not None
+    return onnx.helper.make_tensor_type_proto(value.dtype, dims)
+
+
+def _is_small(tensor: ir.TensorProtocol) -> bool:
+    return tensor.nbytes <= MAX_DATA_BYTES and tensor.dtype is not ir.DataType.STRING
 
 
 def _dims(value: ir.Value) -> Sequence[int | str | None] | None:
