@@ -16,6 +16,7 @@ from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ModelError
 from onnx_tf.feeding import is_map, map_spec
 from onnx_tf.runtime.graph import BoundGraph, Slot
+from onnx_tf.runtime.ranks import UnknownRankError
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.weights import Role, weights_of
 from onnx_tf.values import OptionalValue, TensorSequence
@@ -106,8 +107,9 @@ class BackendTFModule(tf.Module):
 
         def compute(*inputs: Any) -> dict[str, Any]:
             environment = self._environment(graph, None, inputs)
-            graph(environment)
-            return {name: _read(environment[self.graph.held[name].slot]) for name in names}
+            slots = [self.graph.held[name].slot for name in names]
+            graph(environment, slots)
+            return {name: _read(environment[slot]) for name, slot in zip(names, slots, strict=True)}
 
         traced: Callable[..., dict[str, Any]] = tf.function(compute, autograph=False)
         return traced
@@ -121,7 +123,10 @@ class BackendTFModule(tf.Module):
         return tf.function(functools.partial(self._compute, graph, frozen), input_signature=signature, autograph=False)
 
     def _compute(self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
-        results = graph(self._environment(graph, frozen, inputs))
+        try:
+            results = graph(self._environment(graph, frozen, inputs))
+        except UnknownRankError as error:
+            raise error.advising(dict(zip(graph.input_slots, graph.inputs, strict=True))) from error
         return {
             name: tf.identity(result, name=scope_name(name)) if tf.is_tensor(result) else result
             for name, result in zip(self.output_names, results, strict=True)

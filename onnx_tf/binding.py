@@ -91,7 +91,8 @@ class _Binder:
             outputs=self._slots(node.outputs),
             attributes=node_attributes(node, handler),
             subgraphs={name: self.graph(attribute.as_graph()) for name, attribute in graphs},
-            labels=tuple(None if value is None else _label(value) for value in node.inputs),
+            labels={self._slot(v): _label(v) for v in (*node.inputs, *node.outputs) if v is not None},
+            shapes=tuple(_shape(value) for value in node.outputs),
             scope=self.scopes[node],
             onnx_node=_onnx_node(node),
         )
@@ -101,6 +102,13 @@ class _Binder:
 
     def _slots(self, values: Iterable[ir.Value]) -> tuple[Slot, ...]:
         return tuple(self._slot(value) for value in values)
+
+
+def _shape(value: ir.Value) -> tuple[int | None, ...] | None:
+    # That of a graph output may be what the file declares, not what is computed.
+    if value.shape is None or value.is_graph_output():
+        return None
+    return tuple(dim if isinstance(dim, int) else None for dim in value.shape)
 
 
 def _label(value: ir.Value) -> str:

@@ -21,6 +21,7 @@ from onnx_tf.layout import LayoutReport, optimize_layout
 from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Options
 from onnx_tf.origins import Readers, origins, unique_names
+from onnx_tf.passes.declared_shapes import DeclaredShapes
 from onnx_tf.passes.detach_outputs import detach_constant_outputs
 from onnx_tf.passes.expand_functions import expand_schema_functions
 from onnx_tf.passes.extract_gradients import extract_gradients
@@ -57,6 +58,7 @@ class Lowered:
         outputs: the names of its outputs.
         overridable: the initializers that are graph inputs too.
         readers: the values of the model as it was loaded.
+        declared: the shapes that the file states for them.
         folded: small ONNX values that are constants, and of which only others were left.
         layout_report: what the layout pass did.
         graph: the bound graph.
@@ -71,6 +73,7 @@ class Lowered:
     outputs: tuple[str, ...] = ()
     overridable: frozenset[str] = frozenset()
     readers: Readers = field(default_factory=lambda: Readers({}))
+    declared: DeclaredShapes = field(init=False)
     folded: dict[str, np.ndarray] = field(default_factory=dict)
     layout_report: LayoutReport = field(default_factory=LayoutReport)
     graph: BoundGraph = field(init=False)
@@ -182,6 +185,7 @@ def _edit(lowered: Lowered) -> None:
         value = model.graph.initializers.pop(name)
         value.const_value = None
     lowered.readers = Readers.of(model)
+    lowered.declared = DeclaredShapes(model)
 
 
 def _lift_constants(model: ir.Model) -> None:
@@ -202,10 +206,12 @@ def _make_vectors(lowered: Lowered) -> None:
 
 
 def _fold_constants(lowered: Lowered) -> None:
+    """Fold until nothing is left to be folded; shapes are all that can be known of them then."""
     while fold_constants(lowered.model):
         unique_names(lowered.model)
         infer_shapes(lowered.model)
     lowered.folded |= _folded_away(lowered.model.graph)
+    lowered.declared.warn()
 
 
 def _folded_away(graph: ir.Graph) -> Iterator[tuple[str, np.ndarray]]:

@@ -49,7 +49,9 @@ __all__ = [
     "has_element",
     "kind_of",
     "merged",
+    "possible_shapes",
     "specs",
+    "with_possible_shapes",
 ]
 
 
@@ -305,6 +307,26 @@ def kind_of(value: Any) -> Kind:
     if isinstance(value, OptionalValue):
         return OptionalKind(kind_of(value.element))
     return TensorKind(value.dtype, value.shape)
+
+
+def possible_shapes(tensor: tf.Tensor) -> list[tf.TensorShape] | None:
+    """Return the shapes of which a tensor has one, each of another rank; ``None`` if nothing tells."""
+    if tensor.shape.rank is not None:
+        return [tensor.shape]
+    return getattr(tensor, _POSSIBLE_SHAPES, None)
+
+
+def with_possible_shapes(tensor: tf.Tensor, shapes: Sequence[tf.TensorShape]) -> tf.Tensor:
+    """Return a tensor of unknown rank that knows the shapes of which it has one."""
+    if tensor.shape.rank is None:
+        by_rank: dict[int, tf.TensorShape] = {}
+        for shape in shapes:
+            by_rank[shape.rank] = shape.most_specific_compatible_shape(by_rank.get(shape.rank, shape))
+        setattr(tensor, _POSSIBLE_SHAPES, list(by_rank.values()))
+    return tensor
+
+
+_POSSIBLE_SHAPES = "_onnx_tf_possible_shapes"
 
 
 def conformed(value: Any, spec: Any) -> Any:

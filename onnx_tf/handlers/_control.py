@@ -15,7 +15,7 @@ from tensorflow.python.framework.smart_cond import smart_constant_value
 
 from onnx_tf import tensor_list
 from onnx_tf.handlers._tensors import Dim
-from onnx_tf.values import Kind, build, flatten, kind_of, merged, specs
+from onnx_tf.values import Kind, build, flatten, kind_of, merged, possible_shapes, specs, with_possible_shapes
 
 __all__ = ["conditional", "counted_loop", "known_bool", "known_int", "while_loop"]
 
@@ -59,6 +59,7 @@ def conditional(condition: tf.Tensor, branches: Sequence[Callable[[], Values]]) 
 
 def _conditional(condition: tf.Tensor, branches: Sequence[Callable[[], Values]], kinds: list[Kind] | None) -> Values:
     agreed = kinds
+    shapes: list[list[list[tf.TensorShape] | None]] = []
 
     def trace(branch: Callable[[], Values]) -> list[tf.Tensor]:
         nonlocal agreed
@@ -70,11 +71,16 @@ def _conditional(condition: tf.Tensor, branches: Sequence[Callable[[], Values]],
         if _structures(wider) != _structures(agreed):
             raise _WiderError(wider)
         agreed = wider
+        shapes.append([possible_shapes(value) if isinstance(value, tf.Tensor) else None for value in values])
         return [tf.identity(t) for k, v in zip(wider, values, strict=True) for t in flatten(k, v)]
 
     tensors = tf.cond(condition, lambda: trace(branches[0]), lambda: trace(branches[1]))
     assert agreed is not None
-    return _build(agreed, tensors)
+    results = _build(agreed, tensors)
+    for result, one, other in zip(results, *shapes, strict=True):
+        if one is not None and other is not None:
+            with_possible_shapes(result, [*one, *other])
+    return results
 
 
 def while_loop(

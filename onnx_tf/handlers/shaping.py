@@ -24,6 +24,7 @@ from onnx_tf.handlers._tensors import (
     vector,
 )
 from onnx_tf.registry import NodeContext, onnx_op
+from onnx_tf.values import with_possible_shapes
 
 
 @onnx_op("Transpose")
@@ -103,7 +104,18 @@ def squeeze_13(data: tf.Tensor, axes: tf.Tensor | None = None) -> tf.Tensor:
 def _squeeze(data: tf.Tensor, axes: Sequence[int] | None) -> tf.Tensor:
     if axes is None and data.shape.is_fully_defined():
         axes = [i for i, dim in enumerate(data.shape) if dim == 1]
-    return data if axes == [] else tf.squeeze(data, axes)
+    if axes == []:
+        return data
+    result = tf.squeeze(data, axes)
+    return result if axes or data.shape.rank is None else with_possible_shapes(result, _squeezed_shapes(data.shape))
+
+
+def _squeezed_shapes(shape: tf.TensorShape) -> list[tf.TensorShape]:
+    """Return what is left of a shape for every number of its unknown dimensions that are 1."""
+    kept = [dim for dim in shape if dim != 1]
+    count = kept.count(None)
+    partial = [tf.TensorShape([None] * (len(kept) - dropped)) for dropped in range(1, count)]
+    return [tf.TensorShape(kept), *partial, tf.TensorShape([dim for dim in kept if dim is not None])]
 
 
 @onnx_op("Unsqueeze")

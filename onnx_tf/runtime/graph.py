@@ -17,18 +17,9 @@ from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ConversionError
 from onnx_tf.origins import Origin
 from onnx_tf.registry import Handler, NodeContext
+from onnx_tf.runtime.ranks import Environment, Slot, in_this_graph, run
 
 __all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Slot", "Subgraph"]
-
-MAX_REPEATED_ELEMENTS = 1024
-"""Constants of up to this size are repeated in the subgraphs that use them: TensorFlow's shape
-inference does not look into what a subgraph captures."""
-
-Slot = int
-"""The number of a value in the whole model, its bodies included."""
-
-Environment = dict[Slot, Any]
-"""The values computed so far: tensors, or what stands for a sequence or optional."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class Held:
     dtype: ir.DataType | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BoundNode:
     """One node with its handler and its attributes, ready to be called with tensors.
 
@@ -64,7 +55,8 @@ class BoundNode:
         outputs: the values that it computes.
         attributes: by ONNX name, schema defaults filled in.
         subgraphs: its graph attributes.
-        labels: the names of its inputs, for messages.
+        labels: the names of its inputs and outputs, for messages.
+        shapes: what the model tells of the shape of each output (see :mod:`onnx_tf.runtime.ranks`).
         scope: the name scope of its TensorFlow operations, which no other node of the model has.
         onnx_node: the name of the ONNX node that it computes a part of.
     """
@@ -75,9 +67,21 @@ class BoundNode:
     outputs: tuple[Slot, ...]
     attributes: Mapping[str, Any]
     subgraphs: Mapping[str, BoundGraph]
-    labels: tuple[str | None, ...]
+    labels: Mapping[Slot, str]
+    shapes: tuple[tuple[int | None, ...] | None, ...]
     scope: str
     onnx_node: str
+
+    @functools.cached_property
+    def reads(self) -> tuple[Slot, ...]:
+        """The inputs, and what the subgraphs capture."""
+        captured = [slot for subgraph in self.subgraphs.values() for slot in subgraph.captures]
+        return tuple(dict.fromkeys(slot for slot in (*self.inputs, *captured) if slot is not None))
+
+    @functools.cached_property
+    def size(self) -> int:
+        """The number of nodes, those of subgraphs included."""
+        return 1 + sum(node.size for subgraph in self.subgraphs.values() for node in subgraph.nodes)
 
     def __call__(self, environment: Environment) -> None:
         """Compute the node's outputs into the environment.
@@ -105,14 +109,14 @@ class BoundNode:
             environment[slot] = result
 
     def _explain(self, error: Exception, inputs: Sequence[Any]) -> ConversionError:
-        given = zip(self.labels, inputs, strict=True)
+        given = zip(self.inputs, inputs, strict=True)
         return ConversionError(
             str(error).strip() or type(error).__name__,
             node=self.onnx_node,
             op=self.context.op_type,
             domain=self.context.domain,
             version=self.context.version,
-            inputs={name: describe(value) for name, value in given if name is not None},
+            inputs={self.labels[slot]: describe(value) for slot, value in given if slot is not None},
         )
 
 
@@ -173,17 +177,19 @@ class BoundGraph:
         defined = {*self.input_slots, *self.constants}
         used: dict[Slot, None] = {}
         for node in self.nodes:
-            used.update(dict.fromkeys(slot for slot in node.inputs if slot is not None))
-            for subgraph in node.subgraphs.values():
-                used.update(dict.fromkeys(subgraph.captures))
+            used.update(dict.fromkeys(node.reads))
             defined.update(node.outputs)
         used.update(dict.fromkeys(self.output_slots))
         return tuple(slot for slot in used if slot not in defined)
 
-    def __call__(self, environment: Environment) -> list[Any]:
-        """Compute the graph in an environment that holds its inputs and main-graph constants."""
-        for node in self.nodes:
-            node(environment)
+    def __call__(self, environment: Environment, also: Sequence[Slot] = ()) -> list[Any]:
+        """Compute the graph in an environment that holds its inputs and main-graph constants.
+
+        Args:
+            environment: the values by number; the outputs are added.
+            also: other values that are to be added.
+        """
+        run(self.nodes, environment, (*self.output_slots, *also))
         return [environment[slot] for slot in self.output_slots]
 
 
@@ -219,21 +225,11 @@ class Subgraph:
 
     def __call__(self, *inputs: Any) -> list[Any]:
         """Compute the outputs from the subgraph's inputs, in order."""
-        environment = {slot: _in_this_graph(self.outer[slot]) for slot in self.graph.captures}
+        environment = {slot: in_this_graph(self.outer[slot]) for slot in self.graph.captures}
         for slot, constant in self.graph.constants.items():
             environment[slot] = tf.constant(carried(constant.tensor.numpy()))
         environment.update(zip(self.graph.input_slots, inputs, strict=True))
         return self.graph(environment)
-
-
-def _in_this_graph(value: Any) -> Any:
-    """Return a value of an outer graph; a small constant of one stays visible while tracing."""
-    if isinstance(value, list):
-        return [_in_this_graph(item) for item in value]
-    if not isinstance(value, tf.Tensor) or value.graph is tf.compat.v1.get_default_graph():
-        return value
-    known = tf.get_static_value(value) if value.shape.num_elements() in range(MAX_REPEATED_ELEMENTS) else None
-    return value if known is None else tf.constant(known, value.dtype)
 
 
 def describe(value: Any) -> str:
