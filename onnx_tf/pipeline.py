@@ -121,6 +121,8 @@ def lower(
         except OnnxTfError as error:
             error.step = error.step or step.name
             raise
+        except Warning:
+            raise  # of users who want warnings to be errors
         except Exception as error:
             raise ConversionError(f"{type(error).__name__}: {error}", step=step.name) from error
         lowered.seconds[step.name] = time.perf_counter() - start

@@ -107,7 +107,7 @@ def test_names_that_are_no_values():
 
 def test_a_value_that_was_fused_says_into_what():
     model = text_model(
-        """g (float[2,3,4] x) => (float[2,3,4] z) {
+        """g (float[2,3,4] x) => (float[2,4,3] z) {
             t = Transpose <perm = [0, 2, 1]> (x) u = Transpose <perm = [2, 0, 1]> (t)
             v = Transpose <perm = [1, 2, 0]> (u) z = Exp (v)
         }"""

@@ -19,6 +19,8 @@ def register_binary(table: Mapping[str, Callable[..., Any]]) -> None:
 
 
 def _with_attributes(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the handler of opset 1: ``broadcast`` aligns the second operand at an axis of the first."""
+
     def handler(a: Any, b: Any, *, axis: int | None, broadcast: int) -> Any:
         return function(a, aligned_at(a, b, axis) if broadcast else b)
 

@@ -38,6 +38,7 @@ def convolve(x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Window
 
 
 def _with_axis(w: Windows) -> Windows:
+    """Return the windows with a spatial axis of one element before the others."""
     (s,) = w.strides
     return Windows(
         dims=(1, *w.dims),
@@ -51,6 +52,7 @@ def _with_axis(w: Windows) -> Windows:
 
 
 def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int) -> Convolution:
+    """Return the kernel for data N, spatial..., C and filters spatial..., C/group, M."""
     if len(filters.shape) == 5:
         return lambda x, f, strides, padding: tf.nn.conv3d(x, f, [1, *strides, 1], padding)
     if groups == 1:
@@ -69,6 +71,7 @@ def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int) -> Convolution:
 
 
 def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
+    """Convolve each channel of N, height, width, C by its own filters height, width, 1, M."""
     *kernel, _, results = dims_of(filters)
     channels = x.shape[-1] or tf.shape(x, tf.int64)[-1]
     own = tf.reshape(filters, as_shape([*kernel, channels, results // channels]))
@@ -124,6 +127,7 @@ def _dilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolut
 
 
 def _pairs(padding: Sequence[Padding]) -> tf.Tensor:
+    """Return paddings as a tensor [axes, 2]."""
     return tf.reshape(as_shape([n for pair in padding for n in pair]), [len(padding), 2])
 
 

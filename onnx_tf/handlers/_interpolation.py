@@ -90,6 +90,7 @@ def _coordinates(axis: Axis, mode: str) -> tf.Tensor:
 
 
 def _nearest(places: tf.Tensor, axis: Axis, mode: str) -> tf.Tensor:
+    """Return the index of the element that each place takes, int64."""
     if mode.startswith("round"):
         # A tie is one also where the division by an inexact scale misses it by the last bits.
         halves = tf.round(places * 2) / 2
@@ -111,6 +112,7 @@ def _nearest(places: tf.Tensor, axis: Axis, mode: str) -> tf.Tensor:
 
 
 def _by_taps(x: tf.Tensor, places: tf.Tensor, axis: Axis, how: Sampling) -> tf.Tensor:
+    """Interpolate along the axis between the two (linear) or four (cubic) elements around each place."""
     floor = tf.floor(places)
     ratio = places - floor
     if how.mode == "linear":
@@ -149,12 +151,15 @@ def _by_matrix(x: tf.Tensor, places: tf.Tensor, axis: Axis, how: Sampling) -> tf
 
 
 def _inside(index: tf.Tensor, axis: Axis) -> tf.Tensor:
+    """Return an index along the axis, its ends for what lies beyond."""
     return tf.clip_by_value(index, 0, tf.maximum(tf.cast(axis.before, tf.int64) - 1, 0))
 
 
 def _along(vector: tf.Tensor, x: tf.Tensor, axis: Axis) -> tf.Tensor:
+    """Return a vector in the form that broadcasts along the axis of the data."""
     return tf.reshape(vector, [-1, *[1] * (x.shape.rank - 1 - axis.position)])
 
 
 def _float(number: Any) -> tf.Tensor:
+    """Return a number or scalar as float32."""
     return tf.cast(number, tf.float32)

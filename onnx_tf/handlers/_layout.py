@@ -79,6 +79,8 @@ def _wrapped(
     outputs: Collection[int],
     after: Callable[[tf.Tensor], tf.Tensor],
 ) -> Callable[..., Any]:
+    """Return the kernel with some inputs changed before, and some outputs after it."""
+
     @functools.wraps(kernel)
     def handler(*tensors: Any, **keywords: Any) -> Any:
         moved = [before(t) if i in inputs and t is not None else t for i, t in enumerate(tensors)]

@@ -53,6 +53,7 @@ def look_up(x: tf.Tensor, keys: Any, values: Any, default: Any, dtype: tf.DType,
 
 
 def _distinct(table: np.ndarray, of_duplicates: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the different elements of a 1-D table and their positions in it."""
     order = range(len(table)) if of_duplicates == "first" else range(len(table) - 1, -1, -1)
     chosen: dict[Any, int] = {}
     for position in order:
@@ -64,6 +65,7 @@ def _distinct(table: np.ndarray, of_duplicates: str) -> tuple[np.ndarray, np.nda
 
 
 def _search_numbers(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return for each element of a vector its position in the keys, and whether it is there."""
     is_nan = keys != keys
     order = np.argsort(keys, kind="stable")[: len(keys) - int(is_nan.sum())]
     index = tf.zeros(tf.shape(x), tf.int64)
@@ -83,6 +85,7 @@ def _search_numbers(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tenso
 
 
 def _search_strings(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return for each string of a vector its position in the keys, and whether it is there."""
     # Fingerprints are computed while tracing: they are the same wherever the graph runs.
     with tf.init_scope():
         hashes = tf.strings.to_hash_bucket_fast(tf.constant(keys, tf.string), HASH_RANGE).numpy()

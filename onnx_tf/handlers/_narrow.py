@@ -111,6 +111,7 @@ def _values(dtype: ir.DataType) -> np.ndarray:
 
 
 def _encode_power_of_two(x: tf.Tensor, saturate: bool, round_mode: str) -> tf.Tensor:
+    """Return the bits of the float8e8m0 numbers, powers of two, of float64 numbers."""
     powers = _values(ir.DataType.FLOAT8E8M0)[:FLOAT8E8M0_NAN]
     magnitude = tf.abs(x)
     if round_mode == "up":

@@ -50,6 +50,7 @@ def celu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
 
 
 def _expm1_below_zero(x: tf.Tensor) -> tf.Tensor:
+    """Return exp(x) - 1 below zero, and 0 above."""
     # The branch that tf.where drops must stay finite, or its gradient is NaN.
     return tf.math.expm1(tf.minimum(x, 0))
 
@@ -107,6 +108,7 @@ def prelu_7(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
 
 
 def _hardmax(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return 1 for the first largest element along an axis, 0 for the others, in the shape of the data."""
     axis = normalize_axis(axis, rank_of(x))
     # An empty axis has no largest element: with one more of the lowest it has.
     end = [0 if x.shape[axis] else int(i == axis) for i in range(rank_of(x))]
@@ -115,6 +117,7 @@ def _hardmax(x: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 def _softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return the softmax along an axis of data of any rank."""
     if rank_of(x) <= MAX_SOFTMAX_RANK:
         return widened(lambda x: tf.nn.softmax(x, axis), x)
     axis = normalize_axis(axis, rank_of(x))
@@ -128,6 +131,8 @@ def _log_softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 def _register_over_axis(op_type: str, function: Callable[[tf.Tensor, int], tf.Tensor]) -> None:
+    """Register a function of data and an axis for both meanings that the axis has had."""
+
     @onnx_op(op_type)
     def flattened(x: tf.Tensor, *, axis: int) -> tf.Tensor:
         """Before opset 13 the operator works on a matrix: the axes from ``axis`` on are one."""
@@ -182,6 +187,7 @@ def dropout_12(
 def _dropout(
     x: tf.Tensor, ratio: float | tf.Tensor, training: bool | tf.Tensor, seed: int | None, mask_dtype: tf.DType
 ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the data with a share of ``ratio`` set to 0 and the others scaled up, and what was kept."""
     known = np.asarray(training) if isinstance(training, bool) else static_value(training)
     if known is not None and not known.any():
         return tf.identity(x), tf.ones(tf.shape(x), mask_dtype)

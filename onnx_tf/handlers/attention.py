@@ -174,6 +174,7 @@ def _allowed(
 
 
 def _masked(scores: tf.Tensor, mask: tf.Tensor | None, allowed: tf.Tensor | None) -> tf.Tensor:
+    """Return the scores [batch, heads, queries, keys] with a mask, which may lack the last keys, and positions."""
     if mask is not None:
         missing = tf.shape(scores)[-1] - tf.shape(mask)[-1]
         if mask.shape[-1] is None or mask.shape[-1] != scores.shape[-1]:

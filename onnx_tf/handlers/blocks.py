@@ -41,6 +41,7 @@ def space_to_depth_28(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
 
 
 def _checked(blocks: tf.Tensor, mode: str) -> tf.Tensor:
+    """Return the blocks, if the mode is the one that they were cut for."""
     if mode != "CRD":
         raise ValueError(f"mode {mode!r} is not known: use DCR or CRD")
     return blocks

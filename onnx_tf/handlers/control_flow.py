@@ -131,11 +131,13 @@ def _scan(
 
 
 def _first(x: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return a tensor with an axis moved to the front."""
     axis = normalize_axis(axis, rank_of(x))
     return tf.transpose(x, [axis, *range(axis), *range(axis + 1, rank_of(x))]) if axis else x
 
 
 def _moved(y: tf.Tensor, axis: int) -> tf.Tensor:
+    """Return a tensor with its first axis moved to another place."""
     axis = normalize_axis(axis, rank_of(y))
     permutation = [axis, *range(axis), *range(axis + 1, rank_of(y))]
     return tf.transpose(y, inverse_permutation(permutation)) if axis else y

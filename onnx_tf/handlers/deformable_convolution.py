@@ -55,6 +55,7 @@ def deform_conv(
 
 
 def _contracted(columns: tf.Tensor, filters: tf.Tensor, groups: int, elements: int) -> tf.Tensor:
+    """Return [batch, elements, windows..., C] times filters kernel..., C/group, M: [batch, windows..., M]."""
     batch, _, *outs, _ = dims_of(columns)
     own, results = dims_of(filters)[-2:]
     data = tf.reshape(columns, as_shape([batch, elements, product(outs), groups, own]))

@@ -45,6 +45,7 @@ def _are_powers_of_two(array: np.ndarray) -> bool:
 
 
 def _power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
+    """Return the power in the dtype of the base, whatever that of the exponent."""
     if x.dtype.is_integer and exponent.dtype.is_integer:
         return _integer_power(x, tf.cast(exponent, x.dtype))
     if x.dtype.is_integer:
@@ -55,6 +56,7 @@ def _power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
 
 
 def _integer_power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
+    """Return the power of integers; of a negative exponent what its fraction is cut to."""
     value = static_value(exponent)
     if value is not None and (value >= 0).all():
         return tf.pow(x, exponent)
@@ -142,6 +144,7 @@ def clip_11(x: tf.Tensor, low: tf.Tensor | None = None, high: tf.Tensor | None =
 
 
 def _clip(x: tf.Tensor, low: float | tf.Tensor | None, high: float | tf.Tensor | None) -> tf.Tensor:
+    """Return x between two bounds; an absent one bounds nothing."""
     bounds = [None if bound is None else static_value(bound) for bound in (low, high)]
     if x.dtype == tf.float32 and bounds == [0, 6]:
         return tf.nn.relu6(apart(x))
@@ -166,6 +169,7 @@ def is_inf(x: tf.Tensor, *, detect_negative: int, detect_positive: int, context:
 
 
 def _floats(x: tf.Tensor, context: NodeContext) -> tf.Tensor:
+    """Return the values of a float tensor of any width."""
     dtype = onnx_dtype(x, context, 0)
     return decode(x, dtype) if is_bits(dtype) else x
 

@@ -76,6 +76,7 @@ def range_27(start: tf.Tensor, limit: tf.Tensor, delta: tf.Tensor, *, stash_type
 
 
 def _range(start: tf.Tensor, limit: float, delta: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return the range between scalars, counted in ``dtype``, in the dtype of its start."""
     first, last, step = [tf.cast(scalar(bound), dtype) for bound in (start, limit, delta)]
     if not dtype.is_integer:
         # TensorFlow adds the step up; ONNX multiplies, which rounds differently.

@@ -70,6 +70,7 @@ def _decoded(data: tf.Tensor) -> tf.Tensor:
 
 
 def _as_string(data: tf.Tensor) -> tf.Tensor:
+    """Return bytes, uint8 [size], as a string scalar."""
     # A serialized tensor ends with its raw contents; joining single characters takes far longer.
     serialized = tf.io.serialize_tensor(data)
     size = tf.size(data)
@@ -82,6 +83,7 @@ def _as_rgb(image: tf.Tensor) -> tf.Tensor:
 
 
 def _pnm(contents: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
+    """Return a PNM image of 8 bits, PGM or PPM, as [H, W, 3]."""
     header = tf.strings.substr(contents, 0, tf.minimum(tf.size(data), MAX_PNM_HEADER))
     fields = tf.strings.split(tf.strings.regex_replace(header, "#[^\n]*", " "))[:4]
     width, height, largest = tf.unstack(tf.strings.to_number(fields[1:], tf.int32), num=3)
@@ -93,6 +95,7 @@ def _pnm(contents: tf.Tensor, data: tf.Tensor) -> tf.Tensor:
 
 
 def _tiff(data: tf.Tensor) -> tf.Tensor:
+    """Return an uncompressed TIFF image, grey or RGB, as [H, W, 3]."""
     little = data[0] == ord("I")
 
     def number(octets: tf.Tensor) -> tf.Tensor:

@@ -77,6 +77,7 @@ def gather_nd_12(data: tf.Tensor, indices: tf.Tensor, *, batch_dims: int) -> tf.
 
 
 def _gather_nd(data: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tensor:
+    """Return the elements that the index tuples on the last axis of ``indices`` name, after ``batch_dims`` axes."""
     depth = indices.shape[-1]
     if depth is None:
         raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
@@ -122,6 +123,7 @@ def slice_10(
 def _on_all_axes(
     data: tf.Tensor, starts: tf.Tensor, ends: tf.Tensor, axes: tf.Tensor | None, steps: tf.Tensor | None
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return starts, ends and steps of the axes named, with those of the others: vectors of the rank."""
     dims = as_shape(dims_of(data))
     axes = tf.range(tf.size(starts)) if axes is None else wrapped(axes, rank_of(data))
     steps = tf.ones_like(starts) if steps is None else steps
@@ -135,6 +137,7 @@ def _on_all_axes(
 def _slice(
     data: tf.Tensor, starts: Sequence[Dim], ends: Sequence[Dim], axes: Sequence[int], steps: Sequence[Dim]
 ) -> tf.Tensor:
+    """Slice the axes named from starts to ends by steps, each a number or a scalar."""
     slices = [slice(None)] * rank_of(data)
     dims = dims_of(data)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -180,6 +183,7 @@ def _bounds(start: Dim, end: Dim, step: Dim, dim: Dim) -> slice:
 
 
 def _at_least(one: Dim, other: Dim) -> Dim:
+    """Return the larger of two dimensions."""
     if isinstance(one, int) and isinstance(other, int):
         return max(one, other)
     return tf.maximum(tf.cast(one, tf.int64), tf.cast(other, tf.int64))

@@ -51,6 +51,7 @@ def gemm_7(
 def _gemm(
     a: tf.Tensor, b: tf.Tensor, c: tf.Tensor | None, alpha: float, beta: float, transA: int, transB: int
 ) -> tf.Tensor:
+    """Return alpha * a * b + beta * c of matrices, a and b transposed if asked for."""
     if a.dtype in MODULAR:
         return computed_in(tf.int64, lambda x, y, z: _gemm(x, y, z, alpha, beta, transA, transB), a, b, c)
     y = _scaled(tf.matmul(a, b, transpose_a=bool(transA), transpose_b=bool(transB)), alpha)
@@ -65,6 +66,7 @@ def _gemm(
 
 
 def _scaled(x: tf.Tensor, factor: float) -> tf.Tensor:
+    """Return the tensor times a number, integers rounded toward zero."""
     if factor == 1:
         return x
     if x.dtype.is_integer:

@@ -31,6 +31,8 @@ def softmax_cross_entropy_loss(
 def _loss(
     log_probabilities: tf.Tensor, target: tf.Tensor, weight: tf.Tensor | None, ignore_index: int | None, reduction: str
 ) -> tf.Tensor:
+    """Return the loss of log-probabilities N, C, d... for targets N, d..., weighted by class."""
+
     def loss(log_probabilities: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
         classes_last = tf.transpose(log_probabilities, permutation_to_last(1, rank_of(log_probabilities)))
         is_kept = tf.ones_like(target, tf.bool) if ignore_index is None else target != ignore_index

@@ -92,6 +92,7 @@ def _batch_normalization(
     spatial: int = 1,
     training: bool = True,
 ) -> tf.Tensor | tuple[tf.Tensor, ...]:
+    """Return y, and of a node in training the new statistics, of N, spatial..., C data before opset 14."""
     axes = list(range(rank_of(x) - 1)) if spatial else [0]
     if not spatial:
         scale, b, mean, var = (to_channels_last(t[tf.newaxis])[0] for t in (scale, b, mean, var))
@@ -106,6 +107,7 @@ def _batch_normalization(
 def _normalized(
     x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor, mean: tf.Tensor, var: tf.Tensor, epsilon: float
 ) -> tf.Tensor:
+    """Return N, spatial..., C data normalized by statistics of each channel."""
     if x.shape.rank == 4 and all(t.dtype == tf.float32 and t.shape.rank == 1 for t in (x, scale, b, mean, var)):
         return tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=b, mean=mean, variance=var, epsilon=epsilon, is_training=False
@@ -117,14 +119,17 @@ def _normalized(
 
 
 def _moments(x: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return mean and variance over axes, in float32 at least."""
     return tf.nn.moments(tf.cast(x, _wide(x)), axes)
 
 
 def _running(old: tf.Tensor, current: tf.Tensor, momentum: float) -> tf.Tensor:
+    """Return the running average of a statistic."""
     return computed_in(current.dtype, lambda a, c: a * momentum + c * (1 - momentum), old, current)
 
 
 def _instance_normalization_first(x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor, *, epsilon: float) -> tf.Tensor:
+    """Compute the operator in ONNX order, N, C, spatial...."""
     wide = _wide(x)
     mean, variance = tf.nn.moments(tf.cast(x, wide), list(range(2, rank_of(x))), keepdims=True)
     scale, b = (tf.reshape(tf.cast(t, wide), [-1, *[1] * (rank_of(x) - 2)]) for t in (scale, b))
@@ -207,6 +212,7 @@ def lrn(x: tf.Tensor, *, alpha: float, beta: float, bias: float, size: int) -> t
 
 
 def _sums_of_neighbours(x: tf.Tensor, size: int) -> tf.Tensor:
+    """Return the sums over ``size`` neighbouring channels, [..., C]."""
     channels = dims_of(x)[-1]
     padded = tf.pad(x, [[0, 0]] * (rank_of(x) - 1) + [[(size - 1) // 2, size // 2]])
     return tf.add_n([padded[..., i : i + channels] for i in range(size)])

@@ -59,6 +59,7 @@ def center_crop_pad(data: tf.Tensor, shape: tf.Tensor, *, axes: Sequence[int] | 
 
 
 def _on_all_axes(pads: tf.Tensor, axes: tf.Tensor, rank: int) -> tf.Tensor:
+    """Return the pads of some axes, begins then ends, as those of all: a vector of twice the rank."""
     known_pads, known_axes = static_ints(pads), static_ints(axes)
     if known_pads is not None and known_axes is not None:
         result = [0] * (2 * rank)
@@ -72,6 +73,7 @@ def _on_all_axes(pads: tf.Tensor, axes: tf.Tensor, rank: int) -> tf.Tensor:
 
 
 def _pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None, mode: str) -> tf.Tensor:
+    """Pad by a vector of begins, then ends, of all axes; negative pads crop."""
     rank = rank_of(data)
     pads = elements_of(pads, 2 * rank)
     data, before, after = _crop(data, pads[:rank], pads[rank:])

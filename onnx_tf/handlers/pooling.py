@@ -184,10 +184,12 @@ def global_lp_pool(x: tf.Tensor, *, p: float | int) -> tf.Tensor:
 
 
 def _spatial(x: tf.Tensor, first: int) -> list[int]:
+    """Return the spatial axes, from ``first`` on."""
     return list(range(first, first + rank_of(x) - 2))
 
 
 def _max_pool(x: tf.Tensor, w: Windows) -> tf.Tensor:
+    """Return the maximum of each window, N, windows..., C."""
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     if has_kernel and is_same_padding(w):
         return _max_pool_by_kernel(x, w, "SAME")
@@ -202,6 +204,7 @@ def _is_faster_by_axis(x: tf.Tensor, w: Windows) -> bool:
 
 
 def _max_pool_by_kernel(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
+    """Return the maximum of each window by TensorFlow's kernel, of wide windows one axis after the other."""
     if len(w.kernel) == 2 and min(w.kernel) >= MIN_SEPARATE_KERNEL:
         x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
         return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
@@ -213,6 +216,7 @@ def _lowest(dtype: tf.DType) -> tf.Tensor:
 
 
 def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor:
+    """Return the mean of each window, N, windows..., C."""
     if not count_include_pad and is_same_padding(w) and _has_kernel(x, w):
         # TensorFlow's SAME leaves the padding out of the count.
         return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
@@ -225,6 +229,7 @@ def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor
 
 
 def _is_equal(a: Dim, b: Dim) -> bool:
+    """Return whether two dimensions are known to be equal."""
     return a is b or (isinstance(a, int) and isinstance(b, int) and a == b)
 
 
@@ -243,6 +248,7 @@ def _counts(w: Windows, count_include_pad: int) -> tf.Tensor:
 
 
 def _lp_pool(x: tf.Tensor, w: Windows, p: float) -> tf.Tensor:
+    """Return the p-norm of each window, N, windows..., C."""
     return widened(lambda x: _root(_pool_mean(_power(x, p), w) * math.prod(w.kernel), p), x)
 
 
@@ -262,6 +268,7 @@ def _pool_mean(x: tf.Tensor, w: Windows) -> tf.Tensor:
 
 
 def _has_kernel(x: tf.Tensor, w: Windows) -> bool:
+    """Return whether TensorFlow has a pool for these windows."""
     return (
         len(w.kernel) <= 3
         and set(w.dilations) == {1}
@@ -271,6 +278,7 @@ def _has_kernel(x: tf.Tensor, w: Windows) -> bool:
 
 
 def _by_kernel(x: tf.Tensor, w: Windows, kernel: Callable[..., tf.Tensor], padding: str) -> tf.Tensor:
+    """Apply one of TensorFlow's pools; what has one spatial axis is given a second."""
     if len(w.kernel) == 1:
         return tf.squeeze(kernel(tf.expand_dims(x, 1), (1, *w.kernel), (1, *w.strides), padding), 1)
     return kernel(x, w.kernel, w.strides, padding)

@@ -94,6 +94,7 @@ def _quantize(
     saturate: int = 1,
     precision: int = 0,
 ) -> tf.Tensor:
+    """Return x quantised per tensor, per axis or per block, as ``output_dtype`` or the dtype of the zero point."""
     if zero_point is not None:
         dtype = onnx_dtype(zero_point, context, 2)
     else:
@@ -155,6 +156,7 @@ def _dequantize(
     block_size: int = 0,
     output_dtype: int = 0,
 ) -> tf.Tensor:
+    """Return quantised data as floats, per tensor, per axis or per block."""
     scale = _decoded(scale, onnx_dtype(scale, context, 1))
     out = to_tf(output_dtype) if output_dtype else scale.dtype
     scale, zero_point = (spread(parameter, x, axis, block_size) for parameter in (scale, zero_point))
@@ -162,6 +164,7 @@ def _dequantize(
 
 
 def _decoded(scale: tf.Tensor, dtype: ir.DataType) -> tf.Tensor:
+    """Return a scale of any float width as numbers."""
     return decode(scale, dtype) if is_bits(dtype) else scale
 
 

@@ -59,6 +59,7 @@ def multinomial(logits: tf.Tensor, *, dtype: int, sample_size: int, seed: float 
 def _normal(
     dtype: tf.DType, mean: float, scale: float, seed: float | None, shape: Sequence[int] | tf.Tensor
 ) -> tf.Tensor:
+    """Return normally distributed numbers of a shape."""
     computed = _float(dtype)
     drawn = tf.random.stateless_normal(shape, _seed(seed), dtype=computed)
     return tf.cast(drawn * tf.cast(scale, computed) + tf.cast(mean, computed), dtype)
@@ -67,6 +68,7 @@ def _normal(
 def _uniform(
     dtype: tf.DType, low: float, high: float, seed: float | None, shape: Sequence[int] | tf.Tensor
 ) -> tf.Tensor:
+    """Return uniformly distributed numbers of a shape."""
     computed = _float(dtype)
     low, high = tf.cast(low, computed), tf.cast(high, computed)
     drawn = tf.random.stateless_uniform(shape, _seed(seed), dtype=computed)
@@ -74,6 +76,7 @@ def _uniform(
 
 
 def _float(dtype: tf.DType) -> tf.DType:
+    """Return the dtype in which numbers of a floating-point dtype are drawn."""
     if not dtype.is_floating:
         raise ValueError(f"random numbers are floats, the model asks for {dtype.name}: set the dtype attribute")
     return tf.float64 if dtype == tf.float64 else tf.float32

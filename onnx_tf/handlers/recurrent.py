@@ -258,6 +258,7 @@ def _last_states(
 
 
 def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -> tf.Tensor:
+    """Return x [time, batch, input] times the weights of a direction and its bias: [time, batch, gates]."""
     time, batch, _ = dims_of(x)
     product = tf.matmul(tf.reshape(x, as_shape([-1, *dims_of(x)[2:]])), w, transpose_b=True)
     product = product if bias is None else product + bias[index]
@@ -265,6 +266,7 @@ def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -
 
 
 def _initial(state: tf.Tensor | None, dtype: tf.DType, layout: int, shape: list[Any]) -> tf.Tensor:
+    """Return an initial state, or zeros, as [directions, batch, hidden], of one direction [batch, hidden]."""
     if state is None:
         return tf.zeros(as_shape(shape if shape[0] == 2 else shape[1:]), dtype)
     state = tf.ensure_shape(state, [None, None, shape[2]])
@@ -338,10 +340,12 @@ def _functions(
 
 
 def _per_direction(functions: tuple[Function, Function], x: tf.Tensor) -> tf.Tensor:
+    """Apply a function of its own to each direction of [2, batch, size]."""
     return tf.stack([function(x[i]) for i, function in enumerate(functions)])
 
 
 def _activation(name: str, alpha: Iterator[float], beta: Iterator[float], clip: float | None) -> Function:
+    """Return an activation by its name; it takes its parameters from the lists, and clips its input."""
     if name.lower() not in ACTIVATIONS:
         raise ValueError(f"activation {name!r} is not known; known are {', '.join(sorted(ACTIVATIONS))}")
     function, defaults = ACTIVATIONS[name.lower()]

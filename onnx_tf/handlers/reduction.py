@@ -87,6 +87,8 @@ REDUCTIONS: dict[str, Reduction] = {
 
 
 def _with_axes_attribute(reduce: Reduction) -> Reduction:
+    """Return the handler of the versions whose axes are an attribute."""
+
     def handler(data: tf.Tensor, *, axes: Sequence[int] | None, keepdims: int) -> tf.Tensor:
         return reduce(data, list(axes) if axes else None, bool(keepdims))
 
@@ -94,6 +96,8 @@ def _with_axes_attribute(reduce: Reduction) -> Reduction:
 
 
 def _with_axes_input(reduce: Reduction) -> Reduction:
+    """Return the handler of the versions whose axes are an input."""
+
     def handler(
         data: tf.Tensor, axes: tf.Tensor | None = None, *, keepdims: int, noop_with_empty_axes: int
     ) -> tf.Tensor:
@@ -111,6 +115,7 @@ def _with_axes_input(reduce: Reduction) -> Reduction:
 
 
 def _with_known_rank(result: tf.Tensor, data: tf.Tensor, axes: tf.Tensor, keepdims: int) -> tf.Tensor:
+    """Return a result with its rank stated: axes of run time hide it."""
     count = 0 if keepdims else axes.shape[0]
     if count is not None:
         result.set_shape([None] * (rank_of(data) - count))
@@ -133,6 +138,7 @@ def _register_arg(op_type: str, arg: Callable[..., Any]) -> None:
 
 
 def _arg(arg: Callable[..., tf.Tensor], data: tf.Tensor, axis: int, keepdims: int, select_last_index: int) -> tf.Tensor:
+    """Return the index of the first or last extreme element along an axis, int64."""
     if rank_of(data) == 0:
         return tf.zeros([], tf.int64)
     axis = normalize_axis(axis, rank_of(data))
@@ -161,4 +167,5 @@ def cum_prod(x: tf.Tensor, axis: tf.Tensor, *, exclusive: int, reverse: int) -> 
 def _cumulative(
     function: Callable[..., tf.Tensor], x: tf.Tensor, axis: tf.Tensor, exclusive: int, reverse: int
 ) -> tf.Tensor:
+    """Return running sums or products along an axis."""
     return widened(lambda wide: function(wide, scalar(axis), exclusive=bool(exclusive), reverse=bool(reverse)), x)

@@ -34,6 +34,7 @@ def resize_10(x: tf.Tensor, scales: tf.Tensor, *, mode: str) -> tf.Tensor:
 
 
 def _upsample(x: tf.Tensor, scales: tf.Tensor, mode: str) -> tf.Tensor:
+    """Resize as Upsample and the first Resize do, by one scale per axis."""
     mode = "linear" if mode == "bilinear" else mode
     how = Sampling(mode, "asymmetric", nearest="simple")
     return _resize(x, _axes_by_scales(x, scales, range(rank_of(x)), None, how), how)
@@ -112,6 +113,7 @@ def resize_18(
 def _axes_by_scales(
     x: tf.Tensor, scales: tf.Tensor, numbers: Sequence[int], roi: tf.Tensor | None, how: Sampling
 ) -> list[Axis]:
+    """Return the axes that scales, one per number in ``numbers``, change."""
     known = tf.get_static_value(scales, partial=True)
     axes = []
     for index, number in enumerate(numbers):
@@ -130,6 +132,7 @@ def _axes_by_scales(
 def _axes_by_sizes(
     x: tf.Tensor, sizes: tf.Tensor, numbers: Sequence[int], roi: tf.Tensor | None, how: Sampling, policy: str
 ) -> list[Axis]:
+    """Return the axes that sizes, one per number in ``numbers``, change."""
     afters = elements_of(tf.ensure_shape(sizes, [len(numbers)]))
     places = [_position(x, number) for number in numbers]
     factors = [
@@ -153,16 +156,19 @@ def _axes_by_sizes(
 
 
 def _position(x: tf.Tensor, number: int) -> tuple[int, Dim]:
+    """Return where an axis of N, C, spatial... is in the data, and its dimension."""
     rank = rank_of(x)
     position = channels_last_axis(number, rank) if rank > 2 else number
     return position, dims_of(x)[position]
 
 
 def _region(roi: tf.Tensor | None, index: int, count: int) -> tuple[float | tf.Tensor, float | tf.Tensor]:
+    """Return start and end of an axis in ``roi``: all starts, then all ends."""
     return (0.0, 1.0) if roi is None or roi.shape == [0] else (roi[index], roi[index + count])
 
 
 def _is_untouched(x: tf.Tensor, axis: Axis, how: Sampling) -> bool:
+    """Return whether an axis stays as it is."""
     if how.coordinates == "tf_crop_and_resize":
         return False
     if how.mode != "nearest" and x.shape.rank > 3 and axis.position in (0, x.shape.rank - 1):
@@ -172,6 +178,7 @@ def _is_untouched(x: tf.Tensor, axis: Axis, how: Sampling) -> bool:
 
 
 def _resize(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> tf.Tensor:
+    """Resize along the axes, integers by way of floats."""
     if not axes:
         return tf.identity(x)
     if how.mode not in ("nearest", "linear", "cubic"):
@@ -214,6 +221,7 @@ def _repeats(axis: Axis, how: Sampling) -> bool:
 
 
 def _repeated(x: tf.Tensor, axes: Sequence[Axis]) -> tf.Tensor:
+    """Repeat each element along the axes as often as their scales say."""
     counts = [1] * rank_of(x)
     for axis in axes:
         counts[axis.position] = int(axis.scale)
@@ -235,6 +243,7 @@ def _repeated(x: tf.Tensor, axes: Sequence[Axis]) -> tf.Tensor:
 
 
 def _is_bilinear(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> bool:
+    """Return whether TensorFlow's bilinear kernel computes just this."""
     centres = how.coordinates.startswith("half_pixel") or (
         how.coordinates == "pytorch_half_pixel" and all(_is_plural(axis) for axis in axes)
     )
@@ -258,6 +267,7 @@ def _is_plural(axis: Axis) -> bool:
 
 
 def _bilinear(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> tf.Tensor:
+    """Resize images N, height, width, C by TensorFlow's bilinear kernel."""
     size = dims_of(x)[1:3]
     for axis in axes:
         size[axis.position - 1] = axis.after

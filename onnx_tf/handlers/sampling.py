@@ -51,10 +51,12 @@ def grid_sample_20(x: tf.Tensor, grid: tf.Tensor, *, align_corners: int, mode: s
 
 
 def _denormalized(place: tf.Tensor, size: tf.Tensor, align_corners: int) -> tf.Tensor:
+    """Return places from -1 to 1 as element numbers along an axis."""
     return (place + 1) / 2 * (size - 1) if align_corners else ((place + 1) * size - 1) / 2
 
 
 def _padded(place: tf.Tensor, size: Dim, padding_mode: str, align_corners: int) -> tf.Tensor:
+    """Return places with those beyond the data moved as the padding mode says."""
     if padding_mode == "zeros":
         return place
     if padding_mode == "border":
@@ -66,6 +68,7 @@ def _padded(place: tf.Tensor, size: Dim, padding_mode: str, align_corners: int) 
 
 
 def _mirrored_index(place: tf.Tensor, size: Dim, align_corners: int) -> Mapped:
+    """Map indices so that the data beyond its ends is mirrored, at the last elements or at their outer edges."""
     size = tf.cast(size, place.dtype)
     low, high = (0.0, size - 1) if align_corners else (-0.5, size - 0.5)
     return mirror(place, low, high), None

@@ -34,6 +34,7 @@ def scatter_elements_16(
 
 
 def _scatter_elements(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, axis: int, reduction: str) -> tf.Tensor:
+    """Write updates, in the shape of the indices, along an axis."""
     axis = normalize_axis(axis, rank_of(data))
     positions = tf.reshape(flat_positions(indices, dims_of(data), axis), [-1])
     result = _scatter_flat(tf.reshape(data, [-1]), positions, tf.reshape(updates, [-1]), reduction)
@@ -51,6 +52,7 @@ def scatter_nd_16(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, re
 
 
 def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reduction: str) -> tf.Tensor:
+    """Write updates where the index tuples on the last axis of ``indices`` name."""
     depth = indices.shape[-1]
     if depth is None:
         raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
@@ -69,6 +71,7 @@ def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reducti
 
 
 def _scatter_flat(data: tf.Tensor, positions: tf.Tensor, updates: tf.Tensor, reduction: str) -> tf.Tensor:
+    """Write rows [count, ...] at positions [count] of the first axis."""
     if data.dtype == tf.bool and reduction != "none":
         return computed_in(tf.int32, lambda d, u: _scatter_flat(d, positions, u, reduction), data, updates)
     if reduction == "mul":

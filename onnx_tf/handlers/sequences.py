@@ -66,12 +66,14 @@ def sequence_erase(sequence: Tensors, position: tf.Tensor | None = None) -> Tens
 
 
 def _checked(position: int, length: int, last: int) -> int:
+    """Return a position from 0 on."""
     if not -length <= position <= last:
         raise ValueError(f"position {position} is out of range for a sequence of {length} tensors")
     return position + length if position < 0 else position
 
 
 def _from_front(position: tf.Tensor, sequence: TensorSequence) -> tf.Tensor:
+    """Return a position that may count from the end as one from 0 on, an int32 scalar."""
     position = tf.cast(tf.reshape(position, []), tf.int32)
     return tf.where(position < 0, position + tf.size(sequence.order), position)
 

@@ -49,6 +49,7 @@ def reshape_14(data: tf.Tensor, shape: tf.Tensor, *, allowzero: int) -> tf.Tenso
 
 
 def _reshape(data: tf.Tensor, shape: tf.Tensor, allowzero: int) -> tf.Tensor:
+    """Reshape to a vector; unless ``allowzero`` a 0 in it keeps the dimension at its place."""
     target = static_ints(shape)
     if allowzero or (target is not None and 0 not in target):
         return tf.reshape(data, shape)
@@ -102,6 +103,7 @@ def squeeze_13(data: tf.Tensor, axes: tf.Tensor | None = None) -> tf.Tensor:
 
 
 def _squeeze(data: tf.Tensor, axes: Sequence[int] | None) -> tf.Tensor:
+    """Drop axes of size 1, all of them if none is named."""
     if axes is None and data.shape.is_fully_defined():
         axes = [i for i, dim in enumerate(data.shape) if dim == 1]
     if axes == []:
@@ -138,6 +140,7 @@ def unsqueeze_13(data: tf.Tensor, axes: tf.Tensor) -> tf.Tensor:
 
 
 def _unsqueeze(data: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
+    """Add axes of size 1 at places in the result."""
     if data.shape.rank is None and (min(axes) >= 0 or max(axes) < 0):
         for axis in sorted(axes, key=abs):
             data = tf.expand_dims(data, axis)
@@ -215,6 +218,7 @@ def split_18(
 
 
 def _split(x: tf.Tensor, sizes: Sequence[int] | tf.Tensor | None, axis: int, count: int) -> tuple[tf.Tensor, ...]:
+    """Return ``count`` parts of an axis, of given or of equal sizes."""
     if sizes is None:
         sizes = _chunks(dim_of(x, axis), count)
     elif isinstance(sizes, tf.Tensor):
@@ -223,6 +227,7 @@ def _split(x: tf.Tensor, sizes: Sequence[int] | tf.Tensor | None, axis: int, cou
 
 
 def _chunks(dim: Dim, count: int) -> list[int] | tf.Tensor:
+    """Return equal sizes of ``count`` parts, the last ones smaller where it does not divide."""
     if isinstance(dim, int):
         chunk = -(-dim // count)
         return [min(max(dim - i * chunk, 0), chunk) for i in range(count)]
@@ -241,6 +246,7 @@ def shape_15(data: tf.Tensor, *, start: int, end: int | None) -> tf.Tensor:
 
 
 def _shape(data: tf.Tensor, start: int, end: int | None) -> tf.Tensor:
+    """Return dimensions ``start`` to ``end``, int64."""
     dims = data.shape[start:end]
     if dims.is_fully_defined():
         return as_shape(dims.as_list())

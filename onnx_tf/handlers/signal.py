@@ -36,6 +36,7 @@ def dft_20(
 
 
 def _dft(x: tf.Tensor, length: tf.Tensor | None, axis: int, inverse: int, onesided: int) -> tf.Tensor:
+    """Return the transform along an axis of [..., 1 or 2], cut or filled to a length."""
     rank = rank_of(x)
     order = [i for i in range(rank - 1) if i != axis] + [axis, rank - 1]
     signal = tf.transpose(_computable(x), order)
@@ -107,16 +108,19 @@ def _computable(x: tf.Tensor) -> tf.Tensor:
 
 
 def _complex(x: tf.Tensor) -> tf.Tensor:
+    """Return [..., 1 or 2], real and imaginary parts, as complex numbers."""
     if x.shape[-1] != 2:
         x = tf.pad(x, [*[[0, 0]] * (rank_of(x) - 1), [0, 2 - tf.shape(x)[-1]]])
     return tf.complex(x[..., 0], x[..., 1])
 
 
 def _parts(x: tf.Tensor) -> tf.Tensor:
+    """Return complex numbers as real and imaginary parts on a new last axis."""
     return tf.stack([tf.math.real(x), tf.math.imag(x)], -1)
 
 
 def _ints(numbers: Sequence[Dim]) -> tf.Tensor:
+    """Return numbers and scalars as an int32 vector."""
     return tf.stack([tf.cast(n, tf.int32) for n in numbers])
 
 

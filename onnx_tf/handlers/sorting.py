@@ -34,6 +34,7 @@ def top_k_11(x: tf.Tensor, k: tf.Tensor, *, axis: int, largest: int, sorted: int
 
 
 def _top_k(x: tf.Tensor, k: tf.Tensor, axis: int, largest: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the k largest or smallest elements along an axis, in order, and their indices, int64."""
     to_last = permutation_to_last(axis, rank_of(x))
     back = inverse_permutation(to_last)
     rows = tf.transpose(x, to_last)

@@ -159,10 +159,12 @@ def _prefixes(grams: Grams, length: int, token_number: Mapping[Any, int]) -> tup
 
 
 def _distinct_prefixes(grams: Grams, length: int) -> list[tuple[Any, ...]]:
+    """Return all beginnings of n-grams of a length, in order."""
     return sorted({gram[:length] for gram in grams if len(gram) >= length}) or ([()] if length == 0 else [])
 
 
 def _counted(found: tf.Tensor, gram_of_prefix: np.ndarray, columns: Sequence[int], width: int) -> tf.Tensor:
+    """Return for each row how often each column was found, [N, width], from prefix numbers [N, places]."""
     if not (gram_of_prefix >= 0).any():
         return tf.constant(0.0)
     column = np.where(gram_of_prefix >= 0, np.array(columns, np.int64)[gram_of_prefix], -1)

@@ -68,6 +68,7 @@ class _Place:
 def _place(
     n: Dim, extent: int, stride: int, extra: int, auto_pad: str, pads: tuple[int, int] | None, wanted: int | None
 ) -> _Place:
+    """Return where the result of an axis of ``n`` elements lies in the unpadded one, by pads or by a wanted size."""
     if wanted is not None:
         surplus = maximum((n - 1) * stride + extent + extra - wanted, 0)
         size, multiple = wanted, isinstance(n, int) and wanted == n * stride
@@ -101,6 +102,7 @@ def _with_gaps(filters: tf.Tensor, dilations: Sequence[int]) -> tf.Tensor:
 def _transposed(
     x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
 ) -> tf.Tensor:
+    """Return the unpadded result, of the given sizes, N, spatial..., M; filters are kernel..., M/group, C."""
     if len(sizes) == 1:
         y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding)
         return tf.squeeze(y, 1)
@@ -129,6 +131,7 @@ def _transposed(
 
 
 def _split(tensor: tf.Tensor, groups: int) -> list[tf.Tensor]:
+    """Return a tensor in groups along its last axis."""
     return tf.split(tensor, groups, -1) if groups > 1 else [tensor]
 
 

@@ -150,6 +150,7 @@ def _samples(
 
 
 def _spread(tensor: tf.Tensor, shape: Sequence[Dim]) -> tf.Tensor:
+    """Return a tensor broadcast to dimensions."""
     return tf.broadcast_to(tensor, as_shape(shape))
 
 

@@ -61,7 +61,7 @@ def new_axis(move: Move, axis: int) -> int:
 
 
 def axis_attribute(without_default: int | None = None) -> Remap:
-    """The attribute ``axis`` names one axis; where the node states none and no schema has a default, it is given."""
+    """The attribute ``axis`` names one axis: ``without_default`` where neither node nor schema states it."""
 
     def remap(move: Move) -> None:
         stated = optional_int_attribute(move.node, "axis")

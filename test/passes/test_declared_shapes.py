@@ -10,9 +10,8 @@ import onnx
 import pytest
 
 from onnx_tf import prepare
-from onnx_tf.loading import load_model
-from onnx_tf.passes import simplify
 from test.handlers.check import compare, run_reference
+from test.layout.running import simplified
 from test.models import text_model
 
 rng = np.random.default_rng(0)
@@ -90,10 +89,6 @@ def test_declared_shapes_change_no_result(name, open_dims):
                 warnings.simplefilter("ignore", UserWarning)
                 rep = prepare(wrong, layout=layout)
             compare(expected, list(rep.run({"x": X})), rtol=1e-5, atol=1e-6, label=layout)
-
-
-def simplified(model: onnx.ModelProto):
-    return simplify(load_model(model), has_handler=lambda *_: True)
 
 
 def test_one_warning_names_the_values():

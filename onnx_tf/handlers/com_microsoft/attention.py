@@ -87,6 +87,7 @@ def _self_attention(
     scale: float | None,
     unidirectional: int,
 ) -> tuple[tf.Tensor, tf.Tensor | None]:
+    """Return attention and present keys and values from projections [batch, length, q + k + v sizes]."""
     if sizes is None:
         q, k, v = tf.split(projected, 3, axis=-1)
     else:
@@ -200,6 +201,7 @@ def _heads_of(
 
 
 def _with_heads(x: tf.Tensor, heads: int) -> tf.Tensor:
+    """Return [batch, heads, length, size] with the number of heads known."""
     return tf.ensure_shape(x, [None, heads, None, None])
 
 

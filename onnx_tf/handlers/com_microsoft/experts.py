@@ -136,6 +136,7 @@ def _mixed(
 
 
 def _layer(x: tf.Tensor, layer: tuple[tf.Tensor, tf.Tensor | None], expert: tf.Tensor) -> tf.Tensor:
+    """Return x [tokens, in] times the weights of an expert, of [experts, out, in], and its bias."""
     weights, bias = layer
     y = tf.matmul(x, weights[expert], transpose_b=True)
     return y if bias is None else y + bias[expert]
@@ -148,6 +149,7 @@ def _gelu(x: tf.Tensor) -> tf.Tensor:
 def _activated(
     x: tf.Tensor, linear: tf.Tensor | None, *, kind: str, alpha: float, beta: float, fusion: int, limit: float | None
 ) -> tf.Tensor:
+    """Return the activation of x [tokens, hidden], times what the third layer computes if there is one."""
     if kind == "swiglu":
         gate = x
         if fusion == 1:

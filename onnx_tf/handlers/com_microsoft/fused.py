@@ -28,6 +28,7 @@ ACTIVATIONS = {
 
 
 def _activated(x: tf.Tensor, name: str, parameters: Sequence[float]) -> tf.Tensor:
+    """Apply an activation of :data:`ACTIVATIONS` with the parameters that it takes, in order."""
     if name not in ACTIVATIONS:
         raise ValueError(f"activation {name!r} is not known: one of {sorted(ACTIVATIONS)} is expected")
     return widened(lambda x: ACTIVATIONS[name](x, *parameters), x)

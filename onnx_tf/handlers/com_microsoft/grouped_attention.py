@@ -98,16 +98,19 @@ def _by_channel(scale: tf.Tensor | None, x: tf.Tensor, kind: str) -> tf.Tensor |
 
 
 def _stored(x: tf.Tensor, scale: tf.Tensor | None) -> tf.Tensor:
+    """Return keys or values as the cache holds them: as they are, or as int8."""
     return x if scale is None else quantize(x, scale, None, ir.DataType.INT8)
 
 
 def _read(cache: tf.Tensor, scale: tf.Tensor | None) -> tf.Tensor:
+    """Return what a cache holds as numbers to compute with."""
     return computable(cache) if scale is None else dequantize(cache, scale, None, ir.DataType.INT8)
 
 
 def _heads_of(
     query: tf.Tensor, key: tf.Tensor | None, value: tf.Tensor | None, num_heads: int, kv_num_heads: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return query, key and value, or what they are packed in, as [batch, heads, length, size]."""
     if key is None:
         size = dims_of(query)[2] // (num_heads + 2 * kv_num_heads)
         query, key, value = tf.split(query, [num_heads * size, kv_num_heads * size, kv_num_heads * size], axis=2)
@@ -115,6 +118,7 @@ def _heads_of(
 
 
 def _unit(x: tf.Tensor, weight: tf.Tensor, epsilon: float) -> tf.Tensor:
+    """Return [..., size] divided by its root mean square over the last axis, times a weight [size]."""
     wide = computable(x)
     factor = tf.math.rsqrt(tf.reduce_mean(tf.square(wide), -1, keepdims=True) + epsilon)
     return tf.cast(wide * factor * tf.cast(weight, wide.dtype), x.dtype)
@@ -123,6 +127,7 @@ def _unit(x: tf.Tensor, weight: tf.Tensor, epsilon: float) -> tf.Tensor:
 def _rotated(
     x: tf.Tensor, positions: tf.Tensor, cos_cache: tf.Tensor, sin_cache: tf.Tensor, interleaved: int
 ) -> tf.Tensor:
+    """Return [batch, heads, length, size] rotated by its positions [batch, length]."""
     half = cos_cache.shape[1]
     return onnx_attention.rotary_embedding(
         x,

@@ -67,6 +67,7 @@ def causal_conv_with_state(
 
 
 def _flat(x: tf.Tensor) -> tf.Tensor:
+    """Return [batch, length, channels...] with its channels on one axis."""
     batch, length, *channels = dims_of(x)
     return tf.reshape(x, as_shape([batch, length, product(channels)]))
 

@@ -65,6 +65,7 @@ def _skipped(
     epsilon: float,
     centre: bool,
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Return x + skip + bias normalized over the last axis, its mean, 1 / its deviation, and the sum."""
     total = _wide(x) + _wide(skip)
     if bias is not None:
         total += _wide(bias)

@@ -103,6 +103,7 @@ def dynamic_quantize_mat_mul(
 
 
 def _scaled(sums: tf.Tensor, a_scale: tf.Tensor, b_scale: tf.Tensor, bias: tf.Tensor | None) -> tf.Tensor:
+    """Return integer sums times the scales of both operands, and a bias."""
     y = tf.cast(tf.cast(sums, tf.float32) * tf.cast(a_scale * b_scale, tf.float32), b_scale.dtype)
     return y if bias is None else y + bias
 

@@ -59,6 +59,7 @@ def q_linear_mul(
 
 
 def _float(x: tf.Tensor | None) -> tf.Tensor:
+    """Return a zero point as float32; an absent one is 0."""
     return tf.constant(0, tf.float32) if x is None else tf.cast(x, tf.float32)
 
 

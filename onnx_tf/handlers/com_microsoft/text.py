@@ -49,6 +49,7 @@ def tokenizer(
 
 
 def _matches(text: tf.Tensor, expression: str) -> tf.RaggedTensor:
+    """Return for each text of a vector the matches of an expression."""
     marked = tf.strings.regex_replace(text, f"({expression})", rf"{BREAK}\1{END}")
     # What stands between the end of a match and the next one, and before the first, goes.
     joined = tf.strings.regex_replace(marked, f"(^|{END})[^{BREAK}{END}]*({BREAK}|$)", BREAK)

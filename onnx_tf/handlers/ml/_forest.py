@@ -121,6 +121,7 @@ def forest(
 
 
 def _depth(roots: np.ndarray, true_child: np.ndarray, false_child: np.ndarray, is_leaf: np.ndarray) -> int:
+    """Return the number of steps of the longest walk from a root to a leaf."""
     level = np.unique(roots)
     for depth in range(len(is_leaf) + 1):
         level = level[~is_leaf[level]]

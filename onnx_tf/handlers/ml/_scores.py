@@ -87,6 +87,7 @@ def first_argmax(scores: tf.Tensor) -> tf.Tensor:
 
 
 def _softmax_zero(scores: tf.Tensor) -> tf.Tensor:
+    """Return the softmax of each row [N, classes]; scores of 0 take no part in the sum."""
     largest = tf.reduce_max(scores, axis=1, keepdims=True)
     is_zero = tf.abs(scores) <= 1e-7
     exponentials = tf.exp(scores - largest)

@@ -109,6 +109,7 @@ def one_hot_encoder(
 
 
 def _first_present(*tables: Sequence[Any] | np.ndarray | None) -> Sequence[Any] | np.ndarray:
+    """Return the first table that the node has."""
     for table in tables:
         if table is not None:
             return table

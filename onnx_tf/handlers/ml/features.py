@@ -80,6 +80,7 @@ def scaler(x: tf.Tensor, *, scale: Sequence[float] | None, offset: Sequence[floa
 
 
 def _flat_rows(x: tf.Tensor) -> tf.Tensor:
+    """Return features of any rank as float32 [N, F]."""
     x = tf.cast(x, tf.float32)
     if x.shape.rank in (1, 2):
         return as_rows(x)
@@ -88,6 +89,7 @@ def _flat_rows(x: tf.Tensor) -> tf.Tensor:
 
 
 def _to_width(rows: tf.Tensor, width: int) -> tf.Tensor:
+    """Return rows [N, F] cut or filled with zeros to a width."""
     rows = rows[:, :width]
     if rows.shape[1] == width:
         return rows

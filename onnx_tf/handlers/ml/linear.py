@@ -56,6 +56,7 @@ def linear_regressor(
 def _affine(
     x: tf.Tensor, coefficients: Sequence[float] | None, intercepts: Sequence[float] | None, count: int
 ) -> tf.Tensor:
+    """Return the scores [N, count] of rows [N, F]."""
     if not coefficients:
         raise ValueError("coefficients are missing")
     weights = tf.reshape(tf.constant(coefficients, tf.float32), [count, -1])
@@ -64,6 +65,7 @@ def _affine(
 
 
 def _rows(coefficients: Sequence[float], x: tf.Tensor) -> int:
+    """Return how many rows of as many coefficients as features there are."""
     if x.shape[1] is None:
         raise ValueError("without intercepts the number of features must be known: state it in the input's shape")
     return len(coefficients) // x.shape[1]

@@ -70,6 +70,7 @@ def _check_is_map(x: Any) -> None:
 
 
 def _cast(values: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    """Return the values of a map in another dtype, numbers as strings of six decimals."""
     if values.dtype == dtype:
         return values
     if values.dtype == tf.string:

@@ -95,6 +95,7 @@ def _kernel(
 def _linear_classes(
     x: tf.Tensor, labels: tf.Tensor, coefficients: Sequence[float], rho: Sequence[float], post_transform: str
 ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return labels and scores of rows [N, F] where the classes have weights instead of support vectors."""
     weights = tf.reshape(tf.constant(coefficients, tf.float32), [labels.shape[0], -1])
     scores = tf.matmul(x, weights, transpose_b=True) + tf.constant(rho[:1])
     label = tf.gather(labels, first_argmax(scores))
@@ -121,6 +122,7 @@ def _pairwise_scores(
 
 
 def _votes(scores: tf.Tensor, count: int) -> tf.Tensor:
+    """Return how many pairs each class wins, [N, count], from the scores [N, pairs]."""
     pairs = list(itertools.combinations(range(count), 2))
     first = tf.one_hot([i for i, _ in pairs], count, dtype=tf.int32)
     second = tf.one_hot([j for _, j in pairs], count, dtype=tf.int32)
@@ -142,6 +144,7 @@ def _class_probabilities(scores: tf.Tensor, prob_a: Sequence[float], prob_b: Seq
 
 
 def _solve_coupling(q: tf.Tensor, count: int) -> tf.Tensor:
+    """Return the probabilities [N, count] that minimise p Q p for matrices Q [N, count, count]."""
     p = tf.fill(tf.shape(q)[:2], tf.constant(1 / count, tf.float32))
     p.set_shape(q.shape[:2])
 

@@ -212,6 +212,7 @@ def _forest_of_ids(
     false_ids: Sequence[int],
     missing_is_true: Sequence[int] | None,
 ) -> Forest:
+    """Return the forest of nodes that are named by tree and id."""
     position = {key: i for i, key in enumerate(tree_nodes)}
     if len(position) < len(tree_nodes):
         raise ValueError("a node id appears twice in one tree")
@@ -235,6 +236,7 @@ def _leaves(
     targets: int,
     combine: Callable[[float, float], float],
 ) -> Leaves:
+    """Return what each node votes; of several votes for one target the combination."""
     position = {key: i for i, key in enumerate(tree_nodes)}
     weights = np.zeros((len(tree_nodes), targets), np.float64)
     voted = np.zeros(weights.shape, bool)
@@ -246,11 +248,13 @@ def _leaves(
 
 
 def _with_leaves(nodes: Sequence[int], is_leaf: Sequence[int], inner: int, outer: int) -> list[int]:
+    """Return the children of the inner nodes, with numbers of leaves behind those of nodes; leaves have none."""
     places = np.array(nodes) + np.where(np.array(is_leaf) == 1, inner, 0)
     return [*places, *[0] * outer]
 
 
 def _members(modes: Sequence[str], values: np.ndarray | None) -> dict[int, np.ndarray]:
+    """Return for each BRANCH_MEMBER node its set; in the table NaN ends each."""
     nodes = [i for i, mode in enumerate(modes) if mode == "BRANCH_MEMBER"]
     if not nodes:
         return {}
@@ -266,6 +270,7 @@ def _features(x: tf.Tensor) -> tf.Tensor:
 
 
 def _sum_in_order(votes: tf.Tensor) -> tf.Tensor:
+    """Return the sum over trees, [N, targets], of votes [N, trees, targets]."""
     # A running sum adds the trees in their order, as ONNX Runtime does: equal totals of two
     # classes then stay equal. reduce_sum adds in another order.
     return tf.cumsum(votes, axis=1)[:, -1] if votes.shape[1] else tf.reduce_sum(votes, axis=1)
@@ -279,6 +284,7 @@ def _regress(
     base_values: Sequence[float] | None,
     post_transform: str,
 ) -> tf.Tensor:
+    """Return the scores [N, targets] of features [N, F]."""
     x = _features(x)
     at = trees.leaves(x)
     votes = tf.gather(tf.constant(leaves.weights, x.dtype), at)
@@ -307,6 +313,7 @@ def _classify(
     base_values: Sequence[float] | None,
     post_transform: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return labels [N] and scores [N, classes] of features [N, F]."""
     x = _features(x)
     at = trees.leaves(x)
     scores = _sum_in_order(tf.gather(tf.constant(leaves.weights, x.dtype), at))
