@@ -10,6 +10,8 @@ import string
 
 import onnx_ir as ir
 
+from onnx_tf.schema import string_attribute
+
 __all__ = ["rename_broadcast_letters"]
 
 
@@ -17,7 +19,7 @@ def rename_broadcast_letters(node: ir.Node) -> bool:
     """Rename the letters of an Einsum that have size 1 in one operand and another in others; return whether any was."""
     if node.domain != "" or node.op_type != "Einsum":
         return False
-    given, arrow, result = node.attributes.get_string("equation", "").replace(" ", "").partition("->")
+    given, arrow, result = string_attribute(node, "equation").replace(" ", "").partition("->")
     if not arrow:
         once = sorted(letter for letter in set(given) - set(",.") if given.count(letter) == 1)
         result = "".join(["..." if "..." in given else "", *once])
