@@ -10,9 +10,12 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnx_tf.check import onnx_runtime
+from onnx_tf.check.compare import compare
 from onnx_tf.check.onnx_runtime import OnnxRuntime, intermediate_values
 from onnx_tf.errors import InputError, OnnxTfError
 from test.models import external_model, text_model
+from test.zoo.compare import MODELS, manifest
+from test.zoo.materialize import make_inputs, materialize
 
 X = np.array([[-1, 2, 3], [4, -5, 6]], np.float32)
 CHAIN = """g (float[N, 3] x) => (float[N, 3] y) <float[1] two = {2}> {
@@ -183,6 +186,16 @@ class TestIntermediateValues:
         }"""
         values = dict(intermediate_values(text_model(graph), {"c": np.array(True), "x": X[0, :2]}))
         assert list(values) == ["y"]
+
+    @pytest.mark.parametrize("name", ["countvec_nb", "fnet", "resnet18_qop", "scripted_if_loop", "union_kbins_sgd"])
+    def test_all_values_of_real_models(self, name):
+        """Among them sequences, maps, strings, and values of types that nothing declares."""
+        model, feed = materialize(MODELS / f"{name}.onnx"), make_inputs(manifest()[name]["inputs"])
+        values = dict(intermediate_values(model, feed))
+        assert list(values) == [output for node in model.graph.node for output in node.output if output]
+        outputs = OnnxRuntime(model, optimized=False).run(feed)
+        comparison = compare(outputs, {output: values[output] for output in outputs})
+        assert comparison.fits, str(comparison)
 
     def test_optimisations_are_off(self):
         graph = """g (float[1, 2, 4, 4] x) => (float[1, 2, 4, 4] y) <float[2, 2, 1, 1] w = {1, 2, 3, 4}> {
