@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
 
-from onnx_tf import ConversionError, InputError, OnnxTfError, prepare
+from onnx_tf import ConversionError, InputError, prepare
 from onnx_tf.outputs import Outputs
 from test.models import relu_model, text_model
 
@@ -250,13 +250,6 @@ def test_shapes_of_graphs(tmp_path, name):
         assert result.keys() == expected.keys()
         for output, array in expected.items():
             np.testing.assert_array_equal(result[output], array)
-
-
-def test_the_same_name_twice_among_the_outputs():
-    model = text_model("g (float[2] x) => (float[2] y) { y = Neg(x) }")
-    model.graph.output.append(model.graph.output[0])
-    with pytest.raises(OnnxTfError, match="'y'"):
-        prepare(model)
 
 
 @pytest.mark.parametrize("ir_version", [3, 4, 8])
