@@ -325,6 +325,19 @@ class TestCut:
         model.graph.value_info.append(helper.make_tensor_value_info("b", TensorProto.FLOAT, ["N", 4]))
         np.testing.assert_array_equal(prepare(model, input_names=["b"]).run(X), -X)
 
+    def test_operators_whose_types_only_the_schema_tells(self):
+        nodes = [
+            helper.make_node("Relu", ["x"], ["a"]),
+            helper.make_node("Binarizer", ["a"], ["b"], domain="ai.onnx.ml", threshold=0.5),
+            helper.make_node("FeatureVectorizer", ["b", "a"], ["f"], domain="ai.onnx.ml", inputdimensions=[4, 4]),
+            helper.make_node("Neg", ["f"], ["y"]),
+        ]
+        model = node_model(nodes, {"x": [3, 4]}, ["y"])
+        model.opset_import.add(domain="ai.onnx.ml", version=3)
+        check(model, {"b": Z, "a": X}, input_names=["b", "a"])
+        rep = check(model, {"f": np.hstack([Z, X])}, input_names=["f"], input_shapes={"f": [None, 8]})
+        assert rep.signatures["serving_default"].structured_input_signature[0][0].shape == (None, 8)
+
     def test_calls_of_the_models_functions_are_values_like_others(self):
         model = onnx.parser.parse_model("""<ir_version: 8, opset_import: ["": 17, "local": 1]>
         g (float[N, 4] x) => (float[N, 4] y) { a = local.f(x) b = local.h(a) y = Relu(b) }

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import pickle
 import struct
 import tarfile
@@ -129,13 +130,15 @@ def test_each_is_told_in_one_line_with_advice(kind, tmp_path):
         assert len(message) < len(called) + 120
 
 
-def test_a_large_foreign_file_is_not_read(tmp_path):
-    path = tmp_path / "weights.safetensors"
-    with path.open("wb") as file:
-        file.write(safetensors())
-        file.truncate(1 << 42)
-    with pytest.raises(ModelError, match="safetensors"):
-        load_model(path)
+if os.name == "posix":  # files with holes
+
+    def test_a_large_foreign_file_is_not_read(tmp_path):
+        path = tmp_path / "weights.safetensors"
+        with path.open("wb") as file:
+            file.write(safetensors())
+            file.truncate(1 << 36)
+        with pytest.raises(ModelError, match="safetensors"):
+            load_model(path)
 
 
 def test_no_model_is_taken_for_anything_else():

@@ -1,6 +1,8 @@
-"""Inference that tells sequences and optionals from tensors: onnx_ir's takes all of them for tensors."""
+"""Inference that tells sequences and optionals from tensors, which onnx_ir's does not, and asks the schemas too."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import onnx
 import onnx_ir as ir
@@ -22,7 +24,9 @@ def _tell_kinds(graph: ir.Graph) -> None:
         for body in bodies(node):
             _tell_kinds(body)
         for index, output in enumerate(node.outputs):
-            if node.domain == "" and output.type is not None:
+            if output.type is None:
+                output.type = _schema_type(node, index)
+            elif node.domain == "":
                 output.type = _type(node, index, output.type)
 
 
@@ -51,9 +55,35 @@ def _same_type(node: ir.Node, index: int) -> ir.Value | None:
     return None
 
 
+def _schema_type(node: ir.Node, index: int) -> ir.TypeProtocol | None:
+    """Return the type that the operator's schema gives an output: a fixed one, or that of an input."""
+    schema = _schema(node)
+    formal = _formal(schema.outputs, index) if schema is not None else None
+    if schema is None or formal is None:
+        return None
+    for position, value in enumerate(node.inputs):
+        source = _formal(schema.inputs, position)
+        if value is not None and value.type is not None and source is not None and source.type_str == formal.type_str:
+            return value.type
+    names = [kind.removeprefix("tensor(").removesuffix(")").upper() for kind in formal.types]
+    return ir.TensorType(ir.DataType[names[0]]) if len(names) == 1 and names[0] in ir.DataType.__members__ else None
+
+
 def _gives_sequence(node: ir.Node, index: int) -> bool:
+    schema = _schema(node)
+    formal = _formal(schema.outputs, index) if schema is not None else None
+    return formal is not None and all(kind.startswith("seq(") for kind in formal.types)
+
+
+def _schema(node: ir.Node) -> onnx.defs.OpSchema | None:
     try:
-        formal = onnx.defs.get_schema(node.op_type, node.version or 1, "").outputs
+        return onnx.defs.get_schema(node.op_type, node.version or 1, node.domain)
     except onnx.defs.SchemaError:
-        return False
-    return bool(formal) and all(kind.startswith("seq(") for kind in formal[min(index, len(formal) - 1)].types)
+        return None
+
+
+def _formal(
+    parameters: Sequence[onnx.defs.OpSchema.FormalParameter], index: int
+) -> onnx.defs.OpSchema.FormalParameter | None:
+    """Return the parameter of a schema at a position, of which the last may stand for many."""
+    return parameters[min(index, len(parameters) - 1)] if parameters else None
