@@ -101,6 +101,9 @@ def test_weights_are_on_disk_once(tmp_path, kind, freeze):
     weights = len(model.graph.initializer[-1].raw_data)
     total = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
     assert weights < total < 1.05 * weights
+    library = definition(tmp_path / "model").meta_graphs[0].graph_def.library
+    constants = [node.name for f in library.function for node in f.node_def if node.op == "Const" and node.name == "w"]
+    assert constants == (["w"] if freeze and kind != "int8" else [])
     loaded = tf.saved_model.load(str(tmp_path / "model"))
     x = np.random.default_rng(1).normal(0, 3, (2, SIDE)).astype({"float16": np.float16, "int8": np.int8}.get(kind, "f"))
     (expected,) = ort_outputs(model, {"x": x}).values()
