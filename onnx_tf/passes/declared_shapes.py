@@ -13,19 +13,16 @@ class DeclaredShapes:
     """What a model states of computed values before :func:`onnx_tf.passes.infer_shapes` corrects it."""
 
     def __init__(self, model: ir.Model) -> None:
-        self._declared = {
-            output: (str(output.name), output.shape)
-            for node in model.graph.all_nodes()
-            for output in node.outputs
-            if output.shape is not None
-        }
+        computed = [output for node in model.graph.all_nodes() for output in node.outputs]
+        carried = [value for graph in model.graphs() if graph is not model.graph for value in graph.inputs]
+        self._declared = {v: (str(v.name), v.shape) for v in (*computed, *carried) if v.shape is not None}
 
     def warn(self) -> None:
         """Say, once for the model, which values are not of the shape that is declared for them."""
         wrong = [
             (name, declared, value.shape)
             for value, (name, declared) in self._declared.items()
-            if value.shape is not None and contradict(declared, value.shape)
+            if value.shape is not None and _contradict(declared, value.shape)
         ]
         if not wrong:
             return
@@ -42,7 +39,7 @@ class DeclaredShapes:
 _NAMED = 6
 
 
-def contradict(one: ir.Shape, other: ir.Shape) -> bool:
+def _contradict(one: ir.Shape, other: ir.Shape) -> bool:
     """Tell whether no tensor can have both shapes."""
     if len(one) != len(other):
         return True

@@ -20,6 +20,9 @@ def infer_shapes(model: ir.Model) -> bool:
         declared = _forget_shapes(model)
         infer = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)
         modified = infer(model).modified
+        while any([_correct_loop(node) for node in model.graph.all_nodes()]):  # noqa: C419  (all loops each time)
+            _forget_shapes(model)
+            modified = infer(model).modified or modified
         for _ in range(_ROUNDS):
             renamed = [rename_broadcast_letters(node) for node in model.graph.all_nodes()]
             if any(renamed):  # what followed from their sizes is wrong
@@ -45,6 +48,26 @@ def _forget_shapes(model: ir.Model) -> dict[ir.Value, ir.Shape]:
                 declared[output] = output.shape
             output.shape = None
     return declared
+
+
+def _correct_loop(node: ir.Node) -> bool:
+    """Drop what a Loop's body declares of carried values and is not so in the first or the next iteration."""
+    if node.domain != "" or node.op_type != "Loop" or "body" not in node.attributes:
+        return False
+    body, corrected = node.attributes["body"].as_graph(), False
+    for value, *sources in zip(body.inputs[2:], node.inputs[2:], body.outputs[1:], strict=False):
+        for source in sources:
+            if value.shape is not None and source is not None and source.shape is not None:
+                kept = _kept(value.shape, source.shape)
+                corrected |= kept != value.shape
+                value.shape = kept
+    return corrected
+
+
+def _kept(declared: ir.Shape, found: ir.Shape) -> ir.Shape | None:
+    if len(declared) != len(found):
+        return None
+    return ir.Shape([d if d == f or not isinstance(d, int) else None for d, f in zip(declared, found, strict=True)])
 
 
 _ROUNDS = 3

@@ -28,6 +28,12 @@ GRAPHS = {
         b = If (c) <then_branch = t () => (float[1, 1, 6, 10] p) { p = Neg (x) },
                     else_branch = e () => (float[1, 1, 6, 10] q) { q = Relu (x) }>
         y = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (b)""",
+    "loop": """n = Constant <value = int64 {2}> ()
+        y = Loop (n, , x) <body = l (int64 i, bool c, float[1, 1, 6, 10] a) => (bool d, float[1, 1, 6, 10] b) {
+            d = Identity (c) p = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (a) b = Neg (p) }>""",
+    "growing loop": """n = Constant <value = int64 {2}> ()
+        y = Loop (n, , x) <body = l (int64 i, bool c, float[1, C, 6, 10] a) => (bool d, float[1, E, 6, 10] b) {
+            d = Identity (c) s = Shape (a) o = ConstantOfShape (s) b = Concat <axis = 1> (a, o) }>""",
     "product": "f = Flatten (x) y = MatMul (f, m)",
 }
 CONSTANTS = {
@@ -50,6 +56,7 @@ def declarations(graph: onnx.GraphProto) -> Iterator[onnx.ValueInfoProto]:
     yield from graph.value_info
     for node in graph.node:
         for attribute in node.attribute:
+            yield from attribute.g.input[2:]  # of a Loop, what it carries
             yield from declarations(attribute.g)
 
 
