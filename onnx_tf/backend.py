@@ -19,6 +19,7 @@ from onnx_tf.loading import ModelSource, load_model
 from onnx_tf.options import Layout, Options
 from onnx_tf.outputs import Outputs
 from onnx_tf.passes import optimize, simplify
+from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.plan import BoundGraph, bind, refuse_unsupported, unsupported_nodes
 from onnx_tf.registry import Registry, registry
@@ -84,6 +85,7 @@ def _bind_model(model: ir.Model, handlers: Registry, options: Options) -> tuple[
         exists_channels_last=handlers.supports_channels_last if options.layout == "auto" else None,
     )
     pack_weights(model)
+    keep_apart(model)
     return bind(model.graph, handlers, options), report
 
 

@@ -89,7 +89,7 @@ class BackendTFModule(tf.Module):
         It is no ``tf.function``: what calls it holds the constants once.
         """
         values = {key: variable.numpy() for key, variable in self.weights.items()}
-        return functools.partial(self._compute, self.graph.serving(), values)
+        return functools.partial(self._compute, self.graph.serving(frozen=True), values)
 
     def _traceable(self, graph: BoundGraph, signature: Sequence[tf.TypeSpec] | None) -> Any:
         return tf.function(functools.partial(self._compute, graph, None), input_signature=signature, autograph=False)

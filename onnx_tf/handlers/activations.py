@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
 
@@ -13,7 +12,7 @@ MAX_SOFTMAX_RANK = 5
 """TensorFlow's oneDNN kernel takes no more axes."""
 
 register_table(
-    {"Relu": tf.nn.relu, "Softplus": lambda x: tf.nn.softplus(apart(x)), "Softsign": tf.nn.softsign},
+    {"Relu": tf.nn.relu, "Softplus": tf.nn.softplus, "Softsign": tf.nn.softsign},
 )
 
 
@@ -24,7 +23,7 @@ def hard_swish(x):
 
 @onnx_op("Mish", since=18)
 def mish(x):
-    return widened(lambda x: x * tf.tanh(tf.nn.softplus(apart(x))), x)
+    return widened(lambda x: x * tf.tanh(tf.nn.softplus(x)), x)
 
 
 @onnx_op("LeakyRelu")
@@ -34,7 +33,7 @@ def leaky_relu(x, *, alpha):
 
 @onnx_op("Elu")
 def elu(x, *, alpha):
-    return tf.nn.elu(apart(x)) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+    return tf.nn.elu(x) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Selu")
@@ -71,7 +70,7 @@ def gelu(x, *, approximate):
 
 @onnx_op("Swish", since=24)
 def swish(x, *, alpha):
-    return widened(lambda x: x * tf.sigmoid(apart(x) if alpha == 1 else alpha * x), x)
+    return widened(lambda x: x * tf.sigmoid(x if alpha == 1 else alpha * x), x)
 
 
 @onnx_op("Shrink", since=9)

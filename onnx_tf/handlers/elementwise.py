@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
 from onnx_tf.handlers._cast import onnx_dtype
-from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._narrow import decode, is_bits
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
@@ -72,7 +71,7 @@ register_table(
         "Log": tf.math.log,
         "Neg": tf.negative,
         "Reciprocal": tf.math.reciprocal,
-        "Sigmoid": lambda x: tf.sigmoid(apart(x)),
+        "Sigmoid": tf.sigmoid,
         "Sqrt": tf.sqrt,
         "Tanh": tf.tanh,
     }
@@ -96,7 +95,7 @@ register_table(
 register_table({"Round": tf.round}, since=11)
 register_binary(
     {
-        "Add": lambda x, y: tf.add(apart(x, is_sum=True), apart(y, is_sum=True)),
+        "Add": tf.add,
         "Sub": tf.subtract,
         "Mul": tf.multiply,
         "Div": _divide,
@@ -122,7 +121,7 @@ def minimum(*inputs):
 
 @onnx_op("Sum")
 def total(*inputs):
-    return widened(lambda *wide: functools.reduce(tf.add, [apart(x, is_sum=True) for x in wide]), *inputs)
+    return widened(lambda *wide: functools.reduce(tf.add, wide), *inputs)
 
 
 @onnx_op("Mean")
@@ -143,7 +142,7 @@ def clip_11(x, low=None, high=None):
 def _clip(x, low, high):
     bounds = [None if bound is None else static_value(bound) for bound in (low, high)]
     if x.dtype == tf.float32 and bounds == [0, 6]:
-        return tf.nn.relu6(apart(x))
+        return tf.nn.relu6(x)
     low = x.dtype.min if low is None else tf.cast(low, x.dtype)
     high = x.dtype.max if high is None else tf.cast(high, x.dtype)
     return tf.minimum(tf.maximum(x, low), high)
