@@ -41,7 +41,9 @@ def residual_model(rank: int) -> onnx.ModelProto:
         nodes.append(helper.make_node("Conv", ["x", f"{kind}_w", f"{kind}_b"], [f"{kind}_c"], pads=pads))
         text = f'<ir_version: 8, opset_import: ["": 18]> g (float[1] x) => (float[1] y) {{ {total} {after} }}'
         for node in onnx.parser.parse_model(text).graph.node:
-            names = {name: name if name in ("r", *constants) else f"{kind}_{name}" for name in [*node.input, *node.output]}
+            names = {
+                name: name if name in ("r", *constants) else f"{kind}_{name}" for name in [*node.input, *node.output]
+            }
             node.input[:] = [names[name] for name in node.input]
             node.output[:] = [names[name] for name in node.output]
             nodes.append(node)

@@ -46,6 +46,7 @@ from onnx_tf.handlers import (
 __all__ = [
     "activations",
     "attention",
+    "barrier",
     "blocks",
     "casting",
     "com_microsoft",

@@ -10,13 +10,17 @@ from onnx_tf.registry import BARRIER_DOMAIN, onnx_op
 
 @onnx_op("Barrier", domain=BARRIER_DOMAIN)
 def barrier(x, *, variables_only, context):
-    """Return ``x``, of any shape and dtype, as a node of its own in the optimised graph.
+    return x if variables_only and context.frozen else kept(x)
 
-    An Identity that grappler is told to keep, which is how ``remapper.cc`` sees that it may not look through it.
-    Whatever else reads the graph takes it for the Identity that it is.
+
+def kept(x: tf.Tensor) -> tf.Tensor:
+    """Return a tensor of any dtype and shape as a node of its own in the optimised graph.
+
+    It is an Identity that grappler is told to preserve, through which its ``remapper.cc`` does not look. To
+    whatever else reads the graph it is an Identity like any other.
     """
-    if not tf.is_symbolic_tensor(x) or (variables_only and context.frozen):
+    if not tf.is_symbolic_tensor(x):
         return x
-    kept = tf.identity(x)
-    kept.op._set_attr("_grappler_do_not_remove", AttrValue(b=True))
-    return kept
+    y = tf.identity(x)
+    y.op._set_attr("_grappler_do_not_remove", AttrValue(b=True))
+    return y

@@ -9,7 +9,7 @@ import math
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, strided, widened
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, shaped, strided, widened
 from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
 
 MIN_POOLED_CHANNELS = 8
@@ -260,5 +260,5 @@ def max_unpool(x, indices, output_shape=None, *, kernel_shape, pads, strides):
     y = tf.reshape(filled, as_shape([batch, *dims, channels]))
     if output_shape is None:
         return y
-    wanted = elements_of(tf.ensure_shape(output_shape, [rank + 2]))[2:]
+    wanted = elements_of(shaped(output_shape, [rank + 2]))[2:]
     return pad_spatial(y, [(0, size - n) for size, n in zip(wanted, dims, strict=True)])

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._interpolation import Axis, Sampling, resize_axis
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, shaped
 
 
 @channels_last_op("Upsample")
@@ -123,7 +123,7 @@ def _axes_by_scales(x, scales, numbers, roi, how):
 
 
 def _axes_by_sizes(x, sizes, numbers, roi, how, policy):
-    afters = elements_of(tf.ensure_shape(sizes, [len(numbers)]))
+    afters = elements_of(shaped(sizes, [len(numbers)]))
     places = [_position(x, number) for number in numbers]
     factors = [
         np.float32(after) / np.float32(before)

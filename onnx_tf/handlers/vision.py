@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import edges_outside, sample
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, shaped
 from onnx_tf.registry import onnx_op
 
 
@@ -169,7 +169,7 @@ def col2im(x, image_shape, block_shape, *, dilations, pads, strides):
     rank = image_shape.shape[0] or block_shape.shape[0]
     if rank is None:
         raise ValueError("the length of image_shape is unknown: state the shape of this input in the model")
-    image, block = (elements_of(tf.ensure_shape(s, [rank])) for s in (image_shape, block_shape))
+    image, block = (elements_of(shaped(s, [rank])) for s in (image_shape, block_shape))
     dilations, strides, pads = dilations or [1] * rank, strides or [1] * rank, pads or [0] * 2 * rank
     flat = tf.zeros([1, 1], tf.int64)
     inside = tf.ones([1, 1], tf.bool)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers import attention as onnx_attention
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
-from onnx_tf.handlers._tensors import dims_of, rank_of
+from onnx_tf.handlers._tensors import dims_of, rank_of, shaped
 from onnx_tf.handlers.com_microsoft.quantized import mat_mul_integer_to_float
 from onnx_tf.handlers.linear_algebra import mat_mul
 from onnx_tf.registry import onnx_op
@@ -122,7 +122,7 @@ def multi_head_attention(
 def _written(buffer, new, start):
     """Return a buffer [batch, heads, capacity, size] with new elements from ``start`` on."""
     end = start + tf.cast(dims_of(new)[2], start.dtype)
-    return tf.ensure_shape(tf.concat([buffer[:, :, :start], new, buffer[:, :, end:]], 2), buffer.shape)
+    return shaped(tf.concat([buffer[:, :, :start], new, buffer[:, :, end:]], 2), buffer.shape)
 
 
 @onnx_op("DecoderMaskedMultiHeadAttention", domain=MICROSOFT)
@@ -184,7 +184,7 @@ def _heads_of(query, key, value, bias, heads):
 
 
 def _with_heads(x, heads):
-    return tf.ensure_shape(x, [None, heads, None, None])
+    return shaped(x, [None, heads, None, None])
 
 
 def _attend(q, k, v, scale, mask, bias, filtered, unidirectional):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._tensors import shaped
 from onnx_tf.handlers.ml._scores import as_rows
 from onnx_tf.registry import onnx_op
 
@@ -84,4 +85,4 @@ def _to_width(rows, width):
         return rows
     missing = width - tf.shape(rows)[1]
     padded = tf.pad(rows, [[0, 0], [0, missing]])
-    return tf.ensure_shape(padded, [None, width])
+    return shaped(padded, [None, width])
