@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.check.compare import compare
-from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._tensors import strided
+from onnx_tf.handlers.barrier import kept
 
 RNG = np.random.default_rng(0)
 ROUNDS = 15
@@ -157,23 +157,15 @@ def merging_rows() -> list[Row]:
         return tf.nn.bias_add(tf.nn.conv2d(x, filters, 1, "VALID"), bias)
 
     follow: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-        "Clip(0, 6)": lambda _, y: tf.nn.relu6(y),
-        "Add, Relu": lambda _, y: tf.nn.relu(y + residual),
-        "SiLU": lambda merged, y: merged * tf.sigmoid(y),
-        "Mish": lambda merged, y: merged * tf.tanh(tf.nn.softplus(y)),
-        "Elu": lambda _, y: tf.nn.elu(y),
+        "Clip(0, 6)": lambda y: tf.nn.relu6(y),
+        "Add, Relu": lambda y: tf.nn.relu(y + residual),
+        "SiLU": lambda y: y * tf.sigmoid(y),
+        "Mish": lambda y: y * tf.tanh(tf.nn.softplus(y)),
+        "Elu": lambda y: tf.nn.elu(y),
     }
 
-    def forms(function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> dict[str, Form]:
-        def separate(x: tf.Tensor) -> tf.Tensor:
-            y = conv(x)
-            return function(y, apart(y))
-
-        def merged(x: tf.Tensor) -> tf.Tensor:
-            y = conv(x)
-            return function(y, y)
-
-        return {"apart": separate, "merged": merged}
+    def forms(function: Callable[[tf.Tensor], tf.Tensor]) -> dict[str, Form]:
+        return {"apart": lambda x: function(kept(conv(x))), "merged": lambda x: function(conv(x))}
 
     return [(f"Conv 1x1 and {name}, 56x56x64 to 256", (1, 56, 56, 64), forms(f)) for name, f in follow.items()]
 

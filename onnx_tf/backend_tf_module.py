@@ -93,7 +93,7 @@ class BackendTFModule(tf.Module):
         compute = self.compute
         if freeze:
             values = {key: variable.numpy() for key, variable in self.weights.items()}
-            compute = self._traceable(self.graph.serving(), self._signature, values)
+            compute = self._traceable(self.graph.serving(frozen=True), self._signature, values)
         specs = [] if self.is_static else [input_spec(value) for value in self.graph.inputs]
         return compute.get_concrete_function(*specs)
 

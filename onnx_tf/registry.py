@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 import onnx_ir as ir
 
 __all__ = [
+    "BARRIER_DOMAIN",
     "CHANNELS_LAST_DOMAIN",
     "DIFFERENTIATED_DOMAIN",
     "INTERNAL_DOMAINS",
@@ -59,6 +60,11 @@ DIFFERENTIATED_DOMAIN = "onnx_tf.differentiated"
 its inputs it is differentiated by. ONNX states these by names of values in the same graph, which
 passes change."""
 
+BARRIER_DOMAIN = "onnx_tf.barrier"
+"""Domain of Barrier nodes, which return their input and are merged with nothing (``passes/keep_apart.py``).
+
+Their attribute ``variables_only`` says that merging is wanted where weights are constants."""
+
 LEGACY_ATTRIBUTES = frozenset({"consumed_inputs"})
 """Attributes of opset 1 that were storage hints and never had a meaning for the result."""
 
@@ -78,6 +84,7 @@ class NodeContext:
         input_dtypes: for each input, its ONNX dtype where it is present and known. TensorFlow
             carries narrow dtypes in others, see :mod:`onnx_tf.dtypes`.
         training: whether the model is prepared for training.
+        frozen: whether all weights are constants.
     """
 
     name: str
@@ -87,6 +94,7 @@ class NodeContext:
     outputs: tuple[bool, ...]
     input_dtypes: tuple[ir.DataType | None, ...] = ()
     training: bool = False
+    frozen: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
 
 __all__ = ["SAVED_MODEL", "Pass", "Target"]
@@ -31,5 +32,5 @@ class Target:
     forms: tuple[str, ...] = ()
 
 
-SAVED_MODEL = Target("saved_model", passes=(pack_weights,))
+SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 """TensorFlow's own kernels, in Python and in SavedModels."""

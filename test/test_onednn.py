@@ -16,6 +16,7 @@ FILES = [
     "test/handlers/test_linear_algebra.py",
     "test/handlers/test_activations.py",
     "test/layout/test_nets.py",
+    "test/test_merging.py",
 ]
 
 

@@ -57,6 +57,8 @@ def reinterpret(x: tf.Tensor, source: ir.DataType, target: ir.DataType) -> tf.Te
 
 
 def _to_number(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    if dtype == tf.bool and x.dtype != tf.bool:
+        return tf.not_equal(x, tf.zeros([], x.dtype))  # other readers of SavedModels know no Cast to bool
     if x.dtype.is_floating and dtype.is_integer and dtype not in (tf.int32, tf.int64, tf.uint64):
         x = _to_integer(x, tf.int64 if dtype == tf.uint32 else tf.int32)
     return tf.cast(x, dtype)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, strided, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, shaped, strided, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, pad_spatial
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
@@ -123,7 +123,7 @@ def _dilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolut
     y = convolution(y, filters, (1,) * len(w.dilations), "VALID")
     y = tf.batch_to_space(y, list(w.dilations), _pairs([(0, more) for more in surplus]))
     rooms = [n + b + a - e + 1 for n, (b, a), e in zip(w.dims, w.reach, w.extents, strict=True)]
-    return tf.ensure_shape(y, [x.shape[0], *[r if isinstance(r, int) else None for r in rooms], y.shape[-1]])
+    return shaped(y, [x.shape[0], *[r if isinstance(r, int) else None for r in rooms], y.shape[-1]])
 
 
 def _pairs(padding: Sequence[Padding]) -> tf.Tensor:

@@ -86,6 +86,14 @@ def dims_of(tensor: tf.Tensor) -> list[Dim]:
     return dims
 
 
+def shaped(tensor: tf.Tensor, shape: Sequence[int | None] | tf.TensorShape) -> tf.Tensor:
+    """Return a tensor that has a shape, which is checked when it runs; itself where it is known to have it."""
+    wanted = tf.TensorShape(shape)
+    if tensor.shape.rank == wanted.rank and all(w in (None, d) for w, d in zip(wanted, tensor.shape, strict=True)):
+        return tensor
+    return tf.ensure_shape(tensor, wanted)
+
+
 def dim_of(tensor: tf.Tensor, axis: int) -> Dim:
     """Return one dimension; the rank may be unknown."""
     return tf.shape(tensor, out_type=tf.int64)[axis] if tensor.shape.rank is None else dims_of(tensor)[axis]
@@ -181,7 +189,7 @@ def elements_of(vector: tf.Tensor, count: int | None = None) -> list[Dim]:
     if known is not None:
         return list(known)
     if vector.shape[0] is None:
-        vector = tf.ensure_shape(vector, [count])
+        vector = shaped(vector, [count])
     return [vector[i] if dim is None else dim for i, dim in enumerate(known_dims(vector))]
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_value, widened
 from onnx_tf.registry import NodeContext, onnx_op, register_table
 
@@ -15,7 +14,7 @@ MAX_SOFTMAX_RANK = 5
 """TensorFlow's oneDNN kernel takes no more axes."""
 
 register_table(
-    {"Relu": tf.nn.relu, "Softplus": lambda x: tf.nn.softplus(apart(x)), "Softsign": tf.nn.softsign},
+    {"Relu": tf.nn.relu, "Softplus": tf.nn.softplus, "Softsign": tf.nn.softsign},
 )
 
 
@@ -26,7 +25,7 @@ def hard_swish(x: tf.Tensor) -> tf.Tensor:
 
 @onnx_op("Mish", since=18)
 def mish(x: tf.Tensor) -> tf.Tensor:
-    return widened(lambda x: x * tf.tanh(tf.nn.softplus(apart(x))), x)
+    return widened(lambda x: x * tf.tanh(tf.nn.softplus(x)), x)
 
 
 @onnx_op("LeakyRelu")
@@ -36,7 +35,7 @@ def leaky_relu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
 
 @onnx_op("Elu")
 def elu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
-    return tf.nn.elu(apart(x)) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+    return tf.nn.elu(x) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Selu")
@@ -83,7 +82,7 @@ def gelu(x: tf.Tensor, *, approximate: str) -> tf.Tensor:
 
 @onnx_op("Swish", since=24)
 def swish(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
-    return widened(lambda x: x * tf.sigmoid(apart(x) if alpha == 1 else alpha * x), x)
+    return widened(lambda x: x * tf.sigmoid(x if alpha == 1 else alpha * x), x)
 
 
 @onnx_op("Shrink", since=9)

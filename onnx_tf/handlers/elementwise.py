@@ -10,7 +10,6 @@ import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
 from onnx_tf.handlers._cast import onnx_dtype
-from onnx_tf.handlers._fusion import apart
 from onnx_tf.handlers._narrow import decode, is_bits
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
 from onnx_tf.registry import NodeContext, onnx_op, register_table
@@ -75,7 +74,7 @@ register_table(
         "Log": tf.math.log,
         "Neg": tf.negative,
         "Reciprocal": tf.math.reciprocal,
-        "Sigmoid": lambda x: tf.sigmoid(apart(x)),
+        "Sigmoid": tf.sigmoid,
         "Sqrt": tf.sqrt,
         "Tanh": tf.tanh,
     }
@@ -99,7 +98,7 @@ register_table(
 register_table({"Round": tf.round}, since=11)
 register_binary(
     {
-        "Add": lambda x, y: tf.add(apart(x, is_sum=True), apart(y, is_sum=True)),
+        "Add": tf.add,
         "Sub": tf.subtract,
         "Mul": tf.multiply,
         "Div": _divide,
@@ -125,7 +124,7 @@ def minimum(*inputs: tf.Tensor) -> tf.Tensor:
 
 @onnx_op("Sum")
 def total(*inputs: tf.Tensor) -> tf.Tensor:
-    return widened(lambda *wide: functools.reduce(tf.add, [apart(x, is_sum=True) for x in wide]), *inputs)
+    return widened(lambda *wide: functools.reduce(tf.add, wide), *inputs)
 
 
 @onnx_op("Mean")
@@ -147,7 +146,7 @@ def _clip(x: tf.Tensor, low: float | tf.Tensor | None, high: float | tf.Tensor |
     """Return x between two bounds; an absent one bounds nothing."""
     bounds = [None if bound is None else static_value(bound) for bound in (low, high)]
     if x.dtype == tf.float32 and bounds == [0, 6]:
-        return tf.nn.relu6(apart(x))
+        return tf.nn.relu6(x)
     low = x.dtype.min if low is None else tf.cast(low, x.dtype)
     high = x.dtype.max if high is None else tf.cast(high, x.dtype)
     return tf.minimum(tf.maximum(x, low), high)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import rank_of, widened
+from onnx_tf.handlers._tensors import rank_of, shaped, widened
 from onnx_tf.registry import onnx_op
 
 
@@ -73,7 +73,7 @@ def _image_scaled(x: tf.Tensor, bias: Sequence[float] | None, scale: float, axis
         raise ValueError(f"the input must have four dimensions (N, C, H, W), got {rank_of(x)}")
     if x.shape[axis] not in (None, len(bias)):
         raise ValueError(f"'bias' has {len(bias)} numbers for {x.shape[axis]} channels")
-    x = tf.ensure_shape(x, [len(bias) if i == axis else None for i in range(4)])
+    x = shaped(x, [len(bias) if i == axis else None for i in range(4)])
     places = [len(bias) if i == axis else 1 for i in range(4)]
     return widened(lambda x: scale * x + tf.reshape(tf.cast(bias, x.dtype), places), x)
 

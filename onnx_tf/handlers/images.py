@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._tensors import shaped
 from onnx_tf.registry import onnx_op
 
 MAX_PNM_HEADER = 512
@@ -104,7 +105,7 @@ def _tiff(data: tf.Tensor) -> tf.Tensor:
         return tf.reduce_sum(tf.cast(ordered, tf.int64) * weights, axis=-1)
 
     def at(position: tf.Tensor, size: int) -> tf.Tensor:
-        return number(tf.ensure_shape(data[position : position + size], [size]))
+        return number(shaped(data[position : position + size], [size]))
 
     start = at(4, 4)
     entries = tf.reshape(data[start + 2 : start + 2 + 12 * at(start, 2)], [-1, 12])

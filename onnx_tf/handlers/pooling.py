@@ -10,7 +10,18 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, rank_of, strided, vector, widened
+from onnx_tf.handlers._tensors import (
+    Dim,
+    as_shape,
+    dims_of,
+    elements_of,
+    product,
+    rank_of,
+    shaped,
+    strided,
+    vector,
+    widened,
+)
 from onnx_tf.handlers._windows import Windows, is_same_padding, pad_spatial, windows
 from onnx_tf.registry import NodeContext
 
@@ -357,5 +368,5 @@ def max_unpool(
     y = tf.reshape(filled, as_shape([batch, *dims, channels]))
     if output_shape is None:
         return y
-    wanted = elements_of(tf.ensure_shape(vector(output_shape, "output_shape"), [rank + 2]))[2:]
+    wanted = elements_of(shaped(vector(output_shape, "output_shape"), [rank + 2]))[2:]
     return pad_spatial(y, [(0, size - n) for size, n in zip(wanted, dims, strict=True)])

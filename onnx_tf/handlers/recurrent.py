@@ -18,7 +18,7 @@ from onnx_tf import tensor_list
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._control import counted_loop
 from onnx_tf.handlers._quantized import dequantize, quantize
-from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient
+from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, shaped
 from onnx_tf.handlers._versions import earlier
 from onnx_tf.registry import NodeContext, onnx_op
 
@@ -111,7 +111,7 @@ def _lstm(
     recurrence = _matrix(r)
     peepholes = None
     if p is not None:
-        p = tf.ensure_shape(tf.cast(p, w.dtype), [r.shape[0], 3 * r.shape[2]])
+        p = shaped(tf.cast(p, w.dtype), [r.shape[0], 3 * r.shape[2]])
         peepholes = [_row(row) for row in tf.split(p, 3, axis=1)]
 
     def step(projected: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> list[tf.Tensor]:
@@ -212,7 +212,7 @@ def _over_time(
         wants_sequence: whether the sequence of states is used.
     """
     dtype = x.dtype
-    x = tf.ensure_shape(x, [None, None, w.shape[2]])
+    x = shaped(x, [None, None, w.shape[2]])
     x = tf.cast(tf.transpose(x, [1, 0, 2]) if layout else x, w.dtype)
     time, batch, _ = dims_of(x)
     directions = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}[direction]
@@ -269,7 +269,7 @@ def _initial(state: tf.Tensor | None, dtype: tf.DType, layout: int, shape: list[
     """Return an initial state, or zeros, as [directions, batch, hidden], of one direction [batch, hidden]."""
     if state is None:
         return tf.zeros(as_shape(shape if shape[0] == 2 else shape[1:]), dtype)
-    state = tf.ensure_shape(state, [None, None, shape[2]])
+    state = shaped(state, [None, None, shape[2]])
     state = tf.cast(tf.transpose(state, [1, 0, 2]) if layout else state, dtype)
     return state if shape[0] == 2 else state[0]
 
@@ -305,7 +305,7 @@ def _weights(
     # Sums over many steps need more than 16 bits.
     dtype = tf.float32 if x.dtype in (tf.float16, tf.bfloat16) else x.dtype
     pairs = zip((w, r, b), shapes, strict=True)
-    return [None if t is None else tf.cast(tf.ensure_shape(t, shape), dtype) for t, shape in pairs]
+    return [None if t is None else tf.cast(shaped(t, shape), dtype) for t, shape in pairs]
 
 
 def _bias(b: tf.Tensor | None) -> tf.Tensor | None:

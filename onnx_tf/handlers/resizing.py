@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._interpolation import Axis, Sampling, resize_axis
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, normalize_axis, rank_of, vector
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, normalize_axis, rank_of, shaped, vector
 
 
 @channels_last_op("Upsample")
@@ -132,8 +132,7 @@ def _axes_by_scales(
 def _axes_by_sizes(
     x: tf.Tensor, sizes: tf.Tensor, numbers: Sequence[int], roi: tf.Tensor | None, how: Sampling, policy: str
 ) -> list[Axis]:
-    """Return the axes that sizes, one per number in ``numbers``, change."""
-    afters = elements_of(tf.ensure_shape(sizes, [len(numbers)]))
+    afters = elements_of(shaped(sizes, [len(numbers)]))
     places = [_position(x, number) for number in numbers]
     factors = [
         np.float32(after) / np.float32(before)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Mapped, cubic_taps, edges_outside, linear_taps, mirror, sample, zeros_outside
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, vector
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, shaped, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -79,7 +79,7 @@ def affine_grid(theta: tf.Tensor, size: tf.Tensor, *, align_corners: int) -> tf.
     size = vector(size, "size")
     if size.shape[0] is None and theta.shape[-1] is None:
         raise ValueError("the length of size is unknown: state the shape of this input in the model")
-    sizes = elements_of(tf.ensure_shape(size, [size.shape[0] or theta.shape[-1] + 1]))[2:]
+    sizes = elements_of(shaped(size, [size.shape[0] or theta.shape[-1] + 1]))[2:]
     wide = tf.float64 if theta.dtype == tf.float64 else tf.float32
     ticks = []
     for dim in sizes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
-from onnx_tf.handlers._tensors import Dim, dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.handlers._tensors import Dim, dims_of, normalize_axis, rank_of, shaped, static_ints
 from onnx_tf.registry import onnx_op
 
 
@@ -31,7 +31,7 @@ def dft_20(
     index = tf.where(index < 0, index + rank, index)
     order = tf.range(rank)
     swap = tf.where(order == index, rank - 2, tf.where(order == rank - 2, index, order))
-    moved = tf.ensure_shape(tf.transpose(x, swap), [*[None] * (rank - 1), x.shape[-1]])
+    moved = shaped(tf.transpose(x, swap), [*[None] * (rank - 1), x.shape[-1]])
     return tf.transpose(_dft(moved, dft_length, rank - 2, inverse, onesided), swap)
 
 
@@ -100,7 +100,7 @@ def _fitted(signal: tf.Tensor, length: Dim) -> tf.Tensor:
     missing = tf.cast(length, tf.int32) - tf.shape(signal)[-2]
     padded = tf.pad(signal, [*[[0, 0]] * (rank_of(signal) - 2), [0, missing], [0, 0]])
     size = length if isinstance(length, int) else None
-    return tf.ensure_shape(padded, [*signal.shape[:-2], size, signal.shape[-1]])
+    return shaped(padded, [*signal.shape[:-2], size, signal.shape[-1]])
 
 
 def _computable(x: tf.Tensor) -> tf.Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, shaped, widened
 from onnx_tf.handlers._windows import maximum, pad_spatial
 from onnx_tf.handlers.convolution import kernel_of
 
@@ -127,7 +127,7 @@ def _transposed(
         ]
         y = tf.concat(parts, -1) if groups > 1 else parts[0]
     known = [size if isinstance(size, int) else None for size in sizes]
-    return tf.ensure_shape(y, [x.shape[0], *known, y.shape[-1]])
+    return shaped(y, [x.shape[0], *known, y.shape[-1]])
 
 
 def _split(tensor: tf.Tensor, groups: int) -> list[tf.Tensor]:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Tap, edges_outside, sample
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, vector
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, shaped, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -200,7 +200,7 @@ def col2im(
     rank = image_shape.shape[0] or block_shape.shape[0]
     if rank is None:
         raise ValueError("the length of image_shape is unknown: state the shape of this input in the model")
-    image, block = (elements_of(tf.ensure_shape(s, [rank])) for s in (image_shape, block_shape))
+    image, block = (elements_of(shaped(s, [rank])) for s in (image_shape, block_shape))
     dilations, strides, pads = dilations or [1] * rank, strides or [1] * rank, pads or [0] * 2 * rank
     flat = tf.zeros([1, 1], tf.int64)
     inside = tf.ones([1, 1], tf.bool)

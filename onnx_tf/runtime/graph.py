@@ -149,13 +149,17 @@ class BoundGraph:
             for subgraph in node.subgraphs.values():
                 yield from subgraph.all_nodes()
 
-    def serving(self) -> BoundGraph:
-        """Return the graph as it is served: no node is in training."""
+    def serving(self, *, frozen: bool = False) -> BoundGraph:
+        """Return the graph as it is served: no node is in training.
+
+        Args:
+            frozen: whether all weights are constants.
+        """
         nodes = (
             replace(
                 node,
-                context=replace(node.context, training=False),
-                subgraphs={name: subgraph.serving() for name, subgraph in node.subgraphs.items()},
+                context=replace(node.context, training=False, frozen=frozen),
+                subgraphs={name: subgraph.serving(frozen=frozen) for name, subgraph in node.subgraphs.items()},
             )
             for node in self.nodes
         )

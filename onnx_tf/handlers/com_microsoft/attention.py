@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers import attention as onnx_attention
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
-from onnx_tf.handlers._tensors import Dim, dims_of, rank_of
+from onnx_tf.handlers._tensors import Dim, dims_of, rank_of, shaped
 from onnx_tf.handlers.com_microsoft.quantized import mat_mul_integer_to_float
 from onnx_tf.handlers.linear_algebra import mat_mul
 from onnx_tf.registry import NodeContext, onnx_op
@@ -135,7 +135,7 @@ def multi_head_attention(
 def _written(buffer: tf.Tensor, new: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
     """Return a buffer [batch, heads, capacity, size] with new elements from ``start`` on."""
     end = start + tf.cast(dims_of(new)[2], start.dtype)
-    return tf.ensure_shape(tf.concat([buffer[:, :, :start], new, buffer[:, :, end:]], 2), buffer.shape)
+    return shaped(tf.concat([buffer[:, :, :start], new, buffer[:, :, end:]], 2), buffer.shape)
 
 
 @onnx_op("DecoderMaskedMultiHeadAttention", domain=MICROSOFT)
@@ -201,8 +201,7 @@ def _heads_of(
 
 
 def _with_heads(x: tf.Tensor, heads: int) -> tf.Tensor:
-    """Return [batch, heads, length, size] with the number of heads known."""
-    return tf.ensure_shape(x, [None, heads, None, None])
+    return shaped(x, [None, heads, None, None])
 
 
 def _attend(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._tensors import shaped
 from onnx_tf.handlers.ml._scores import as_rows
 from onnx_tf.registry import onnx_op
 
@@ -95,4 +96,4 @@ def _to_width(rows: tf.Tensor, width: int) -> tf.Tensor:
         return rows
     missing = width - tf.shape(rows)[1]
     padded = tf.pad(rows, [[0, 0], [0, missing]])
-    return tf.ensure_shape(padded, [None, width])
+    return shaped(padded, [None, width])
