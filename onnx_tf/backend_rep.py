@@ -15,6 +15,7 @@ from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.export.saved_model import export_saved_model
 from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.outputs import Outputs
 from onnx_tf.pipeline import Lowered
@@ -157,9 +158,7 @@ class TensorflowRep(BackendRep):
                 false and it exists, or the graph would pass 2 GB.
             WriteError: the operating system refuses to write there.
         """
-        from onnx_tf.export.saved_model import export_saved_model
-
-        export_saved_model(self, path, freeze=freeze, overwrite=overwrite)
+        export_saved_model(self.tf_module, path, freeze=freeze, overwrite=overwrite)
 
     @functools.cached_property
     def _function(self) -> Any:

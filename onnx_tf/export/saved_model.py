@@ -11,28 +11,32 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
+from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ExportError, WriteError
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.signature import flat_tensors, regrouped
 
-if TYPE_CHECKING:
-    from onnx_tf.backend_rep import TensorflowRep
-
-__all__ = ["export_saved_model", "input_specs", "written_whole"]
+__all__ = ["export_saved_model", "written_whole"]
 
 SIGNATURE = "serving_default"
 MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
 
 
 def export_saved_model(
-    rep: TensorflowRep, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True
+    model: BackendTFModule, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True
 ) -> None:
-    """Write a SavedModel; see :meth:`TensorflowRep.export_graph`.
+    """Write a SavedModel; see :meth:`onnx_tf.TensorflowRep.export_graph`.
+
+    Args:
+        model: the module of a rep.
+        path: the SavedModel's folder.
+        freeze: bake the weights into the graph as constants.
+        overwrite: replace a SavedModel that is there already.
 
     Raises:
         ExportError: as described there.
@@ -41,10 +45,10 @@ def export_saved_model(
     with _refused(target):
         _check_target(target, overwrite)
     if freeze:
-        _check_size(rep)
-    inputs = flat_tensors(input_specs(rep))
+        _check_size(model)
+    inputs = flat_tensors(_input_specs(model))
     keywords = _keywords(list(inputs))
-    module, function = _serving_module(rep, inputs, keywords, freeze)
+    module, function = _serving_module(model, inputs, keywords, freeze)
     with _refused(target), written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
@@ -101,9 +105,9 @@ def _check_target(target: Path, overwrite: bool) -> None:
         raise ExportError(f"{target} exists already: choose another path or pass overwrite=True")
 
 
-def _check_size(rep: TensorflowRep) -> None:
-    weights = sum(v.shape.num_elements() * v.dtype.size for v in rep.tf_module.weights.values())
-    size = weights + rep.graph.as_graph_def().ByteSize()
+def _check_size(model: BackendTFModule) -> None:
+    weights = sum(v.shape.num_elements() * v.dtype.size for v in model.weights.values())
+    size = weights + model.concrete().graph.as_graph_def().ByteSize()
     if size > MAX_GRAPH_BYTES:
         raise ExportError(
             f"the graph takes {size / 2**30:.2f} GiB with its {weights / 2**30:.2f} GiB of weights as constants, "
@@ -129,18 +133,18 @@ def _is_keyword(name: str) -> bool:
     return name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name == scope_name(name) != "self"
 
 
-def input_specs(rep: TensorflowRep) -> dict[str, Any]:
+def _input_specs(model: BackendTFModule) -> dict[str, Any]:
     """Return the spec of each input by ONNX name."""
-    return dict(zip(rep.inputs, rep.signatures[SIGNATURE].structured_input_signature[0], strict=True))
+    return dict(zip(model.input_names, model.concrete().structured_input_signature[0], strict=True))
 
 
 def _serving_module(
-    rep: TensorflowRep, inputs: dict[str, tf.TensorSpec], keywords: dict[str, str], freeze: bool
+    model: BackendTFModule, inputs: dict[str, tf.TensorSpec], keywords: dict[str, str], freeze: bool
 ) -> tuple[tf.Module, Any]:
-    whole = input_specs(rep)
+    whole = _input_specs(model)
     signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
     specs = {name: signature[key] for name, key in keywords.items()}
-    compute = rep.tf_module.concrete(freeze=True) if freeze else rep.signatures[SIGNATURE]
+    compute = model.concrete(freeze=freeze)
 
     def computed(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return flat_tensors(compute(*regrouped(whole, tensors).values()))
@@ -153,7 +157,7 @@ def _serving_module(
 
     module = tf.Module()
     if not freeze:
-        module.weights = rep.tf_module.weights
+        module.weights = model.weights
     module.serve = tf.function(serve, autograph=False)
     for form in [specs, *specs.values()] if len(specs) == 1 else [specs]:
         module.serve.get_concrete_function(form)
