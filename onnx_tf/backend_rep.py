@@ -37,7 +37,7 @@ class TensorflowRep(BackendRep):
         overridable: names of initializers that are graph inputs too: ``run`` takes other values
             for them, by name.
         layout_report: which memory order each value has, and which Transposes are left and why.
-        seconds: how long each step of the conversion took, by its name.
+        timings: how long each step of the conversion took, by its name, in seconds.
     """
 
     def __init__(self, lowered: Lowered, lower_again: Callable[..., Lowered] | None = None) -> None:
@@ -50,7 +50,7 @@ class TensorflowRep(BackendRep):
         self.tf_module = BackendTFModule(lowered.graph)
         self.overridable = lowered.overridable
         self.layout_report = lowered.layout_report
-        self.seconds = lowered.seconds
+        self.timings = lowered.timings
         self._readers, self._folded = lowered.readers, lowered.folded
         self._lower_again = lower_again
         if self.tf_module.is_static:
@@ -60,7 +60,7 @@ class TensorflowRep(BackendRep):
             except OnnxTfError as error:
                 error.step = "trace"
                 raise
-            self.seconds["trace"] = time.perf_counter() - start
+            self.timings["trace"] = time.perf_counter() - start
 
     @property
     def inputs(self) -> tuple[str, ...]:

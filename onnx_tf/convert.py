@@ -27,6 +27,7 @@ class Conversion:
         rep: the model, to run or to export again.
         path: the folder of the SavedModel.
         seconds: how long loading, converting and writing took.
+        timings: how long each step took, by its name, in seconds; the check included.
         bytes: the size of the SavedModel.
         accuracy: the comparison with ONNX Runtime, if it was asked for.
     """
@@ -34,6 +35,7 @@ class Conversion:
     rep: TensorflowRep
     path: Path
     seconds: float
+    timings: Mapping[str, float]
     bytes: int
     accuracy: Accuracy | None = None
 
@@ -92,12 +94,15 @@ def convert(
         **edits,
     )
     progress("Writing")
+    writing = time.perf_counter()
     rep.export_graph(path, freeze=freeze, overwrite=overwrite)
-    seconds = time.perf_counter() - start
+    checking = time.perf_counter()
+    timings = rep.timings | {"write": checking - writing}
     accuracy = None
     if check is not False:
         progress("Checking")
         reference = edited_source(model, Options.of(**edits))
         accuracy = compare_saved_model(path, rep, reference, None if check is True else check)
+        timings["check"] = time.perf_counter() - checking
     size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return Conversion(rep, path, seconds, size, accuracy)
+    return Conversion(rep, path, checking - start, timings, size, accuracy)

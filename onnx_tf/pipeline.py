@@ -62,7 +62,7 @@ class Lowered:
         folded: small ONNX values that are constants, and of which only others were left.
         layout_report: what the layout pass did.
         graph: the bound graph.
-        seconds: how long each step took, by its name.
+        timings: how long each step took, by its name, in seconds.
     """
 
     source: ModelSource
@@ -77,7 +77,7 @@ class Lowered:
     folded: dict[str, np.ndarray] = field(default_factory=dict)
     layout_report: LayoutReport = field(default_factory=LayoutReport)
     graph: BoundGraph = field(init=False)
-    seconds: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def lower(
             raise  # of users who want warnings to be errors
         except Exception as error:
             raise ConversionError(f"{type(error).__name__}: {error}", step=step.name) from error
-        lowered.seconds[step.name] = time.perf_counter() - start
+        lowered.timings[step.name] = time.perf_counter() - start
     return lowered
 
 

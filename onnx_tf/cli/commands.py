@@ -47,6 +47,7 @@ def convert(arguments: argparse.Namespace) -> int:
         checked = None if accuracy is None else _accuracy(accuracy)
         summary = {"path": str(done.path), "bytes": done.bytes, "seconds": round(done.seconds, 3), "check": checked}
         summary |= {"inputs": list(done.rep.inputs), "outputs": list(done.rep.outputs)}
+        summary["timings"] = {step: round(seconds, 4) for step, seconds in done.timings.items()}
         _print_json(summary | {f"channels_last_{side}": list(changed) for side, changed in moved.items()})
     else:
         print(f"{done.path}: SavedModel, {console.size(done.bytes)}, in {done.seconds:.1f} s")
@@ -55,6 +56,9 @@ def convert(arguments: argparse.Namespace) -> int:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
         if accuracy is not None:
             _print_accuracy(accuracy)
+        if arguments.timings:
+            for step, seconds in done.timings.items():
+                print(f"  {seconds:8.3f} s  {step}")
     return 0 if accuracy is None or accuracy.fits else 1
 
 
