@@ -10,17 +10,17 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-import tensorflow as tf
 
 from onnx_tf import TensorflowRep, prepare
+from onnx_tf.check.artifacts import SavedModel
+from onnx_tf.check.compare import compare
+from onnx_tf.check.interface import Interface
 from onnx_tf.cli import main
 from onnx_tf.edits import edited_source
-from onnx_tf.feeding import bind_inputs, to_numpy
 from onnx_tf.loading import bodies, load_model
 from onnx_tf.options import Options
-from onnx_tf.signature import flat_tensors, regrouped
 from test.reference import ort_outputs
-from test.zoo.compare import MODELS, differences, manifest
+from test.zoo.compare import MODELS, manifest, tolerance
 from test.zoo.materialize import make_inputs, materialize
 
 ENTRIES = manifest()
@@ -51,18 +51,14 @@ HALVES = [
 
 
 def check(entry: Mapping[str, Any], expected: Mapping[str, Any], actual: Mapping[str, Any]) -> None:
-    for difference in differences(entry, expected, actual):
+    for difference in compare(expected, actual, tolerance(entry)).outputs:
         assert difference.fits, difference
 
 
 def serve(rep: TensorflowRep, path: Path, feed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a model gives as a SavedModel."""
     rep.export_graph(path)
-    signature = tf.saved_model.load(str(path)).signatures["serving_default"]
-    tensors = bind_inputs(rep.tf_module.graph.inputs, feed, {})
-    flat = signature(**flat_tensors(dict(zip(rep.inputs, tensors, strict=True))))
-    values = regrouped(rep.signatures["serving_default"].structured_outputs, flat)
-    return {name: to_numpy(value) for name, value in values.items()}
+    return SavedModel(path, Interface.of(rep)).run(feed)
 
 
 def of_two(entry: Mapping[str, Any]) -> dict[str, list[int]]:
