@@ -70,7 +70,7 @@ class UnknownRankError(ConversionError):
         depends_on: the names of values that decide it, as far as the graph tells.
     """
 
-    def __init__(self, message: str, value: str, depends_on: Iterable[str]) -> None:
+    def __init__(self, message: str, value: str = "", depends_on: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.value = value
         self.depends_on = frozenset(depends_on)
