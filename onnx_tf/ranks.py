@@ -7,7 +7,7 @@ value can have. A rank for which it cannot be traced is one that the model canno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -138,15 +138,17 @@ def run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[str], 
 def _run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[str], budget: int) -> None:
     done: list[Step] = []
     pending = list(nodes)
+    roots: dict[str, str] = {}
     while pending:
         node = pending[0]
         # What is open for a subgraph alone is seen to when that is traced.
-        is_open = any(name is not None and _is_open(environment[name]) for name in node.inputs)
-        failure = _failure(node, environment) if is_open else None
-        root = None if failure is None else _root(node, done, environment)
-        if failure is None or root is None:
+        root = _root(node.inputs, roots, environment)
+        failure = None if root is None else _failure(node, environment)
+        if root is None or failure is None:
             node(environment)
             _state_ranks(node, environment)
+            above = _root(node.reads, roots, environment)
+            roots |= {name: above for name in node.outputs if above is not None and _is_open(environment.get(name))}
             done.append(pending.pop(0))
             continue
         switch = _switch(root, failure, done, pending, environment, budget)
@@ -154,7 +156,8 @@ def _run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[str],
         pending = [n for n in pending if n not in switch.nodes and n not in switch.before]
         done = [n for n in (*done, *switch.before) if n not in switch.nodes]
         read = {name for n in pending for name in n.reads} | set(wanted)
-        outputs = (name for n in switch.nodes for name in n.outputs)
+        outputs = [name for n in switch.nodes for name in n.outputs]
+        roots = {name: above for name, above in roots.items() if name not in outputs}
         replace(switch, results=tuple(name for name in outputs if name in read))(environment)
 
 
@@ -186,19 +189,21 @@ def _failure(node: Step, environment: Environment) -> ConversionError | None:
     return None
 
 
-def _root(node: Step, done: Sequence[Step], environment: Environment) -> str | None:
-    """Return the value of unknown rank from which a node's inputs descend, through values that are open as well."""
-    roots: dict[str, str | None] = {}
+def _root(names: Iterable[str | None], roots: Mapping[str, str], environment: Environment) -> str | None:
+    """Return the value of unknown rank from which values descend, through values that are open as well.
 
-    def root(name: str, given: Iterable[str | None] = ()) -> str | None:
-        own = name if environment[name].shape.rank is None else None
-        return next((r for r in given if r is not None), own)
-
-    for step in done:
-        above = [roots.get(name) or root(name) for name in step.reads if _is_open(environment[name])]
-        roots |= {name: root(name, above) for name in step.outputs if _is_open(environment.get(name))}
-    found = (roots.get(name) or root(name) for name in node.reads if _is_open(environment[name]))
-    return next((r for r in found if r is not None), None)
+    Args:
+        names: the values.
+        roots: the roots of values that were computed from one.
+        environment: holds the values.
+    """
+    for name in names:
+        if name is not None and _is_open(environment[name]):
+            if name in roots:
+                return roots[name]
+            if environment[name].shape.rank is None:
+                return name
+    return None
 
 
 def _switch(
