@@ -85,7 +85,7 @@ def _results_by_rank(node: ir.Node, operand: ir.Value | None) -> Iterator[tuple[
             if value.const_value is not None and _is_small(value.const_value):
                 data[str(value.name)] = ir.to_proto(value.const_value)
     proto, opsets = ir.to_proto(node), [onnx.helper.make_opsetid("", version)]
-    for rank in range(MAX_RANK + 1) if operand is not None else (0,):
+    for rank in _ranks_of(node) if operand is not None else (0,):
         if operand is not None:
             types[str(operand.name)] = _type(operand, [None] * rank)
         try:
@@ -94,6 +94,12 @@ def _results_by_rank(node: ir.Node, operand: ir.Value | None) -> Iterator[tuple[
             continue
         shapes = {name: found.tensor_type for name, found in results.items() if found.tensor_type.HasField("shape")}
         yield rank, {i: len(shapes[o.name].shape.dim) for i, o in enumerate(node.outputs) if o.name in shapes}
+
+
+def _ranks_of(node: ir.Node) -> Iterable[int]:
+    # Inference of Transpose takes a perm that is too short.
+    perm = node.attributes.get_ints("perm", None) if node.op_type == "Transpose" else None
+    return range(MAX_RANK + 1) if perm is None else (len(perm),)
 
 
 def _type(value: ir.Value, dims: Sequence[int | str | None] | None) -> onnx.TypeProto:

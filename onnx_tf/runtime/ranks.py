@@ -150,15 +150,17 @@ def run(
 def _run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[Slot], budget: int) -> None:
     done: list[Step] = []
     pending = list(nodes)
+    roots: dict[Slot, Slot] = {}
     while pending:
         node = pending[0]
         # What is open for a subgraph alone is seen to when that is traced.
-        is_open = any(slot is not None and _is_open(environment[slot]) for slot in node.inputs)
-        failure = _failure(node, environment) if is_open else None
-        root = None if failure is None else _root(node, done, environment)
-        if failure is None or root is None:
+        root = _root(node.inputs, roots, environment)
+        failure = None if root is None else _failure(node, environment)
+        if root is None or failure is None:
             node(environment)
             _state_ranks(node, environment)
+            above = _root(node.reads, roots, environment)
+            roots |= {slot: above for slot in node.outputs if above is not None and _is_open(environment.get(slot))}
             done.append(pending.pop(0))
             continue
         switch = _switch(root, failure, done, pending, environment, budget)
@@ -166,7 +168,8 @@ def _run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[Slot]
         pending = [n for n in pending if n not in switch.nodes and n not in switch.before]
         done = [n for n in (*done, *switch.before) if n not in switch.nodes]
         read = {slot for n in pending for slot in n.reads} | set(wanted)
-        outputs = (slot for n in switch.nodes for slot in n.outputs)
+        outputs = [slot for n in switch.nodes for slot in n.outputs]
+        roots = {slot: above for slot, above in roots.items() if slot not in outputs}
         replace(switch, results=tuple(slot for slot in outputs if slot in read))(environment)
 
 
@@ -198,22 +201,21 @@ def _failure(node: Step, environment: Environment) -> ConversionError | None:
     return None
 
 
-def _root(node: Step, done: Sequence[Step], environment: Environment) -> Slot | None:
-    """Return the value of unknown rank from which a node's inputs descend, through values that are open as well."""
-    roots: dict[Slot, Slot | None] = {}
+def _root(slots: Iterable[Slot | None], roots: Mapping[Slot, Slot], environment: Environment) -> Slot | None:
+    """Return the value of unknown rank from which values descend, through values that are open as well.
 
-    def root(slot: Slot, given: Iterable[Slot | None] = ()) -> Slot | None:
-        own = slot if environment[slot].shape.rank is None else None
-        return next((r for r in given if r is not None), own)
-
-    def known_root(slot: Slot) -> Slot | None:
-        return root(slot) if roots.get(slot) is None else roots[slot]
-
-    for step in done:
-        above = [known_root(slot) for slot in step.reads if _is_open(environment[slot])]
-        roots |= {slot: root(slot, above) for slot in step.outputs if _is_open(environment.get(slot))}
-    found = (known_root(slot) for slot in node.reads if _is_open(environment[slot]))
-    return next((r for r in found if r is not None), None)
+    Args:
+        slots: the values.
+        roots: the roots of values that were computed from one.
+        environment: holds the values.
+    """
+    for slot in slots:
+        if slot is not None and _is_open(environment[slot]):
+            if slot in roots:
+                return roots[slot]
+            if environment[slot].shape.rank is None:
+                return slot
+    return None
 
 
 def _switch(
