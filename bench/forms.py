@@ -156,12 +156,12 @@ def merging_rows() -> list[Row]:
     def conv(x: tf.Tensor) -> tf.Tensor:
         return tf.nn.bias_add(tf.nn.conv2d(x, filters, 1, "VALID"), bias)
 
-    follow: dict[str, Callable[[tf.Tensor, tf.Tensor], tf.Tensor]] = {
-        "Clip(0, 6)": lambda y: tf.nn.relu6(y),
+    follow: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+        "Clip(0, 6)": tf.nn.relu6,
         "Add, Relu": lambda y: tf.nn.relu(y + residual),
         "SiLU": lambda y: y * tf.sigmoid(y),
         "Mish": lambda y: y * tf.tanh(tf.nn.softplus(y)),
-        "Elu": lambda y: tf.nn.elu(y),
+        "Elu": tf.nn.elu,
     }
 
     def forms(function: Callable[[tf.Tensor], tf.Tensor]) -> dict[str, Form]:
