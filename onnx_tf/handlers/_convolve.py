@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, strided, widened
+from onnx_tf.handlers._ranks import strided
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, pad_spatial
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]

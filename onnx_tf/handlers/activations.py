@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._fusion import apart
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_value, widened
+from onnx_tf.handlers._ranks import along_axis, arg_along, broadcasting, pad, select
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of, static_value, widened
 from onnx_tf.registry import onnx_op, register_table
 
 MAX_SOFTMAX_RANK = 5
@@ -34,17 +35,17 @@ def leaky_relu(x, *, alpha):
 
 @onnx_op("Elu")
 def elu(x, *, alpha):
-    return tf.nn.elu(apart(x)) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+    return tf.nn.elu(apart(x)) if alpha == 1 else select(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Selu")
 def selu(x, *, alpha, gamma):
-    return gamma * tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+    return gamma * select(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Celu", since=12)
 def celu(x, *, alpha):
-    return tf.where(x > 0, x, alpha * _expm1_below_zero(x / alpha))
+    return select(x > 0, x, alpha * _expm1_below_zero(x / alpha))
 
 
 def _expm1_below_zero(x):
@@ -54,7 +55,7 @@ def _expm1_below_zero(x):
 
 @onnx_op("ThresholdedRelu", since=10)
 def thresholded_relu(x, *, alpha):
-    return tf.where(x > alpha, x, tf.zeros([], x.dtype))
+    return select(x > alpha, x, tf.zeros([], x.dtype))
 
 
 @onnx_op("HardSigmoid")
@@ -77,8 +78,8 @@ def swish(x, *, alpha):
 @onnx_op("Shrink", since=9)
 def shrink(x, *, bias, lambd):
     wide = x if x.dtype.is_floating else tf.cast(x, tf.float64)
-    shrunk = tf.where(wide > lambd, wide - bias, tf.zeros([], wide.dtype))
-    return tf.cast(tf.where(wide < -lambd, wide + bias, shrunk), x.dtype)
+    shrunk = select(wide > lambd, wide - bias, tf.zeros([], wide.dtype))
+    return tf.cast(select(wide < -lambd, wide + bias, shrunk), x.dtype)
 
 
 @onnx_op("PRelu")
@@ -92,24 +93,20 @@ def prelu_1(x, slope):
 def prelu_7(x, slope):
     if x.dtype.is_unsigned:
         return tf.identity(x)
-    return tf.where(x < 0, x * slope, x)
+    return broadcasting(lambda x, slope: tf.where(x < 0, x * slope, x))(x, slope)
 
 
 def _hardmax(x, axis):
     axis = normalize_axis(axis, rank_of(x))
+    x = select(x != x, tf.constant(np.inf, x.dtype), x)  # NaN is the largest, as in ArgMax
     # An empty axis has no largest element: with one more of the lowest it has.
     end = [0 if x.shape[axis] else int(i == axis) for i in range(rank_of(x))]
-    filled = tf.pad(x, [[0, more] for more in end], constant_values=x.dtype.min)
-    return tf.one_hot(tf.argmax(filled, axis), tf.shape(x)[axis], axis=axis, dtype=x.dtype)
+    filled = pad(x, [(0, more) for more in end], value=x.dtype.min)
+    return tf.one_hot(arg_along(tf.argmax, filled, axis), tf.shape(x)[axis], axis=axis, dtype=x.dtype)
 
 
 def _softmax(x, axis):
-    if rank_of(x) <= MAX_SOFTMAX_RANK:
-        return widened(lambda x: tf.nn.softmax(x, axis), x)
-    axis = normalize_axis(axis, rank_of(x))
-    dims = dims_of(x)
-    rows = tf.reshape(x, as_shape([product(dims[:axis]), dims[axis], product(dims[axis + 1 :])]))
-    return tf.reshape(_softmax(rows, 1), as_shape(dims))
+    return widened(lambda x: along_axis(tf.nn.softmax, x, normalize_axis(axis, rank_of(x)), MAX_SOFTMAX_RANK), x)
 
 
 def _log_softmax(x, axis):
@@ -173,4 +170,4 @@ def _dropout(x, ratio, training, seed, mask_dtype):
         kept, ratio = kept | ~training, tf.where(training, ratio, 0)
     # A ratio of 1 keeps nothing: scale by 1 then, not by infinity.
     scale = tf.cast(tf.math.divide_no_nan(1.0, 1 - ratio), x.dtype)
-    return tf.where(kept, x * scale, tf.zeros([], x.dtype)), tf.cast(kept, mask_dtype)
+    return select(kept, x * scale, tf.zeros([], x.dtype)), tf.cast(kept, mask_dtype)

@@ -6,6 +6,7 @@ import math
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import pad, select, sliced
 from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints, static_value
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
@@ -61,14 +62,14 @@ def _pad(data, pads, value, mode):
     pads = elements_of(pads, 2 * rank)
     data, before, after = _crop(data, pads[:rank], pads[rank:])
     if mode == "constant":
-        paddings = tf.stack([as_shape(before), as_shape(after)], 1)
+        paddings = list(zip(before, after, strict=True))
         if value is None or static_value(value) is not None:
-            return tf.pad(data, paddings, constant_values=0 if value is None else tf.reshape(value, []))
+            return pad(data, paddings, value=0 if value is None else tf.reshape(value, []))
         # TensorFlow's padding has no gradient by the value.
-        inside = tf.pad(tf.fill(as_shape(dims_of(data)), True), paddings)
-        return tf.where(inside, tf.pad(data, paddings), tf.reshape(value, []))
+        inside = pad(tf.fill(as_shape(dims_of(data)), True), paddings)
+        return select(inside, pad(data, paddings), tf.reshape(value, []))
     if mode == "reflect" and _mirrors_once(data, before, after):
-        return tf.pad(data, list(zip(before, after, strict=True)), "REFLECT")
+        return pad(data, list(zip(before, after, strict=True)), "REFLECT")
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         if not (isinstance(low, int) and isinstance(high, int) and low == high == 0):
             data = tf.gather(data, _sources(dims_of(data)[axis], low, high, mode), axis=axis)
@@ -83,7 +84,7 @@ def _crop(data, before, after):
     size = [dim - low - high for dim, low, high in zip(dims_of(data), begin, end, strict=True)]
     before = [pad + cut for pad, cut in zip(before, begin, strict=True)]
     after = [pad + cut for pad, cut in zip(after, end, strict=True)]
-    return tf.slice(data, as_shape(begin), as_shape(size)), before, after
+    return sliced(data, [slice(b, b + n) for b, n in zip(begin, size, strict=True)]), before, after
 
 
 def _negated_if_negative(pad):

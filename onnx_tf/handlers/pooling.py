@@ -9,7 +9,8 @@ import math
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, strided, widened
+from onnx_tf.handlers._ranks import broadcast_to, select, sliced, strided
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, widened
 from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
 
 MIN_POOLED_CHANNELS = 8
@@ -122,9 +123,21 @@ def _is_faster_by_axis(x, w):
 
 def _max_pool_by_kernel(x, w, padding):
     if len(w.kernel) == 2 and min(w.kernel) >= MIN_SEPARATE_KERNEL:
-        x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
-        return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
-    return _by_kernel(x, w, tf.nn.max_pool, padding)
+        y = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
+        y = tf.nn.max_pool2d(y, (1, w.kernel[1]), (1, w.strides[1]), padding)
+    else:
+        y = _by_kernel(x, w, tf.nn.max_pool, padding)
+    if not x.dtype.is_floating or _is_rectified(x):
+        return y
+    # The kernel starts from the lowest finite number, as if a window of -inf held that.
+    return select(y > x.dtype.min, y, tf.constant(-math.inf, x.dtype))
+
+
+def _is_rectified(x):
+    """Whether the data is known to be 0 or more, but for its padding."""
+    while tf.is_symbolic_tensor(x) and x.op.type in ("Transpose", "Identity", "Pad", "PadV2", "Squeeze", "ExpandDims"):
+        x = x.op.inputs[0]
+    return tf.is_symbolic_tensor(x) and x.op.type in ("Relu", "Relu6")
 
 
 def _lowest(dtype):
@@ -205,15 +218,16 @@ def _by_axis(padded, w, combine):
 def _elements(padded, w):
     """Return for each element of the window, in order, the data of all windows at that element."""
     return [
-        padded[
-            (
+        sliced(
+            padded,
+            [
                 slice(None),
                 *[
                     slice(t * d, t * d + (out - 1) * s + 1, s)
                     for t, d, s, out in zip(place, w.dilations, w.strides, w.outs, strict=True)
                 ],
-            )
-        ]
+            ],
+        )
         for place in itertools.product(*map(range, w.kernel))
     ]
 
@@ -222,10 +236,10 @@ def _max_pool_with_indices(x, w, storage_order):
     """Return the maxima and where they are in the data in ONNX order, N, C, spatial...."""
     values = _elements(pad_spatial(x, w.reach, _lowest(x.dtype)), w)
     places = _elements(pad_spatial(_flat_indices(x, storage_order), w.reach, -1), w)
-    best, where = values[0], tf.broadcast_to(places[0], tf.shape(values[0]))
+    best, where = values[0], broadcast_to(places[0], dims_of(values[0]))
     for value, place in zip(values[1:], places[1:], strict=True):
         better = (value > best) | ((where < 0) & (place >= 0))
-        best, where = tf.where(better, value, best), tf.where(better, place, where)
+        best, where = select(better, value, best), select(better, place, where)
     return best, where
 
 

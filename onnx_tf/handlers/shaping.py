@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import MAX_MIRRORED, broadcast_dim, broadcast_to, by_groups, select
 from onnx_tf.handlers._tensors import (
     as_shape,
     computed_in,
@@ -135,14 +136,7 @@ def expand(x, shape):
     rank = max(len(dims), len(target))
     dims = [*[1] * (rank - len(dims)), *dims]
     target = [*[1] * (rank - len(target)), *target]
-    return tf.broadcast_to(x, as_shape([_broadcast(d, t) for d, t in zip(dims, target, strict=True)]))
-
-
-def _broadcast(dim, other):
-    for one, two in ((dim, other), (other, dim)):
-        if isinstance(one, int):
-            return two if one == 1 else one
-    return tf.where(other == 1, dim, other)
+    return broadcast_to(x, [broadcast_dim(d, t) for d, t in zip(dims, target, strict=True)])
 
 
 @onnx_op("Tile")
@@ -230,8 +224,16 @@ def size(data):
 @onnx_op("ReverseSequence", since=10)
 def reverse_sequence(x, lengths, *, batch_axis, time_axis):
     if x.dtype == tf.uint16:
-        return computed_in(tf.int32, lambda wide: tf.reverse_sequence(wide, lengths, time_axis, batch_axis), x)
-    return tf.reverse_sequence(x, lengths, time_axis, batch_axis)
+        return computed_in(tf.int32, lambda wide: _reversed(wide, lengths, time_axis, batch_axis), x)
+    return _reversed(x, lengths, time_axis, batch_axis)
+
+
+def _reversed(x, lengths, time_axis, batch_axis):
+    def apply(data, roles):
+        return tf.reverse_sequence(data, lengths, roles.index("time"), roles.index("batch"))
+
+    roles = [{time_axis: "time", batch_axis: "batch"}.get(axis) for axis in range(rank_of(x))]
+    return by_groups(apply, x, roles, MAX_MIRRORED)
 
 
 @onnx_op("Trilu", since=14)
@@ -239,4 +241,4 @@ def trilu(x, k=None, *, upper):
     rows, columns = dims_of(x)[-2:]
     offset = tf.range(columns, dtype=tf.int64) - tf.range(rows, dtype=tf.int64)[:, None]
     k = tf.constant(0, tf.int64) if k is None else scalar(k)
-    return tf.where(offset >= k if upper else offset <= k, x, tf.zeros([], x.dtype))
+    return select(offset >= k if upper else offset <= k, x, tf.zeros([], x.dtype))

@@ -7,7 +7,8 @@ import math
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
-from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints
+from onnx_tf.handlers._ranks import MAX_SLICED
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_ints
 from onnx_tf.registry import onnx_op
 
 
@@ -36,6 +37,8 @@ def _dft(x, length, axis, inverse, onesided):
     rank = rank_of(x)
     order = [i for i in range(rank - 1) if i != axis] + [axis, rank - 1]
     signal = tf.transpose(_computable(x), order)
+    outer = dims_of(signal)[:-2]
+    signal = tf.reshape(signal, as_shape([product(outer), *dims_of(signal)[-2:]])) if rank > MAX_SLICED else signal
     size = dims_of(signal)[-2]
     if length is None:
         length = 2 * (size - 1) if inverse and onesided else size
@@ -47,6 +50,7 @@ def _dft(x, length, axis, inverse, onesided):
     else:
         signal = _fitted(signal, length)
         result = _parts(tf.signal.ifft(_complex(signal))) if inverse else _transformed(signal, onesided)
+    result = tf.reshape(result, as_shape([*outer, *dims_of(result)[-2:]])) if rank > MAX_SLICED else result
     return tf.cast(tf.transpose(result, [order.index(i) for i in range(rank)]), x.dtype)
 
 
