@@ -92,9 +92,9 @@ def _negated_if_negative(pad):
 
 
 def _mirrors_once(data, before, after):
-    """Whether TensorFlow's own mirror padding holds: no pad is as long as the data, or that is known to be."""
+    """Whether TensorFlow's own mirror padding holds: it refuses a pad as long as the data, of nothing even none."""
     return all(
-        isinstance(low, int) and isinstance(high, int) and max(low, high) < (1 if dim is None else max(dim, 1))
+        isinstance(low, int) and isinstance(high, int) and max(low, high) < (1 if dim is None else dim)
         for low, high, dim in zip(before, after, data.shape, strict=True)
     )
 

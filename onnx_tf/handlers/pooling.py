@@ -11,7 +11,7 @@ import tensorflow as tf
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._ranks import broadcast_to, select, sliced, strided
 from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, rank_of, widened
-from onnx_tf.handlers._windows import is_same_padding, pad_spatial, windows
+from onnx_tf.handlers._windows import is_same_padding, maximum, pad_spatial, windows
 
 MIN_POOLED_CHANNELS = 8
 """From this many on, a kernel is faster than maxima of slices where the stride is 1 (``python -m bench.forms``)."""
@@ -108,6 +108,8 @@ def _spatial(x, first):
 
 
 def _max_pool(x, w):
+    if 0 in x.shape:
+        return _of_nothing(x, w, _lowest(x.dtype))
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     if has_kernel and is_same_padding(w):
         return _max_pool_by_kernel(x, w, "SAME")
@@ -116,21 +118,29 @@ def _max_pool(x, w):
     return _max_pool_by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
 
 
+def _of_nothing(x, w, value):
+    """Return windows over data without elements, which TensorFlow's kernels refuse."""
+    batch, *_, channels = dims_of(x)
+    return tf.fill(as_shape([batch, *[maximum(out, 0) for out in w.outs], channels]), value)
+
+
 def _is_faster_by_axis(x, w):
     """Return whether there are fewer channels than a kernel of channels-last data has use for."""
     return len(w.kernel) > 1 and set(w.strides) == {1} and x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
 
 
 def _max_pool_by_kernel(x, w, padding):
+    if x.dtype.is_floating and not _is_rectified(x):
+        # The kernel starts from the lowest finite number, which twice over is the -inf of a window of no more.
+        return 2 * _max_pool_of_finite(x * tf.constant(0.5, x.dtype), w, padding)
+    return _max_pool_of_finite(x, w, padding)
+
+
+def _max_pool_of_finite(x, w, padding):
     if len(w.kernel) == 2 and min(w.kernel) >= MIN_SEPARATE_KERNEL:
-        y = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
-        y = tf.nn.max_pool2d(y, (1, w.kernel[1]), (1, w.strides[1]), padding)
-    else:
-        y = _by_kernel(x, w, tf.nn.max_pool, padding)
-    if not x.dtype.is_floating or _is_rectified(x):
-        return y
-    # The kernel starts from the lowest finite number, as if a window of -inf held that.
-    return select(y > x.dtype.min, y, tf.constant(-math.inf, x.dtype))
+        x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
+        return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
+    return _by_kernel(x, w, tf.nn.max_pool, padding)
 
 
 def _is_rectified(x):
@@ -145,7 +155,7 @@ def _lowest(dtype):
 
 
 def _average_pool(x, w, count_include_pad):
-    if not count_include_pad and is_same_padding(w) and _has_kernel(x, w):
+    if not count_include_pad and is_same_padding(w) and _has_kernel(x, w) and 0 not in x.shape:
         # TensorFlow's SAME leaves the padding out of the count.
         return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
     total = math.prod(w.kernel)
@@ -188,6 +198,8 @@ def _root(x, p):
 
 def _pool_mean(x, w):
     """Return the mean over each window, its padding counted as zeros."""
+    if 0 in x.shape:
+        return _of_nothing(x, w, tf.zeros([], x.dtype))
     if _has_kernel(x, w):
         return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
     return _by_axis(pad_spatial(x, w.reach), w, tf.add) / math.prod(w.kernel)

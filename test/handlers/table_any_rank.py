@@ -210,7 +210,7 @@ more(
 more(
     "Gather",
     lambda draw, dims: [draw.floats(*dims), np.int64(0)],
-    lambda dims: {"axis": len(dims) - 1},
+    lambda dims: {"axis": len(dims) - 1 if dims[-1] else 0},
     label="by a scalar",
 )
 add(
