@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import broadcasting
 from onnx_tf.handlers._tensors import normalize_axis, rank_of
 from onnx_tf.registry import registry
 
@@ -14,8 +15,9 @@ from onnx_tf.registry import registry
 def register_binary(table: Mapping[str, Callable[..., Any]]) -> None:
     """Register functions of two tensors as operators that exist since opset 1."""
     for op_type, function in table.items():
-        registry.register(op_type, _with_attributes(function), since=1, domain="")
-        registry.register(op_type, function, since=7, domain="")
+        of_any_rank = broadcasting(function)
+        registry.register(op_type, _with_attributes(of_any_rank), since=1, domain="")
+        registry.register(op_type, of_any_rank, since=7, domain="")
 
 
 def _with_attributes(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import from_tf, to_tf
 from onnx_tf.handlers._narrow import decode, encode, is_bits, is_narrow_integer, wrap
+from onnx_tf.handlers._ranks import select
 from onnx_tf.registry import NodeContext
 
 WHOLE_NUMBER = r"\s*[+-]?[0-9]+\s*"
@@ -78,14 +79,14 @@ def _to_string(x: tf.Tensor) -> tf.Tensor:
         x = tf.cast(x, tf.float32)
     # ONNX Runtime writes eight significant digits, of double precision too.
     text = tf.strings.as_string(x, precision=8, shortest=True)
-    text = tf.where(tf.math.is_inf(x), tf.where(x > 0, "INF", "-INF"), text)
-    return tf.where(tf.math.is_nan(x), "NaN", text)
+    text = select(tf.math.is_inf(x), select(x > 0, "INF", "-INF"), text)
+    return select(tf.math.is_nan(x), "NaN", text)
 
 
 def _from_string(x: tf.Tensor, target: ir.DataType) -> tf.Tensor:
     if target.is_floating_point():
         return tf.strings.to_number(x, tf.float64 if target is ir.DataType.DOUBLE else tf.float32)
     whole = tf.strings.regex_full_match(x, WHOLE_NUMBER)
-    integer = tf.strings.to_number(tf.where(whole, x, "0"), tf.int64)
-    number = tf.strings.to_number(tf.where(whole, "0", x), tf.float64)
-    return tf.where(whole, integer, tf.cast(number, tf.int64))
+    integer = tf.strings.to_number(select(whole, x, "0"), tf.int64)
+    number = tf.strings.to_number(select(whole, "0", x), tf.float64)
+    return select(whole, integer, tf.cast(number, tf.int64))

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, shaped, strided, widened
-from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, pad_spatial
+from onnx_tf.handlers._ranks import strided
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, shaped, widened
+from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum, pad_spatial
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
 """(data, filters, strides, "SAME" or "VALID") -> result."""
@@ -25,6 +26,11 @@ MAX_DEPTHWISE_INPUTS = 4
 
 def convolve(x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows, groups: int) -> tf.Tensor:
     """Return the convolution of N, spatial..., C data with spatial..., C/group, M filters."""
+    if 0 in x.shape:
+        # TensorFlow's oneDNN kernel gives the shape of its data then.
+        outs = [maximum(out, 0) for out in w.outs]
+        y = tf.zeros(as_shape([dims_of(x)[0], *outs, dims_of(filters)[-1]]), x.dtype)
+        return y if bias is None else tf.nn.bias_add(y, bias)
     if len(w.kernel) == 1:
         # A line is an image of height 1: TensorFlow's 1-D convolution does the same.
         flat = _with_axis(w)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import select
 from onnx_tf.handlers._sampling import cubic_weight
 from onnx_tf.handlers._tensors import Dim
 
@@ -60,7 +61,7 @@ def resize_axis(x: tf.Tensor, axis: Axis, how: Sampling) -> tf.Tensor:
         y = _by_taps(x, places, axis, how)
     if how.coordinates == "tf_crop_and_resize":
         outside = (places < 0) | (places > _float(axis.before) - 1)
-        y = tf.where(_along(outside, x, axis), tf.cast(how.extrapolation, x.dtype), y)
+        y = select(_along(outside, x, axis), tf.cast(how.extrapolation, x.dtype), y)
     return y
 
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import select
+
 HASH_RANGE = (1 << 63) - 1
 
 
@@ -49,7 +51,7 @@ def look_up(x: tf.Tensor, keys: Any, values: Any, default: Any, dtype: tf.DType,
     index, found = index_in(x, keys, **options)
     if len(values) == 0:
         return tf.fill(tf.shape(x), tf.constant(default, dtype))
-    return tf.where(found, tf.gather(tf.constant(values, dtype), index), tf.constant(default, dtype))
+    return select(found, tf.gather(tf.constant(values, dtype), index), tf.constant(default, dtype))
 
 
 def _distinct(table: np.ndarray, of_duplicates: str) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +81,7 @@ def _search_numbers(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tenso
         found = tf.gather(ordered, at) == y
     if is_nan.any():
         missing = tf.math.is_nan(x)
-        index = tf.where(missing, tf.constant(np.flatnonzero(is_nan)[0], tf.int64), index)
+        index = select(missing, tf.constant(np.flatnonzero(is_nan)[0], tf.int64), index)
         found = found | missing
     return index, found
 
@@ -97,6 +99,6 @@ def _search_strings(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tenso
     for step in range(counts.max()):  # 1, unless two keys share a 63-bit fingerprint
         candidate = tf.gather(tf.constant(order, tf.int64), tf.minimum(at + step, len(order) - 1))
         match = tf.gather(tf.constant(keys, tf.string), candidate) == x
-        index = tf.where(match, candidate, index)
+        index = select(match, candidate, index)
         found = found | match
     return index, found

@@ -10,6 +10,7 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import is_carried
+from onnx_tf.handlers._ranks import select
 
 FLOAT8E8M0_NAN = 255
 
@@ -48,12 +49,12 @@ def encode(x: tf.Tensor, dtype: ir.DataType, *, saturate: bool = True, round_mod
     magnitude = tf.abs(x)
     midpoints = tf.constant((form.magnitudes[:-1] + form.magnitudes[1:]) / 2, x.dtype)
     below, reached = _count(midpoints, magnitude, "left"), _count(midpoints, magnitude, "right")
-    code = tf.where(below == reached, below, below + below % 2)
-    code = tf.where(code > form.largest, form.largest if saturate else form.overflow, code)
-    code = tf.where(tf.math.is_nan(x), form.nan, code)
+    code = select(below == reached, below, below + below % 2)
+    code = select(code > form.largest, form.largest if saturate else form.overflow, code)
+    code = select(tf.math.is_nan(x), form.nan, code)
     sign = tf.cast(tf.bitcast(x, tf.int64 if x.dtype == tf.float64 else tf.int32) < 0, tf.int32) * form.sign
     if not form.has_negative_zero:  # the bits of minus zero stand for NaN
-        sign = tf.where((code == 0) | (code == form.nan), 0, sign)
+        sign = select((code == 0) | (code == form.nan), 0, sign)
     return tf.cast(code | sign, tf.uint8)
 
 
@@ -125,8 +126,8 @@ def _encode_power_of_two(x: tf.Tensor, saturate: bool, round_mode: str) -> tf.Te
     if saturate:
         code = tf.clip_by_value(code, 0, FLOAT8E8M0_NAN - 1)
     else:
-        code = tf.where((magnitude < powers[0]) | (code >= FLOAT8E8M0_NAN), FLOAT8E8M0_NAN, code)
-    return tf.cast(tf.where(tf.math.is_nan(x), FLOAT8E8M0_NAN, code), tf.uint8)
+        code = select((magnitude < powers[0]) | (code >= FLOAT8E8M0_NAN), FLOAT8E8M0_NAN, code)
+    return tf.cast(select(tf.math.is_nan(x), FLOAT8E8M0_NAN, code), tf.uint8)
 
 
 def _count(boundaries: tf.Tensor, x: tf.Tensor, side: str) -> tf.Tensor:

@@ -193,25 +193,6 @@ def elements_of(vector: tf.Tensor, count: int | None = None) -> list[Dim]:
     return [vector[i] if dim is None else dim for i, dim in enumerate(known_dims(vector))]
 
 
-def strided(x: tf.Tensor, axis: int, start: Dim, step: int, count: Dim) -> tf.Tensor:
-    """Return ``count`` elements of an axis, from ``start`` on, a positive ``step`` apart."""
-    size = dim_of(x, axis)
-    if step > 1 and isinstance(size, int) and isinstance(start, int) and isinstance(count, int):
-        begin = min(start, size - count * step)
-        if count > 0 and begin >= 0:
-            return _of_blocks(x, axis, begin, step, count, start - begin)
-    before = (slice(None),) * axis
-    return x[(*before, slice(start, start + (count - 1) * step + 1, step))]
-
-
-def _of_blocks(x: tf.Tensor, axis: int, begin: int, step: int, count: int, place: int) -> tf.Tensor:
-    # TensorFlow's strided slice copies one number after the other: one element of each block takes a tenth of that.
-    outer, inner = dims_of(x)[:axis], dims_of(x)[axis + 1 :]
-    part = x[(*(slice(None),) * axis, slice(begin, begin + count * step))]
-    blocks = tf.reshape(part, as_shape([product(outer), count, step, product(inner)]))
-    return tf.reshape(blocks[:, :, place], as_shape([*outer, count, *inner]))
-
-
 def widened(function: Callable[..., tf.Tensor], *tensors: Any) -> tf.Tensor:
     """Apply a function with 16-bit floats computed as float32, and cast the result back.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import pad
 from onnx_tf.handlers._tensors import Dim, dims_of
 
 Padding = tuple[Dim, Dim]
@@ -90,11 +91,7 @@ def pad_spatial(x: tf.Tensor, padding: Sequence[Padding], value: Any = 0) -> tf.
     """Pad the spatial axes of channels-last data."""
     if is_static(padding) and not any(n for pair in padding for n in pair):
         return x
-    pairs = [(0, 0), *padding, (0, 0)]
-    if is_static(pairs):
-        return tf.pad(x, pairs, constant_values=value)
-    stacked = tf.stack([tf.stack([tf.cast(n, tf.int64) for n in pair]) for pair in pairs])
-    return tf.pad(x, stacked, constant_values=value)
+    return pad(x, [(0, 0), *padding, (0, 0)], value=value)
 
 
 def is_static(padding: Sequence[Padding]) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_value, widened
+from onnx_tf.handlers._ranks import along_axis, arg_along, broadcasting, pad, select
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of, static_value, widened
 from onnx_tf.registry import NodeContext, onnx_op, register_table
 
 MAX_SOFTMAX_RANK = 5
@@ -35,17 +36,17 @@ def leaky_relu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
 
 @onnx_op("Elu")
 def elu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
-    return tf.nn.elu(x) if alpha == 1 else tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+    return tf.nn.elu(x) if alpha == 1 else select(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Selu")
 def selu(x: tf.Tensor, *, alpha: float, gamma: float) -> tf.Tensor:
-    return gamma * tf.where(x > 0, x, alpha * _expm1_below_zero(x))
+    return gamma * select(x > 0, x, alpha * _expm1_below_zero(x))
 
 
 @onnx_op("Celu", since=12)
 def celu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
-    return tf.where(x > 0, x, alpha * _expm1_below_zero(x / alpha))
+    return select(x > 0, x, alpha * _expm1_below_zero(x / alpha))
 
 
 def _expm1_below_zero(x: tf.Tensor) -> tf.Tensor:
@@ -65,7 +66,7 @@ def thresholded_relu_1(x: tf.Tensor, *, alpha: float = 1.0) -> tf.Tensor:
 
 @onnx_op("ThresholdedRelu", since=10)
 def thresholded_relu_10(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
-    return tf.where(x > alpha, x, tf.zeros([], x.dtype))
+    return select(x > alpha, x, tf.zeros([], x.dtype))
 
 
 @onnx_op("HardSigmoid")
@@ -88,8 +89,8 @@ def swish(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
 @onnx_op("Shrink", since=9)
 def shrink(x: tf.Tensor, *, bias: float, lambd: float) -> tf.Tensor:
     wide = x if x.dtype.is_floating else tf.cast(x, tf.float64)
-    shrunk = tf.where(wide > lambd, wide - bias, tf.zeros([], wide.dtype))
-    return tf.cast(tf.where(wide < -lambd, wide + bias, shrunk), x.dtype)
+    shrunk = select(wide > lambd, wide - bias, tf.zeros([], wide.dtype))
+    return tf.cast(select(wide < -lambd, wide + bias, shrunk), x.dtype)
 
 
 @onnx_op("PRelu")
@@ -103,26 +104,21 @@ def prelu_1(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
 def prelu_7(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
     if x.dtype.is_unsigned:
         return tf.identity(x)
-    return tf.where(x < 0, x * slope, x)
+    return broadcasting(lambda x, slope: tf.where(x < 0, x * slope, x))(x, slope)
 
 
 def _hardmax(x: tf.Tensor, axis: int) -> tf.Tensor:
     """Return 1 for the first largest element along an axis, 0 for the others, in the shape of the data."""
     axis = normalize_axis(axis, rank_of(x))
+    x = select(x != x, tf.constant(np.inf, x.dtype), x)  # NaN is the largest, as in ArgMax
     # An empty axis has no largest element: with one more of the lowest it has.
     end = [0 if x.shape[axis] else int(i == axis) for i in range(rank_of(x))]
-    filled = tf.pad(x, [[0, more] for more in end], constant_values=x.dtype.min)
-    return tf.one_hot(tf.argmax(filled, axis), tf.shape(x)[axis], axis=axis, dtype=x.dtype)
+    filled = pad(x, [(0, more) for more in end], value=x.dtype.min)
+    return tf.one_hot(arg_along(tf.argmax, filled, axis), tf.shape(x)[axis], axis=axis, dtype=x.dtype)
 
 
 def _softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
-    """Return the softmax along an axis of data of any rank."""
-    if rank_of(x) <= MAX_SOFTMAX_RANK:
-        return widened(lambda x: tf.nn.softmax(x, axis), x)
-    axis = normalize_axis(axis, rank_of(x))
-    dims = dims_of(x)
-    rows = tf.reshape(x, as_shape([product(dims[:axis]), dims[axis], product(dims[axis + 1 :])]))
-    return tf.reshape(_softmax(rows, 1), as_shape(dims))
+    return widened(lambda x: along_axis(tf.nn.softmax, x, normalize_axis(axis, rank_of(x)), MAX_SOFTMAX_RANK), x)
 
 
 def _log_softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
@@ -198,4 +194,4 @@ def _dropout(
         kept, ratio = kept | ~training, tf.where(training, ratio, 0)
     # A ratio of 1 keeps nothing: scale by 1 then, not by infinity.
     scale = tf.cast(tf.math.divide_no_nan(1.0, 1 - ratio), x.dtype)
-    return tf.where(kept, x * scale, tf.zeros([], x.dtype)), tf.cast(kept, mask_dtype)
+    return select(kept, x * scale, tf.zeros([], x.dtype)), tf.cast(kept, mask_dtype)

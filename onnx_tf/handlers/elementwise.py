@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from onnx_tf.handlers._broadcasting import register_binary
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._narrow import decode, is_bits
+from onnx_tf.handlers._ranks import broadcasting, select
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
 from onnx_tf.registry import NodeContext, onnx_op, register_table
 
@@ -60,9 +62,9 @@ def _integer_power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
     if value is not None and (value >= 0).all():
         return tf.pow(x, exponent)
     one = tf.ones([], x.dtype)
-    sign = tf.where(tf.bitwise.bitwise_and(exponent, one) == 1, x, one)
-    fraction = tf.where(tf.abs(x) == one, sign, tf.zeros([], x.dtype))
-    return tf.where(exponent < 0, fraction, tf.pow(x, tf.maximum(exponent, 0)))
+    sign = select(tf.bitwise.bitwise_and(exponent, one) == 1, x, one)
+    fraction = select(tf.abs(x) == one, sign, tf.zeros([], x.dtype))
+    return select(exponent < 0, fraction, tf.pow(x, tf.maximum(exponent, 0)))
 
 
 register_table(
@@ -112,24 +114,28 @@ def identity(x: Any) -> Any:
     return tf.identity(x) if isinstance(x, tf.Tensor | tf.Variable) else x
 
 
+def _folded(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
+    return lambda *inputs: functools.reduce(function, inputs)
+
+
 @onnx_op("Max")
 def maximum(*inputs: tf.Tensor) -> tf.Tensor:
-    return functools.reduce(tf.maximum, inputs)
+    return broadcasting(_folded(tf.maximum))(*inputs)
 
 
 @onnx_op("Min")
 def minimum(*inputs: tf.Tensor) -> tf.Tensor:
-    return functools.reduce(tf.minimum, inputs)
+    return broadcasting(_folded(tf.minimum))(*inputs)
 
 
 @onnx_op("Sum")
 def total(*inputs: tf.Tensor) -> tf.Tensor:
-    return widened(lambda *wide: functools.reduce(tf.add, wide), *inputs)
+    return widened(broadcasting(_folded(tf.add)), *inputs)
 
 
 @onnx_op("Mean")
 def mean(*inputs: tf.Tensor) -> tf.Tensor:
-    return widened(lambda *wide: functools.reduce(tf.add, wide) / len(wide), *inputs)
+    return widened(lambda *wide: broadcasting(_folded(tf.add))(*wide) / len(wide), *inputs)
 
 
 @onnx_op("Clip")
@@ -175,6 +181,10 @@ def _floats(x: tf.Tensor, context: NodeContext) -> tf.Tensor:
 
 @onnx_op("Mod", since=10)
 def mod(a: tf.Tensor, b: tf.Tensor, *, fmod: int) -> tf.Tensor:
+    return broadcasting(functools.partial(_mod, fmod=fmod))(a, b)
+
+
+def _mod(a: tf.Tensor, b: tf.Tensor, fmod: int) -> tf.Tensor:
     if not fmod:
         return tf.math.floormod(a, b)
     if a.dtype.is_unsigned:
@@ -187,26 +197,30 @@ def mod(a: tf.Tensor, b: tf.Tensor, *, fmod: int) -> tf.Tensor:
 def _truncated_mod(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """Return the remainder with the sign of the dividend; TensorFlow's own has no gradient."""
     magnitude = tf.math.floormod(tf.abs(a), tf.abs(b))
-    return tf.where(a < 0, -magnitude, magnitude)
+    return select(a < 0, -magnitude, magnitude)
 
 
 @onnx_op("BitShift", since=11)
 def bit_shift(x: tf.Tensor, amount: tf.Tensor, *, direction: str) -> tf.Tensor:
     """Shift by any amount; TensorFlow's own shifts clamp it to the width of the dtype."""
+    return broadcasting(functools.partial(_shifted, direction=direction))(x, amount)
+
+
+def _shifted(x: tf.Tensor, amount: tf.Tensor, direction: str) -> tf.Tensor:
     shift = {"LEFT": tf.bitwise.left_shift, "RIGHT": tf.bitwise.right_shift}[direction]
     bits = x.dtype.size * 8
     inside = (amount >= 0) & (amount < bits) if not x.dtype.is_unsigned else amount < bits
-    outside = tf.where(x < 0, -1, 0) if direction == "RIGHT" and not x.dtype.is_unsigned else 0
-    safe = tf.where(inside, amount, tf.zeros_like(amount))
-    return tf.where(inside, shift(x, safe), tf.cast(outside, x.dtype))
+    outside = select(x < 0, -1, 0) if direction == "RIGHT" and not x.dtype.is_unsigned else 0
+    safe = select(inside, amount, tf.zeros_like(amount))
+    return select(inside, shift(x, safe), tf.cast(outside, x.dtype))
 
 
 register_table(
     {
-        "BitwiseAnd": tf.bitwise.bitwise_and,
+        "BitwiseAnd": broadcasting(tf.bitwise.bitwise_and),
         "BitwiseNot": tf.bitwise.invert,
-        "BitwiseOr": tf.bitwise.bitwise_or,
-        "BitwiseXor": tf.bitwise.bitwise_xor,
+        "BitwiseOr": broadcasting(tf.bitwise.bitwise_or),
+        "BitwiseXor": broadcasting(tf.bitwise.bitwise_xor),
     },
     since=18,
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import MAX_INDEXED, MAX_SLICED, by_groups, select, strided
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -18,7 +20,6 @@ from onnx_tf.handlers._tensors import (
     scalar,
     static_ints,
     static_value,
-    strided,
     vector,
 )
 from onnx_tf.registry import onnx_op
@@ -34,7 +35,7 @@ def wrapped(indices: tf.Tensor, dim: Dim | tf.Tensor) -> tf.Tensor:
         return indices
     if known is not None and isinstance(dim, int):
         return tf.constant(known + dim * (known < 0), indices.dtype)
-    return tf.where(indices < 0, indices + tf.cast(dim, indices.dtype), indices)
+    return select(indices < 0, indices + tf.cast(dim, indices.dtype), indices)
 
 
 def flat_positions(indices: tf.Tensor, dims: list[Dim], axis: int) -> tf.Tensor:
@@ -52,7 +53,7 @@ def flat_positions(indices: tf.Tensor, dims: list[Dim], axis: int) -> tf.Tensor:
 def gather(data: tf.Tensor, indices: tf.Tensor, *, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(data))
     known = static_value(indices)
-    if known is not None and known.ndim == 0:
+    if known is not None and known.ndim == 0 and rank_of(data) <= MAX_SLICED:
         return data[(*[slice(None)] * axis, int(known))]
     if known is not None and known.ndim == 1 and data.dtype == tf.int64 and is_short_vector(data):
         elements = elements_of(data)
@@ -83,7 +84,7 @@ def _gather_nd(data: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tenso
         raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
     batches, rest = dims_of(data)[:batch_dims], dims_of(data)[batch_dims:]
     indexed, kept = rest[:depth], rest[depth:]
-    if all(isinstance(dim, int) and dim for dim in kept):
+    if all(isinstance(dim, int) and dim for dim in kept) and batch_dims + depth <= MAX_INDEXED:
         return tf.gather_nd(data, wrapped(indices, as_shape(indexed)), batch_dims=batch_dims)
     # TensorFlow refuses to index what has no elements.
     rows = tf.reshape(data, as_shape([*batches, product(indexed), *kept]))
@@ -149,6 +150,11 @@ def _slice(
             slices[axis] = _bounds(start, end, step, dims[axis])
     if all(s == slice(None) for s in slices):
         return tf.identity(data)
+    return by_groups(_strided, data, [None if s == slice(None) else s for s in slices], MAX_SLICED)
+
+
+def _strided(data: tf.Tensor, slices: list[Any]) -> tf.Tensor:
+    slices = [slice(None) if s is None else s for s in slices]
     begin = [0 if s.start is None else s.start for s in slices]
     end = [0 if s.stop is None else s.stop for s in slices]
     step = [1 if s.step is None else s.step for s in slices]
@@ -204,6 +210,9 @@ def non_zero(x: tf.Tensor) -> tf.Tensor:
     is_set = x if x.dtype == tf.bool else tf.not_equal(x, tf.zeros([], x.dtype))
     if rank_of(x) == 0:
         return tf.transpose(tf.where(tf.reshape(is_set, [1]))[:, :0])
+    if rank_of(x) > MAX_SLICED:
+        places = tf.where(tf.reshape(is_set, [-1]))[:, 0]
+        return tf.cast(tf.unravel_index(places, as_shape(dims_of(x))), tf.int64)
     return tf.transpose(tf.where(is_set))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.handlers._broadcasting import register_binary
+from onnx_tf.handlers._ranks import broadcasting, select
 from onnx_tf.registry import register_table
 
 register_binary(
@@ -18,5 +19,5 @@ register_binary(
     }
 )
 register_table({"Not": tf.logical_not})
-register_table({"Where": tf.where}, since=9)
-register_table({"GreaterOrEqual": tf.greater_equal, "LessOrEqual": tf.less_equal}, since=12)
+register_table({"Where": select}, since=9)
+register_table({"GreaterOrEqual": broadcasting(tf.greater_equal), "LessOrEqual": broadcasting(tf.less_equal)}, since=12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import select
 from onnx_tf.handlers._tensors import permutation_to_last, rank_of, widened
 from onnx_tf.registry import onnx_op
 
@@ -37,12 +38,12 @@ def _loss(
         classes_last = tf.transpose(log_probabilities, permutation_to_last(1, rank_of(log_probabilities)))
         is_kept = tf.ones_like(target, tf.bool) if ignore_index is None else target != ignore_index
         # An ignored target need not be a class at all.
-        classes = tf.where(is_kept, target, tf.zeros_like(target))
+        classes = select(is_kept, target, tf.zeros_like(target))
         scale = tf.cast(is_kept, classes_last.dtype)
         if weight is not None:
             scale *= tf.gather(weight, classes)
         chosen = tf.gather(classes_last, classes, batch_dims=rank_of(target))
-        each = tf.where(is_kept, -chosen * scale, tf.zeros_like(scale))
+        each = select(is_kept, -chosen * scale, tf.zeros_like(scale))
         if reduction == "none":
             return each
         return tf.reduce_sum(each) / tf.reduce_sum(scale) if reduction == "mean" else tf.reduce_sum(each)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op, to_channels_last
+from onnx_tf.handlers._ranks import broadcasting, pad, sliced
 from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, rank_of, widened
 from onnx_tf.registry import NodeContext, onnx_op
 
@@ -188,9 +189,9 @@ def layer_normalization(
     mean = tf.reduce_mean(data, axes, keepdims=True)
     centred = data - mean
     factor = tf.math.rsqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True) + epsilon)
-    y = centred * factor * tf.cast(scale, wide)
+    y = broadcasting(tf.multiply)(centred * factor, tf.cast(scale, wide))
     if b is not None:
-        y += tf.cast(b, wide)
+        y = broadcasting(tf.add)(y, tf.cast(b, wide))
     stash = to_tf(ir.DataType(stash_type))
     return tf.cast(y, x.dtype), tf.cast(mean, stash), tf.cast(factor, stash)
 
@@ -201,7 +202,7 @@ def rms_normalization(x: tf.Tensor, scale: tf.Tensor, *, axis: int, epsilon: flo
     axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
     data = tf.cast(x, wide)
     factor = tf.math.rsqrt(tf.reduce_mean(tf.square(data), axes, keepdims=True) + epsilon)
-    return tf.cast(data * factor * tf.cast(scale, wide), scale.dtype)
+    return tf.cast(broadcasting(tf.multiply)(data * factor, tf.cast(scale, wide)), scale.dtype)
 
 
 @channels_last_op("LRN")
@@ -214,8 +215,9 @@ def lrn(x: tf.Tensor, *, alpha: float, beta: float, bias: float, size: int) -> t
 def _sums_of_neighbours(x: tf.Tensor, size: int) -> tf.Tensor:
     """Return the sums over ``size`` neighbouring channels, [..., C]."""
     channels = dims_of(x)[-1]
-    padded = tf.pad(x, [[0, 0]] * (rank_of(x) - 1) + [[(size - 1) // 2, size // 2]])
-    return tf.add_n([padded[..., i : i + channels] for i in range(size)])
+    every = [slice(None)] * (rank_of(x) - 1)
+    padded = pad(x, [(0, 0)] * (rank_of(x) - 1) + [((size - 1) // 2, size // 2)])
+    return tf.add_n([sliced(padded, [*every, slice(i, i + channels)]) for i in range(size)])
 
 
 @channels_last_op("MeanVarianceNormalization")
@@ -243,8 +245,9 @@ def mean_variance_normalization_9(x: tf.Tensor, *, axes: Sequence[int]) -> tf.Te
     axes = [channels_last_axis(axis, rank) for axis in axes]
 
     def normalized(x: tf.Tensor) -> tf.Tensor:
-        centred = x - tf.reduce_mean(x, axes, keepdims=True)
-        return centred / (tf.sqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True)) + 1e-9)
+        centred = broadcasting(tf.subtract)(x, tf.reduce_mean(x, axes, keepdims=True))
+        spread = tf.sqrt(tf.reduce_mean(tf.square(centred), axes, keepdims=True)) + 1e-9
+        return broadcasting(tf.realdiv)(centred, spread)
 
     return widened(normalized, x)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import pad, select, sliced
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -78,14 +79,14 @@ def _pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None, mode: str) -
     pads = elements_of(pads, 2 * rank)
     data, before, after = _crop(data, pads[:rank], pads[rank:])
     if mode == "constant":
-        paddings = tf.stack([as_shape(before), as_shape(after)], 1)
+        paddings = list(zip(before, after, strict=True))
         if value is None or static_value(value) is not None:
-            return tf.pad(data, paddings, constant_values=0 if value is None else tf.reshape(value, []))
+            return pad(data, paddings, value=0 if value is None else tf.reshape(value, []))
         # TensorFlow's padding has no gradient by the value.
-        inside = tf.pad(tf.fill(as_shape(dims_of(data)), True), paddings)
-        return tf.where(inside, tf.pad(data, paddings), tf.reshape(value, []))
+        inside = pad(tf.fill(as_shape(dims_of(data)), True), paddings)
+        return select(inside, pad(data, paddings), tf.reshape(value, []))
     if mode == "reflect" and _mirrors_once(data, before, after):
-        return tf.pad(data, list(zip(before, after, strict=True)), "REFLECT")
+        return pad(data, list(zip(before, after, strict=True)), "REFLECT")
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         if not (isinstance(low, int) and isinstance(high, int) and low == high == 0):
             data = tf.gather(data, _sources(dims_of(data)[axis], low, high, mode), axis=axis)
@@ -100,7 +101,7 @@ def _crop(data: tf.Tensor, before: list[Dim], after: list[Dim]) -> tuple[tf.Tens
     size = [dim - low - high for dim, low, high in zip(dims_of(data), begin, end, strict=True)]
     before = [pad + cut for pad, cut in zip(before, begin, strict=True)]
     after = [pad + cut for pad, cut in zip(after, end, strict=True)]
-    return tf.slice(data, as_shape(begin), as_shape(size)), before, after
+    return sliced(data, [slice(b, b + n) for b, n in zip(begin, size, strict=True)]), before, after
 
 
 def _negated_if_negative(pad: Dim) -> Dim:
@@ -108,9 +109,9 @@ def _negated_if_negative(pad: Dim) -> Dim:
 
 
 def _mirrors_once(data: tf.Tensor, before: Sequence[Dim], after: Sequence[Dim]) -> bool:
-    """Whether TensorFlow's own mirror padding holds: no pad is as long as the data, or that is known to be."""
+    """Whether TensorFlow's own mirror padding holds: it refuses a pad as long as the data, of nothing even none."""
     return all(
-        isinstance(low, int) and isinstance(high, int) and max(low, high) < (1 if dim is None else max(dim, 1))
+        isinstance(low, int) and isinstance(high, int) and max(low, high) < (1 if dim is None else dim)
         for low, high, dim in zip(before, after, data.shape, strict=True)
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._ranks import broadcast_to, select, sliced, strided
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -18,11 +19,10 @@ from onnx_tf.handlers._tensors import (
     product,
     rank_of,
     shaped,
-    strided,
     vector,
     widened,
 )
-from onnx_tf.handlers._windows import Windows, is_same_padding, pad_spatial, windows
+from onnx_tf.handlers._windows import Windows, is_same_padding, maximum, pad_spatial, windows
 from onnx_tf.registry import NodeContext
 
 MIN_POOLED_CHANNELS = 8
@@ -200,7 +200,8 @@ def _spatial(x: tf.Tensor, first: int) -> list[int]:
 
 
 def _max_pool(x: tf.Tensor, w: Windows) -> tf.Tensor:
-    """Return the maximum of each window, N, windows..., C."""
+    if 0 in x.shape:
+        return _of_nothing(x, w, _lowest(x.dtype))
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     if has_kernel and is_same_padding(w):
         return _max_pool_by_kernel(x, w, "SAME")
@@ -209,17 +210,37 @@ def _max_pool(x: tf.Tensor, w: Windows) -> tf.Tensor:
     return _max_pool_by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
 
 
+def _of_nothing(x: tf.Tensor, w: Windows, value: float | tf.Tensor) -> tf.Tensor:
+    """Return windows over data without elements, which TensorFlow's kernels refuse."""
+    batch, *_, channels = dims_of(x)
+    return tf.fill(as_shape([batch, *[maximum(out, 0) for out in w.outs], channels]), value)
+
+
 def _is_faster_by_axis(x: tf.Tensor, w: Windows) -> bool:
     """Return whether there are fewer channels than a kernel of channels-last data has use for."""
     return len(w.kernel) > 1 and set(w.strides) == {1} and x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
 
 
 def _max_pool_by_kernel(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
+    if x.dtype.is_floating and not _is_rectified(x):
+        # The kernel starts from the lowest finite number, which twice over is the -inf of a window of no more.
+        return 2 * _max_pool_of_finite(x * tf.constant(0.5, x.dtype), w, padding)
+    return _max_pool_of_finite(x, w, padding)
+
+
+def _max_pool_of_finite(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
     """Return the maximum of each window by TensorFlow's kernel, of wide windows one axis after the other."""
     if len(w.kernel) == 2 and min(w.kernel) >= MIN_SEPARATE_KERNEL:
         x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
         return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
     return _by_kernel(x, w, tf.nn.max_pool, padding)
+
+
+def _is_rectified(x: tf.Tensor) -> bool:
+    """Whether the data is known to be 0 or more, but for its padding."""
+    while tf.is_symbolic_tensor(x) and x.op.type in ("Transpose", "Identity", "Pad", "PadV2", "Squeeze", "ExpandDims"):
+        x = x.op.inputs[0]
+    return tf.is_symbolic_tensor(x) and x.op.type in ("Relu", "Relu6")
 
 
 def _lowest(dtype: tf.DType) -> tf.Tensor:
@@ -228,7 +249,7 @@ def _lowest(dtype: tf.DType) -> tf.Tensor:
 
 def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor:
     """Return the mean of each window, N, windows..., C."""
-    if not count_include_pad and is_same_padding(w) and _has_kernel(x, w):
+    if not count_include_pad and is_same_padding(w) and _has_kernel(x, w) and 0 not in x.shape:
         # TensorFlow's SAME leaves the padding out of the count.
         return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
     total = math.prod(w.kernel)
@@ -273,6 +294,8 @@ def _root(x: tf.Tensor, p: float) -> tf.Tensor:
 
 def _pool_mean(x: tf.Tensor, w: Windows) -> tf.Tensor:
     """Return the mean over each window, its padding counted as zeros."""
+    if 0 in x.shape:
+        return _of_nothing(x, w, tf.zeros([], x.dtype))
     if _has_kernel(x, w):
         return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
     return _by_axis(pad_spatial(x, w.reach), w, tf.add) / math.prod(w.kernel)
@@ -305,15 +328,16 @@ def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Ten
 def _elements(padded: tf.Tensor, w: Windows) -> list[tf.Tensor]:
     """Return for each element of the window, in order, the data of all windows at that element."""
     return [
-        padded[
-            (
+        sliced(
+            padded,
+            [
                 slice(None),
                 *[
                     slice(t * d, t * d + (out - 1) * s + 1, s)
                     for t, d, s, out in zip(place, w.dilations, w.strides, w.outs, strict=True)
                 ],
-            )
-        ]
+            ],
+        )
         for place in itertools.product(*map(range, w.kernel))
     ]
 
@@ -322,10 +346,10 @@ def _max_pool_with_indices(x: tf.Tensor, w: Windows, storage_order: int) -> tupl
     """Return the maxima and where they are in the data in ONNX order, N, C, spatial...."""
     values = _elements(pad_spatial(x, w.reach, _lowest(x.dtype)), w)
     places = _elements(pad_spatial(_flat_indices(x, storage_order), w.reach, -1), w)
-    best, where = values[0], tf.broadcast_to(places[0], tf.shape(values[0]))
+    best, where = values[0], broadcast_to(places[0], dims_of(values[0]))
     for value, place in zip(values[1:], places[1:], strict=True):
         better = (value > best) | ((where < 0) & (place >= 0))
-        best, where = tf.where(better, value, best), tf.where(better, place, where)
+        best, where = select(better, value, best), select(better, place, where)
     return best, where
 
 

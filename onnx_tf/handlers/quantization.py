@@ -223,7 +223,7 @@ def integer_product(
     known = static_centred(b, b_zero_point)
     if known is not None:
         known = abs(known[:, None] if known.ndim == 1 else known)
-        known = known.max(axis=tuple(range(known.ndim - 2)))
+        known = known.max(axis=tuple(range(known.ndim - 2)), initial=0)
     limits = limit_of(dtypes[0], a_zero_point), limit_of(dtypes[1], b_zero_point)
     return exact_product(mat_mul, left, right, limits=limits, axis=-min(2, rank_of(b)), weights=known)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import MAX_BROADCAST, arg_along, reverse, select
 from onnx_tf.handlers._tensors import (
+    as_shape,
     computed_in,
     dims_of,
     normalize_axis,
+    product,
     rank_of,
     scalar,
     static_ints,
@@ -68,6 +72,20 @@ def _log_sum(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return tf.math.log(tf.reduce_sum(x, axes, keepdims))
 
 
+def _log_sum_exp(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
+    rank = rank_of(x)
+    if rank <= MAX_BROADCAST or not isinstance(axes, list):
+        return tf.reduce_logsumexp(x, axes, keepdims)
+    axes = [normalize_axis(axis, rank) for axis in axes]
+    kept = [i for i in range(rank) if i not in axes]
+    dims = dims_of(x)
+    rows = tf.reshape(
+        tf.transpose(x, [*kept, *axes]), as_shape([product([dims[i] for i in part]) for part in (kept, axes)])
+    )
+    left = [1 if i in axes else dims[i] for i in range(rank) if keepdims or i in kept]
+    return tf.reshape(tf.reduce_logsumexp(rows, -1), as_shape(left))
+
+
 def _sum_square(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return tf.reduce_sum(x * x, axes, keepdims)
 
@@ -76,7 +94,7 @@ REDUCTIONS: dict[str, Reduction] = {
     "ReduceL1": _accumulated(_l1),
     "ReduceL2": _accumulated(_l2, integers_in=tf.float64),
     "ReduceLogSum": _accumulated(_log_sum, integers_in=tf.float64),
-    "ReduceLogSumExp": _accumulated(tf.reduce_logsumexp, integers_in=tf.float64),
+    "ReduceLogSumExp": _accumulated(_log_sum_exp, integers_in=tf.float64),
     "ReduceMax": _max,
     "ReduceMean": _accumulated(_mean),
     "ReduceMin": _min,
@@ -142,11 +160,14 @@ def _arg(arg: Callable[..., tf.Tensor], data: tf.Tensor, axis: int, keepdims: in
     if rank_of(data) == 0:
         return tf.zeros([], tf.int64)
     axis = normalize_axis(axis, rank_of(data))
+    if data.dtype.is_floating:
+        # TensorFlow passes over NaN, which is the largest and the smallest element to numpy.
+        data = select(data != data, tf.constant(math.inf if arg is tf.argmax else -math.inf, data.dtype), data)
     if select_last_index:
         last = dims_of(data)[axis] - 1
-        index = tf.cast(last, tf.int64) - arg(tf.reverse(data, [axis]), axis, tf.int64)
+        index = tf.cast(last, tf.int64) - arg_along(arg, reverse(data, axis), axis)
     else:
-        index = arg(data, axis, tf.int64)
+        index = arg_along(arg, data, axis)
     return tf.expand_dims(index, axis) if keepdims else index
 
 

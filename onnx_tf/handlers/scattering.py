@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import broadcast_to
 from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, product, rank_of, vector
 from onnx_tf.handlers.indexing import flat_positions, row_positions
 from onnx_tf.registry import onnx_op
@@ -91,5 +92,5 @@ def tensor_scatter(
     if mode == "circular":
         places = tf.math.floormod(places, tf.cast(dims[axis], tf.int64))
     shape = [dims[0], *[1] * (axis - 1), length, *[1] * (len(dims) - axis - 1)]
-    indices = tf.broadcast_to(tf.reshape(places, as_shape(shape)), as_shape(dims_of(update)))
+    indices = broadcast_to(tf.reshape(places, as_shape(shape)), dims_of(update))
     return _scatter_elements(past, indices, update, axis, "none")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
 from onnx_tf.handlers._attributes import given
+from onnx_tf.handlers._ranks import MAX_MIRRORED, broadcast_to, by_groups, select
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -160,7 +162,7 @@ def expand(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
     rank = max(len(dims), len(target))
     dims = [*[1] * (rank - len(dims)), *dims]
     target = [*[1] * (rank - len(target)), *target]
-    return tf.broadcast_to(x, as_shape([broadcast_dim(d, t) for d, t in zip(dims, target, strict=True)]))
+    return broadcast_to(x, [broadcast_dim(d, t) for d, t in zip(dims, target, strict=True)])
 
 
 @onnx_op("Tile")
@@ -262,8 +264,16 @@ def size(data: tf.Tensor) -> tf.Tensor:
 def reverse_sequence(x: tf.Tensor, lengths: tf.Tensor, *, batch_axis: int, time_axis: int) -> tf.Tensor:
     lengths = vector(lengths, "sequence_lens")
     if x.dtype == tf.uint16:
-        return computed_in(tf.int32, lambda wide: tf.reverse_sequence(wide, lengths, time_axis, batch_axis), x)
-    return tf.reverse_sequence(x, lengths, time_axis, batch_axis)
+        return computed_in(tf.int32, lambda wide: _reversed(wide, lengths, time_axis, batch_axis), x)
+    return _reversed(x, lengths, time_axis, batch_axis)
+
+
+def _reversed(x: tf.Tensor, lengths: tf.Tensor, time_axis: int, batch_axis: int) -> tf.Tensor:
+    def apply(data: tf.Tensor, roles: list[Any]) -> tf.Tensor:
+        return tf.reverse_sequence(data, lengths, roles.index("time"), roles.index("batch"))
+
+    roles = [{time_axis: "time", batch_axis: "batch"}.get(axis) for axis in range(rank_of(x))]
+    return by_groups(apply, x, roles, MAX_MIRRORED)
 
 
 @onnx_op("Trilu", since=14)
@@ -271,4 +281,4 @@ def trilu(x: tf.Tensor, k: tf.Tensor | None = None, *, upper: int) -> tf.Tensor:
     rows, columns = dims_of(x)[-2:]
     offset = tf.range(columns, dtype=tf.int64) - tf.range(rows, dtype=tf.int64)[:, None]
     k = tf.constant(0, tf.int64) if k is None else scalar(k)
-    return tf.where(offset >= k if upper else offset <= k, x, tf.zeros([], x.dtype))
+    return select(offset >= k if upper else offset <= k, x, tf.zeros([], x.dtype))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import select
 from onnx_tf.handlers._tensors import (
     as_shape,
     dims_of,
@@ -39,9 +42,17 @@ def _top_k(x: tf.Tensor, k: tf.Tensor, axis: int, largest: int) -> tuple[tf.Tens
     back = inverse_permutation(to_last)
     rows = tf.transpose(x, to_last)
     k = tf.cast(scalar(k), tf.int32)
-    keys, indices = tf.math.top_k(rows if largest else _descending(rows), k)
-    values = keys if largest else _descending(keys)
+    keys, indices = tf.math.top_k(_ascending(rows) if largest else _descending(_ascending(rows)), k)
+    if x.dtype.is_floating:
+        values = tf.gather(rows, indices, batch_dims=rank_of(x) - 1)
+    else:
+        values = keys if largest else _descending(keys)
     return tf.transpose(values, back), tf.cast(tf.transpose(indices, back), tf.int64)
+
+
+def _ascending(x: tf.Tensor) -> tf.Tensor:
+    """Return keys in the order of x; NaN, which TensorFlow orders anyhow, is the largest."""
+    return select(x != x, tf.constant(math.inf, x.dtype), x) if x.dtype.is_floating else x
 
 
 def _descending(x: tf.Tensor) -> tf.Tensor:
@@ -81,9 +92,9 @@ def _integer_keys(x: tf.Tensor) -> tf.Tensor:
     if not x.dtype.is_floating:
         return x
     x = x if x.dtype == tf.float64 else tf.cast(x, tf.float32)
-    x = tf.where(x == 0, tf.zeros_like(x), tf.where(tf.math.is_nan(x), x.dtype.as_numpy_dtype("nan"), x))
+    x = select(x == 0, tf.zeros_like(x), select(tf.math.is_nan(x), x.dtype.as_numpy_dtype("nan"), x))
     bits = tf.bitcast(x, tf.int64 if x.dtype == tf.float64 else tf.int32)
-    return tf.where(bits < 0, tf.bitwise.bitwise_xor(bits, bits.dtype.max), bits)
+    return select(bits < 0, tf.bitwise.bitwise_xor(bits, bits.dtype.max), bits)
 
 
 def _lexicographic_order(rows: tf.Tensor) -> tf.Tensor:

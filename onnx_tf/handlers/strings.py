@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._lookup import index_in
+from onnx_tf.handlers._ranks import broadcasting
 from onnx_tf.handlers._tensors import as_shape, dims_of
 from onnx_tf.registry import onnx_op
 
@@ -27,7 +28,7 @@ def regex_full_match(x: tf.Tensor, *, pattern: str | None) -> tf.Tensor:
 
 @onnx_op("StringConcat", since=20)
 def string_concat(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-    return tf.raw_ops.Add(x=x, y=y)  # broadcasts, which tf.strings.join does not
+    return broadcasting(lambda x, y: tf.raw_ops.Add(x=x, y=y))(x, y)  # tf.strings.join does not broadcast
 
 
 @onnx_op("StringNormalizer", since=10)

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, shaped, widened
+from onnx_tf.handlers._ranks import pad, sliced
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, shaped, widened
 from onnx_tf.handlers._windows import maximum, pad_spatial
 from onnx_tf.handlers.convolution import kernel_of
+
+MAX_SPATIAL = 3
+"""TensorFlow's kernels convolve over no more axes."""
 
 
 @channels_last_op("ConvTranspose", filters=(1,))
@@ -29,8 +33,6 @@ def conv_transpose(
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
     rank = len(w.shape) - 2
-    if rank > 3:
-        raise ValueError(f"transposed convolution over {rank} axes is not supported: TensorFlow has up to 3")
     strides = tuple(strides or [1] * rank)
     dilations = dilations or [1] * rank
     extents = [(k - 1) * d + 1 for k, d in zip(kernel_of(w, kernel_shape), dilations, strict=True)]
@@ -48,7 +50,7 @@ def conv_transpose(
         for i, (n, e, s, extra) in enumerate(zip(dims, extents, strides, output_padding or [0] * rank, strict=True))
     ]
     filters = _with_gaps(w, dilations)
-    if all(place.is_same for place in places):
+    if rank <= MAX_SPATIAL and all(place.is_same for place in places):
         y = _transposed(x, filters, [place.size for place in places], strides, group, "SAME")
     else:
         fulls = [(n - 1) * s + e for n, e, s in zip(dims, extents, strides, strict=True)]
@@ -91,11 +93,11 @@ def _with_gaps(filters: tf.Tensor, dilations: Sequence[int]) -> tf.Tensor:
             continue
         dims = dims_of(filters)
         spread = tf.reshape(filters, as_shape([*dims[: axis + 1], 1, *dims[axis + 1 :]]))
-        padding = [[0, 0]] * (len(dims) + 1)
-        padding[axis + 1] = [0, dilation - 1]
+        padding = [(0, 0)] * (len(dims) + 1)
+        padding[axis + 1] = (0, dilation - 1)
         dims[axis] *= dilation
-        spread = tf.reshape(tf.pad(spread, padding), as_shape(dims))
-        filters = spread[(slice(None),) * axis + (slice(None, 1 - dilation),)]
+        spread = tf.reshape(pad(spread, padding), as_shape(dims))
+        filters = sliced(spread, [*[slice(None)] * axis, slice(None, 1 - dilation)])
     return filters
 
 
@@ -106,6 +108,8 @@ def _transposed(
     if len(sizes) == 1:
         y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding)
         return tf.squeeze(y, 1)
+    if len(sizes) > MAX_SPATIAL:
+        return _by_slices(x, filters, sizes, strides, groups)
     batch = dims_of(x)[0]
     if len(sizes) == 2 and groups > 1 and filters.shape[-2] == 1 and len(set(strides)) == 1:
         *kernel, _, channels = dims_of(filters)
@@ -130,6 +134,23 @@ def _transposed(
     return shaped(y, [x.shape[0], *known, y.shape[-1]])
 
 
+def _by_slices(
+    x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int
+) -> tf.Tensor:
+    """Convolve slice by slice along the first spatial axis, and add up the results where they overlap."""
+    batch, count, *rest = dims_of(x)
+    slices = tf.reshape(x, as_shape([batch * count, *rest]))
+    stride, taps = strides[0], filters.shape[0]
+    total = 0
+    for tap in range(taps):
+        y = _transposed(slices, filters[tap], sizes[1:], strides[1:], groups, "VALID")
+        dims = dims_of(y)[1:]
+        y = pad(tf.reshape(y, as_shape([batch * count, 1, product(dims)])), [(0, 0), (0, stride - 1), (0, 0)])
+        y = tf.reshape(y, as_shape([batch, count * stride, product(dims)]))[:, : count * stride - stride + 1]
+        total += tf.reshape(pad(y, [(0, 0), (tap, taps - 1 - tap), (0, 0)]), as_shape([batch, sizes[0], *dims]))
+    return total
+
+
 def _split(tensor: tf.Tensor, groups: int) -> list[tf.Tensor]:
     """Return a tensor in groups along its last axis."""
     return tf.split(tensor, groups, -1) if groups > 1 else [tensor]
@@ -139,4 +160,4 @@ def _cut(y: tf.Tensor, places: Sequence[_Place], fulls: Sequence[Dim]) -> tf.Ten
     """Return the result's region; what lies beyond the unpadded result is zero."""
     missing = [(0, maximum(p.start + p.size - full, 0)) for p, full in zip(places, fulls, strict=True)]
     region = [slice(p.start, p.start + p.size) for p in places]
-    return pad_spatial(y, missing)[(slice(None), *region)]
+    return sliced(pad_spatial(y, missing), [slice(None), *region])

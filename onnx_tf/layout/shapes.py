@@ -77,7 +77,8 @@ class Shapes:
         """Return the size in bytes, with the same guess for every unknown dimension but the batch."""
         dims = self.dims(value) or ()
         sizes = [d if isinstance(d, int) else GUESSED_DIM if i else GUESSED_BATCH for i, d in enumerate(dims)]
-        return max(1, int(math.prod(sizes) * (value.dtype.itemsize if value.dtype is not None else 4)))
+        width = 4 if value.dtype is None or value.dtype is ir.DataType.STRING else value.dtype.itemsize
+        return max(1, int(math.prod(sizes) * width))
 
     def _read(self, value: ir.Value) -> tuple[Dim, ...] | None:
         shape = value.const_value.shape if value.const_value is not None else value.shape

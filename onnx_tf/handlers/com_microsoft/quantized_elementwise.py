@@ -13,6 +13,7 @@ import tensorflow as tf
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
 from onnx_tf.handlers._quantized import centred, dequantize, quantize, requantize, shifted
+from onnx_tf.handlers._ranks import broadcasting, select
 from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, normalize_axis, product, rank_of
 from onnx_tf.handlers.pooling import average_pool_10
 from onnx_tf.registry import NodeContext, onnx_op
@@ -36,7 +37,9 @@ def q_linear_add(
     dtype = onnx_dtype(a, context, 0)
     a_ratio, b_ratio = a_scale / c_scale, b_scale / c_scale
     offset = _float(c_zero) - _multiply_add(a_ratio, _float(a_zero), b_ratio * _float(b_zero))
-    total = _multiply_add(_float(a), a_ratio, _multiply_add(_float(b), b_ratio, offset))
+    total = broadcasting(lambda a, b: _multiply_add(a, a_ratio, _multiply_add(b, b_ratio, offset)))(
+        _float(a), _float(b)
+    )
     return shifted(total, None, dtype)
 
 
@@ -54,7 +57,7 @@ def q_linear_mul(
     context: NodeContext,
 ) -> tf.Tensor:
     dtype = onnx_dtype(a, context, 0)
-    values = centred(a, a_zero, dtype) * centred(b, b_zero, dtype)
+    values = broadcasting(tf.multiply)(centred(a, a_zero, dtype), centred(b, b_zero, dtype))
     return shifted(values * (a_scale * b_scale / c_scale), c_zero, dtype)
 
 
@@ -148,7 +151,7 @@ def q_linear_where(
 ) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 1)
     left, right = dequantize(x, x_scale, x_zero, dtype), dequantize(y, y_scale, y_zero, dtype)
-    return quantize(tf.where(condition, left, right), z_scale, z_zero, dtype)
+    return quantize(select(condition, left, right), z_scale, z_zero, dtype)
 
 
 @onnx_op("QLinearAveragePool", domain=MICROSOFT)

@@ -1,0 +1,158 @@
+"""Every operator of floats with NaN, infinities, zeros of both signs, denormals and the largest numbers.
+
+ONNX Runtime and the reference evaluator (numpy) do not always agree; each number must be that of one of
+them. TensorFlow takes denormals for zero, so the answers for zeros in their place count as well.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from onnx_tf import prepare
+from test.handlers import table_any_rank, table_images  # noqa: F401
+from test.handlers.branches import branched, check_branches
+from test.handlers.check import check_op
+from test.handlers.table import MORE, ROWS, Case, Source
+from test.reference import ort_outputs
+
+DIMS = (2, 8, 4, 3)
+INF, NAN, MOST, TINY = math.inf, math.nan, float(np.finfo(np.float32).max), 1e-40
+UNLIKE = {
+    "NaN": "com.microsoft.Inverse DynamicQuantizeLinear Softmax MaxPool LRN",
+    "infinities": "DynamicQuantizeLinear Softmax LRN Resize Conv",
+    "zeros": "com.microsoft.Inverse",
+    "denormals": "com.microsoft.Inverse",
+    "largest": "com.microsoft.Inverse Sum Mean ReduceMean ReduceProd ReduceSum Einsum Det GlobalAveragePool Conv LRN",
+}
+"""Operators that differ, see doc/accuracy.md; to invert a singular matrix is refused, and sums of the largest
+numbers overflow by their order."""
+
+
+class Special(Source):
+    """Gives the special numbers, one in four elements, and others."""
+
+    def __init__(self, numbers: tuple[float, ...]) -> None:
+        super().__init__()
+        self.numbers = np.array(numbers, np.float32)
+
+    def floats(self, *dims):
+        drawn = self.rng.choice(self.numbers, dims).astype(np.float32)
+        return np.where(self.rng.random(dims) < 0.25, drawn, super().floats(*dims)).astype(np.float32)
+
+
+KINDS = {
+    "NaN": (NAN,),
+    "infinities": (INF, -INF),
+    "zeros": (0.0, -0.0),
+    "denormals": (TINY, -TINY),
+    "largest": (MOST, -MOST),
+}
+
+
+@functools.cache
+def cases(kind: str) -> dict[str, Case]:
+    made = {name: build(Special(KINDS[kind]), DIMS) for name, build in (ROWS | MORE).items()}
+    return {
+        name: case
+        for name, case in made.items()
+        if any(map(_is_float, case.inputs)) and name.split()[0] not in UNLIKE[kind].split()
+    }
+
+
+def _is_float(array):
+    return array is not None and np.asarray(array).dtype == np.float32
+
+
+def candidates(case: Case) -> list[list[np.ndarray]]:
+    """Return the outputs of each reference that has some, also for zeros in place of denormals."""
+    found = []
+    for inputs in (case.inputs, [_flushed(array) if _is_float(array) else array for array in case.inputs]):
+        model, feed = branched({"": replace(case, inputs=inputs)}, 0)
+        for run in (lambda m, f: list(ort_outputs(m, f).values()), lambda m, f: ReferenceEvaluator(m).run(None, f)):
+            try:
+                with np.errstate(all="ignore"):
+                    found.append(run(model, feed))
+            except Exception:
+                continue
+    assert found, f"no reference for {case}"
+    return found
+
+
+def _flushed(array):
+    return np.where(np.abs(array) < np.finfo(np.float32).tiny, np.float32(0), array)
+
+
+def check(wanted, found):
+    for index, actual in enumerate(found):
+        own = [np.asarray(outputs[index]) for outputs in wanted]
+        actual = np.asarray(actual)
+        assert any(actual.shape == w.shape and actual.dtype == w.dtype for w in own), (
+            f"{actual.shape} of {own[0].shape}"
+        )
+        if actual.dtype.kind not in "fiub":
+            continue
+        with np.errstate(all="ignore"):
+            fits = [np.isclose(actual, w, 1e-4, 1e-5, equal_nan=True) for w in own if w.shape == actual.shape]
+        wrong = ~np.any(fits, axis=0)
+        where = tuple(np.argwhere(wrong)[0]) if wrong.any() else ()
+        assert not wrong.any(), f"output {index}: {wrong.sum()}: {actual[where]} for {[w[where] for w in own]}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_special_values(kind):
+    given = cases(kind)
+    check_branches(given, {name: candidates(case) for name, case in given.items()}, check=check)
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("op_type", ["ArgMax", "ArgMin"])
+def test_nan_is_found_first(op_type, place):
+    x = np.array([[3, INF, 1, -INF], [1, 2, 3, 4]], np.float32)
+    x[1, place] = NAN
+    function = np.argmax if op_type == "ArgMax" else np.argmin
+    expected = [function(x, 1).astype(np.int64)]
+    check_op(op_type, [x], {"axis": 1, "keepdims": 0}, reference=expected, through=["static", "export"])
+
+
+@pytest.mark.parametrize("largest", [0, 1])
+@pytest.mark.parametrize("place", range(3))
+def test_nan_is_the_largest_of_all(largest, place):
+    x = np.array([[3, 5, 1, -INF], [1, 2, 3, 4]], np.float32)
+    x[:, place] = NAN
+    check_op("TopK", [x, np.int64([3])], {"largest": largest}, outputs=2, constants=[1])
+
+
+@pytest.mark.parametrize("op_type", ["ReduceMax", "ReduceMin"])
+def test_nan_is_kept_by_a_reduction(op_type):
+    x = np.arange(4 * 37, dtype=np.float32).reshape(4, 37)
+    x[[0, 1, 2], [0, 17, 36]] = NAN
+    expected = [(np.max if op_type == "ReduceMax" else np.min)(x, 1)]
+    check_op(op_type, [x, np.int64([1])], {"keepdims": 0}, reference=expected, constants=[1])
+
+
+@pytest.mark.parametrize("attributes", [{"kernel_shape": [2, 2]}, {"kernel_shape": [5, 5], "strides": [2, 2]}])
+def test_the_largest_of_minus_infinity(attributes):
+    x = np.full((1, 16, 7, 7), -INF, np.float32)
+    size = (7 - attributes["kernel_shape"][0]) // attributes.get("strides", [1])[0] + 1
+    for lowest in (-INF, -MOST):
+        x[:] = lowest
+        check_op("MaxPool", [x], attributes, reference=[x[:, :, :size, :size]], through=["static", "export"])
+
+
+def test_nothing_is_added_to_a_pool_of_what_is_not_negative():
+    x = onnx.helper.make_tensor_value_info("x", 1, [1, 16, 8, 8])
+    y = onnx.helper.make_tensor_value_info("y", 1, [1, 16, 4, 4])
+    nodes = [
+        onnx.helper.make_node("Relu", ["x"], ["r"]),
+        onnx.helper.make_node("MaxPool", ["r"], ["y"], kernel_shape=[2, 2], strides=[2, 2]),
+    ]
+    model = onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [x], [y]), ir_version=8)
+    graph = prepare(model).signatures["serving_default"].graph
+    assert not [operation for operation in graph.get_operations() if operation.type in ("Mul", "SelectV2")]
