@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.handlers._ranks import MAX_MIRRORED, broadcast_dim, broadcast_to, by_groups, select
+from onnx_tf.handlers._ranks import MAX_MIRRORED, MAX_TEXT_TRANSPOSED, broadcast_dim, broadcast_to, by_groups, select
 from onnx_tf.handlers._tensors import (
     as_shape,
     computed_in,
@@ -23,7 +23,10 @@ from onnx_tf.registry import onnx_op
 
 @onnx_op("Transpose")
 def transpose(data, *, perm):
-    return tf.transpose(data, perm)
+    if data.dtype != tf.string or rank_of(data) <= MAX_TEXT_TRANSPOSED:
+        return tf.transpose(data, perm)
+    places = tf.reshape(tf.range(tf.size(data)), as_shape(dims_of(data)))
+    return tf.gather(tf.reshape(data, [-1]), tf.transpose(places, perm))
 
 
 @onnx_op("Reshape")
