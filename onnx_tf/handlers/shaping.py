@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from onnx_tf.handlers._attributes import given
-from onnx_tf.handlers._ranks import MAX_MIRRORED, broadcast_to, by_groups, select
+from onnx_tf.handlers._ranks import MAX_MIRRORED, MAX_TEXT_TRANSPOSED, broadcast_to, by_groups, select
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -31,7 +31,10 @@ from onnx_tf.values import with_possible_shapes
 
 @onnx_op("Transpose")
 def transpose(data: tf.Tensor, *, perm: Sequence[int] | None) -> tf.Tensor:
-    return tf.transpose(data, perm)
+    if data.dtype != tf.string or rank_of(data) <= MAX_TEXT_TRANSPOSED:
+        return tf.transpose(data, perm)
+    places = tf.reshape(tf.range(tf.size(data)), as_shape(dims_of(data)))
+    return tf.gather(tf.reshape(data, [-1]), tf.transpose(places, perm))
 
 
 @onnx_op("Reshape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -21,9 +22,8 @@ def cases(rank: int) -> dict[str, Case]:
     return {name: build(Source(), dims) for name, build in (ROWS | MORE).items()}
 
 
-@functools.cache
-def expected(rank: int) -> dict[str, list]:
-    return {name: BY_NUMPY[name](case) if name in BY_NUMPY else answers(case) for name, case in cases(rank).items()}
+def expected(rank: int, name: str) -> list:
+    return BY_NUMPY.get(name, answers)(cases(rank)[name])
 
 
 def _of_images(case: Case) -> list[np.ndarray]:
@@ -62,13 +62,17 @@ BY_NUMPY = {
 
 
 def check(rank: int, open_dims: int, through: str, given: dict[str, Case]) -> None:
-    check_branches(given, {name: expected(rank)[name] for name in given}, open_dims=open_dims, through=through)
+    check_branches(given, {name: expected(rank, name) for name in given}, open_dims=open_dims, through=through)
 
 
 @pytest.mark.parametrize(("rank", "open_dims", "through"), [(6, 0, "run"), (9, 1, "export"), (10, 0, "run")])
 def test_of_many_axes(rank, open_dims, through):
-    """A third of the operators in each way; the slow tests take all of them in all ways."""
-    check(rank, open_dims, through, dict(list(cases(rank).items())[rank % 3 :: 3]))
+    """A third of the operators in each way, windows up to six axes; the slow tests take all of them in all ways."""
+    given = {name: case for name, case in cases(rank).items() if rank <= 6 or not IMAGES.search(name)}
+    check(rank, open_dims, through, dict(list(given.items())[rank % 3 :: 3]))
+
+
+IMAGES = re.compile("Conv|Pool|LRN|InstanceN|BatchN|GroupN")
 
 
 @pytest.mark.slow
