@@ -16,8 +16,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._barrier import kept
 from onnx_tf.handlers._tensors import strided
-from onnx_tf.handlers.barrier import kept
 
 RNG = np.random.default_rng(0)
 ROUNDS = 15

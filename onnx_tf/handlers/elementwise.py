@@ -7,11 +7,12 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._barrier import kept
 from onnx_tf.handlers._broadcasting import register_binary
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._narrow import decode, is_bits
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
-from onnx_tf.registry import onnx_op, register_table
+from onnx_tf.registry import BARRIER_DOMAIN, onnx_op, register_table
 
 
 def _absolute(x):
@@ -107,6 +108,11 @@ register_binary(
 @onnx_op("Identity")
 def identity(x):
     return tf.identity(x) if isinstance(x, tf.Tensor | tf.Variable) else x
+
+
+@onnx_op("Barrier", domain=BARRIER_DOMAIN)
+def barrier(x, *, variables_only, context):
+    return x if variables_only and context.frozen else kept(x)
 
 
 @onnx_op("Max")
