@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.check.compare import compare
-from onnx_tf.handlers._tensors import strided
-from onnx_tf.handlers.barrier import kept
+from onnx_tf.handlers._barrier import kept
+from onnx_tf.handlers._ranks import strided
 
 RNG = np.random.default_rng(0)
 ROUNDS = 15

@@ -6,7 +6,6 @@ A handler sees tensors and attributes, never the graph (see ``onnx_tf.registry``
 from onnx_tf.handlers import (
     activations,
     attention,
-    barrier,
     blocks,
     casting,
     com_microsoft,
@@ -47,7 +46,6 @@ from onnx_tf.handlers import (
 __all__ = [
     "activations",
     "attention",
-    "barrier",
     "blocks",
     "casting",
     "com_microsoft",

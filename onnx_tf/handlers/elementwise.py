@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._barrier import kept
 from onnx_tf.handlers._broadcasting import register_binary
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._narrow import decode, is_bits
 from onnx_tf.handlers._ranks import broadcasting, select
 from onnx_tf.handlers._tensors import computed_in, exact_quotient, static_value, widened
-from onnx_tf.registry import NodeContext, onnx_op, register_table
+from onnx_tf.registry import BARRIER_DOMAIN, NodeContext, onnx_op, register_table
 
 
 def _absolute(x: tf.Tensor) -> tf.Tensor:
@@ -112,6 +113,11 @@ register_binary(
 @onnx_op("Identity")
 def identity(x: Any) -> Any:
     return tf.identity(x) if isinstance(x, tf.Tensor | tf.Variable) else x
+
+
+@onnx_op("Barrier", domain=BARRIER_DOMAIN)
+def barrier(x: tf.Tensor, *, variables_only: int, context: NodeContext) -> tf.Tensor:
+    return x if variables_only and context.frozen else kept(x)
 
 
 def _folded(function: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:

@@ -5,13 +5,6 @@ from __future__ import annotations
 import tensorflow as tf
 from tensorflow.core.framework.attr_value_pb2 import AttrValue
 
-from onnx_tf.registry import BARRIER_DOMAIN, NodeContext, onnx_op
-
-
-@onnx_op("Barrier", domain=BARRIER_DOMAIN)
-def barrier(x: tf.Tensor, *, variables_only: int, context: NodeContext) -> tf.Tensor:
-    return x if variables_only and context.frozen else kept(x)
-
 
 def kept(x: tf.Tensor) -> tf.Tensor:
     """Return a tensor of any dtype and shape as a node of its own in the optimised graph.
