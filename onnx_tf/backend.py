@@ -15,10 +15,10 @@ from onnx.backend.base import Backend
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.errors import OnnxTfError, OptionError
-from onnx_tf.loading import ModelSource
+from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
-from onnx_tf.outputs import Outputs
 from onnx_tf.pipeline import lower
+from onnx_tf.runtime.outputs import Outputs
 
 __all__ = ["TensorflowBackend", "is_compatible", "prepare", "run_model", "run_node", "supports_device"]
 

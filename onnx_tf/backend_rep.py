@@ -16,10 +16,10 @@ from onnx.backend.base import BackendRep
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.export.saved_model import export_saved_model
-from onnx_tf.feeding import bind_inputs, to_numpy
-from onnx_tf.outputs import Outputs
 from onnx_tf.pipeline import Lowered
+from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
+from onnx_tf.runtime.outputs import Outputs
 from onnx_tf.runtime.run_errors import run_error
 
 __all__ = ["TensorflowRep"]

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ModelError
-from onnx_tf.feeding import is_map, map_spec
+from onnx_tf.runtime.feeding import is_map, map_spec
 from onnx_tf.runtime.graph import BoundGraph, Slot
 from onnx_tf.runtime.ranks import UnknownRankError
 from onnx_tf.runtime.scopes import scope_name

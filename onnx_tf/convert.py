@@ -13,7 +13,7 @@ from onnx_tf.backend import prepare
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.accuracy import Accuracy, compare_saved_model
 from onnx_tf.edits import edited_source
-from onnx_tf.loading import ModelSource
+from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 
 __all__ = ["Conversion", "convert"]

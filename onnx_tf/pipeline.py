@@ -18,7 +18,7 @@ from onnx_tf.binding import bind
 from onnx_tf.edits import edit
 from onnx_tf.errors import ConversionError, OnnxTfError
 from onnx_tf.layout import LayoutReport, optimize_layout
-from onnx_tf.loading import ModelSource, load_model
+from onnx_tf.model.loading import ModelSource, load_model
 from onnx_tf.options import Options
 from onnx_tf.origins import Readers, origins, unique_names
 from onnx_tf.passes.declared_shapes import DeclaredShapes

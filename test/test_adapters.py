@@ -8,7 +8,7 @@ import pytest
 from onnx import helper
 
 from onnx_tf import UnsupportedError
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry
 from test.handlers.check import make_op_model

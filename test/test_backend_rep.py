@@ -9,7 +9,7 @@ import tensorflow as tf
 from onnx import TensorProto, helper
 
 from onnx_tf import ConversionError, InputError, prepare
-from onnx_tf.outputs import Outputs
+from onnx_tf.runtime.outputs import Outputs
 from test.models import relu_model, text_model
 
 X = np.array([[-1, 0, 2]], np.float32)

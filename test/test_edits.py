@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 from onnx_tf import EditError, OnnxTfError, prepare
 from onnx_tf.convert import convert
 from onnx_tf.edits import cut, edited_source, fix_shapes
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.options import Options
 from test.models import external_model, node_model, text_model
 from test.reference import ort_outputs

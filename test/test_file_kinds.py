@@ -19,8 +19,8 @@ import pytest
 import tensorflow as tf
 
 from onnx_tf import ModelError
-from onnx_tf.file_kinds import HEAD_BYTES, foreign_kind
-from onnx_tf.loading import load_model
+from onnx_tf.model.file_kinds import HEAD_BYTES, foreign_kind
+from onnx_tf.model.loading import load_model
 from test.models import relu_model
 
 ONNX = relu_model().SerializeToString()

@@ -14,8 +14,8 @@ from onnx_tf.check.interface import Interface, in_artifact_order, in_onnx_order
 from onnx_tf.check.known_differences import explanations
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.errors import OnnxTfError
-from onnx_tf.feeding import to_numpy
-from onnx_tf.loading import ModelSource, load_model
+from onnx_tf.model.loading import ModelSource, load_model
+from onnx_tf.runtime.feeding import to_numpy
 
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep

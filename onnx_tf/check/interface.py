@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from onnx_tf.backend_tf_module import input_spec
 from onnx_tf.dtypes import from_tf
-from onnx_tf.feeding import bind_inputs, to_numpy
-from onnx_tf.loading import MAP_TYPE
-from onnx_tf.signature import flat_tensors, grouped_specs, regrouped
+from onnx_tf.model.loading import MAP_TYPE
+from onnx_tf.runtime.feeding import bind_inputs, to_numpy
+from onnx_tf.runtime.signature import flat_tensors, grouped_specs, regrouped
 from onnx_tf.values import Map, OptionalValue, TensorSequence
 
 if TYPE_CHECKING:

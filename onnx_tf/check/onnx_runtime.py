@@ -17,7 +17,7 @@ import onnx
 import onnx_ir as ir
 
 from onnx_tf.errors import InputError, OnnxTfError
-from onnx_tf.loading import ModelSource
+from onnx_tf.model.loading import ModelSource
 
 __all__ = ["PRECISE", "OnnxRuntime", "intermediate_values"]
 

@@ -24,7 +24,7 @@ def convert(arguments: argparse.Namespace) -> int:
     with console.tensorflow_with_progress() as progress:
         from onnx_tf.convert import convert as convert_model
         from onnx_tf.edits import edit
-        from onnx_tf.loading import load_model
+        from onnx_tf.model.loading import load_model
         from onnx_tf.options import Options
 
         check: Any = arguments.check

@@ -10,7 +10,7 @@ from typing import Any
 from onnx_tf import handlers  # noqa: F401  (fills the registry)
 from onnx_tf.edits import edit
 from onnx_tf.errors import UnsupportedError, UnsupportedNode
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.telling import described

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnx_tf.edits.cut import cut
 from onnx_tf.edits.shapes import fix_shapes
 from onnx_tf.errors import EditError
-from onnx_tf.loading import MAP_TYPE, OPENED_DIMS, ModelSource, load_model
+from onnx_tf.model.loading import MAP_TYPE, OPENED_DIMS, ModelSource, load_model
 from onnx_tf.options import Options
 
 __all__ = ["cut", "edit", "edited_source", "fix_shapes"]
@@ -39,7 +39,7 @@ def edited_source(source: ModelSource, options: Options) -> ModelSource:
     its weights, external data too.
 
     Raises:
-        ModelError: see :func:`onnx_tf.loading.load_model`.
+        ModelError: see :func:`onnx_tf.model.loading.load_model`.
         EditError: see :func:`edit`; also where the edited model's weights pass 2 GB.
     """
     loaded = load_model(source)

@@ -9,7 +9,7 @@ from onnx_ir.passes.common import RemoveUnusedFunctionsPass
 
 from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError
-from onnx_tf.loading import bodies
+from onnx_tf.model.loading import bodies
 from onnx_tf.origins import forget, hand_on, unique_names
 from onnx_tf.telling import listed
 
@@ -26,7 +26,7 @@ def cut(
     inputs if they are; one that is named becomes an input.
 
     Args:
-        model: a model from :func:`onnx_tf.loading.load_model`.
+        model: a model from :func:`onnx_tf.model.loading.load_model`.
         input_names: the new inputs in their order; the graph's own if none are given.
         output_names: the new outputs in their order; the graph's own if none are given.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import onnx
 import onnx_ir as ir
 
-from onnx_tf.loading import bodies
+from onnx_tf.model.loading import bodies
 from onnx_tf.passes.infer_shapes import infer_shapes
 
 __all__ = ["infer_types"]

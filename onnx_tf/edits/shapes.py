@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError
-from onnx_tf.loading import MAP_TYPE
+from onnx_tf.model.loading import MAP_TYPE
 from onnx_tf.telling import described, listed
 
 __all__ = ["Dims", "fix_shapes"]
@@ -29,7 +29,7 @@ def fix_shapes(
     are inferred again.
 
     Args:
-        model: a model from :func:`onnx_tf.loading.load_model`.
+        model: a model from :func:`onnx_tf.model.loading.load_model`.
         batch_size: the leading dimension of every input where ``input_shapes`` leaves it open.
         input_shapes: shapes of inputs by name. An input whose rank is not known gets one.
 

@@ -19,7 +19,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ExportError, WriteError
 from onnx_tf.runtime.scopes import scope_name
-from onnx_tf.signature import flat_tensors, regrouped
+from onnx_tf.runtime.signature import flat_tensors, regrouped
 
 __all__ = ["export_saved_model", "written_whole"]
 

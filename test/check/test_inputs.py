@@ -7,7 +7,7 @@ import pytest
 from onnx_tf.check.inputs import accepted_inputs, described, drawn_inputs
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.errors import InputError, OnnxTfError
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from test.models import text_model
 
 

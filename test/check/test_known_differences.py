@@ -13,7 +13,7 @@ from onnx_tf.check.compare import compare
 from onnx_tf.check.known_differences import KNOWN_DIFFERENCES, explanations, markdown
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.errors import OnnxTfError
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from test.models import text_model
 
 RNG = np.random.default_rng(0)

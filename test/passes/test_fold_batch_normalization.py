@@ -10,7 +10,7 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.passes.fold_batch_normalization import fold_batch_normalization
 from test.layout.running import run
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.passes.infer_shapes import infer_shapes
 from test.models import text_model
 

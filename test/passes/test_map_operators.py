@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onnx import TensorProto, helper
 
 from onnx_tf import prepare
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.passes.infer_shapes import infer_shapes
 from test.reference import ort_outputs
 

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from onnx_tf import prepare
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.passes.pack_weights import pack_weights
 from test.layout.running import run
 

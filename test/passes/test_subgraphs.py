@@ -10,7 +10,7 @@ import pytest
 
 from onnx_tf import prepare
 from onnx_tf.errors import UnsupportedError
-from onnx_tf.loading import load_model
+from onnx_tf.model.loading import load_model
 from onnx_tf.passes.expand_functions import expand_schema_functions
 from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.lift_initializers import lift_initializers

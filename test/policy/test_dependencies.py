@@ -20,7 +20,7 @@ BINDS_AND_RUNS = ("onnx_tf.binding", "onnx_tf.pipeline", "onnx_tf.runtime")
 FORBIDDEN = {
     "passes": ("tensorflow", "onnx_tf.handlers", "onnx_tf.values", *BINDS_AND_RUNS),
     "layout": ("tensorflow", "onnx_tf.handlers", "onnx_tf.values", *BINDS_AND_RUNS),
-    "handlers": ("onnx_tf.loading", "onnx_tf.passes", "onnx_tf.layout", "onnx_tf.backend", *BINDS_AND_RUNS),
+    "handlers": ("onnx_tf.model", "onnx_tf.passes", "onnx_tf.layout", "onnx_tf.backend", *BINDS_AND_RUNS),
 }
 """What the modules of a folder never import."""
 

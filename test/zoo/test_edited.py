@@ -17,7 +17,7 @@ from onnx_tf.check.compare import compare
 from onnx_tf.check.interface import Interface
 from onnx_tf.cli import main
 from onnx_tf.edits import edited_source
-from onnx_tf.loading import bodies, load_model
+from onnx_tf.model.loading import bodies, load_model
 from onnx_tf.options import Options
 from test.reference import ort_outputs
 from test.zoo.compare import MODELS, manifest, tolerance

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import carried, is_carried, restored, to_tf
 from onnx_tf.errors import InputError
-from onnx_tf.loading import MAP_TYPE
+from onnx_tf.model.loading import MAP_TYPE
 from onnx_tf.values import Map, MapSequence, OptionalValue, TensorSequence
 
 __all__ = ["bind_inputs", "is_map", "map_spec", "to_numpy"]

@@ -11,13 +11,13 @@ import onnx
 import onnx_ir as ir
 from google.protobuf.message import DecodeError
 
-from onnx_tf._sparse import densified
 from onnx_tf.errors import ModelError
-from onnx_tf.external_data import check_external_tensor
-from onnx_tf.file_kinds import HEAD_BYTES, foreign_folder, foreign_kind
+from onnx_tf.model.external_data import check_external_tensor
+from onnx_tf.model.file_kinds import HEAD_BYTES, foreign_folder, foreign_kind
+from onnx_tf.model.sparse import densified
+from onnx_tf.model.validation import check_model
 from onnx_tf.origins import mark_origins, unique_names
 from onnx_tf.registry import normalize_domain
-from onnx_tf.validation import check_model
 
 __all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model"]
 

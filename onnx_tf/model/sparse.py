@@ -12,7 +12,7 @@ import onnx_ir as ir
 from onnx import numpy_helper
 
 from onnx_tf.errors import ModelError
-from onnx_tf.external_data import check_external_tensor
+from onnx_tf.model.external_data import check_external_tensor
 
 __all__ = ["densified"]
 
