@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,12 @@ def test_the_steps_of_a_model():
     inference_only = {"merge initializers", "fold batch normalization"}
     assert inference_only < set(names)
     assert not inference_only & {step.name for step in steps(Options(training=True))}
+
+
+def test_the_documentation_lists_the_steps():
+    text = (Path(__file__).parents[1] / "doc" / "architecture.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \|[^|]*\|[^|]*\|$", text, re.MULTILINE)
+    assert rows[1 : rows.index("trace")] == [step.name for step in steps(Options())]
 
 
 def test_timings_of_all_steps(tmp_path, capsys, monkeypatch):
