@@ -21,11 +21,11 @@ spec = tf.TensorSpec([None, 1024], tf.float32, name="x")
 
 
 def times_written(concrete: bool) -> float:
-    compute = tf.function(lambda x: x @ tf.constant(weights), input_signature=[spec])
+    compute = tf.function(lambda x: x @ tf.constant(weights), input_signature=[spec], autograph=False)
     called = compute.get_concrete_function() if concrete else compute
     module = tf.Module()
-    module.serve = tf.function(lambda x: called(x), input_signature=[spec])
-    signature = tf.function(lambda x: {"y": called(x)}, input_signature=[spec])
+    module.serve = tf.function(lambda x: called(x), input_signature=[spec], autograph=False)
+    signature = tf.function(lambda x: {"y": called(x)}, input_signature=[spec], autograph=False)
     folder = pathlib.Path(sys.argv[1], f"model_{concrete}")
     tf.saved_model.save(module, str(folder), signatures={"serving_default": signature.get_concrete_function()})
     return (folder / "saved_model.pb").stat().st_size / weights.nbytes
