@@ -8,14 +8,19 @@ from typing import Any
 
 import onnx_ir as ir
 
-__all__ = ["described", "listed"]
+__all__ = ["described", "listed", "type_of"]
 
 MAX_LISTED = 10
 
 
 def described(value: ir.Value) -> str:
     """Return name, dtype and shape of a value, as in ``x: float[N, 3, ?, 224]``."""
-    return f"{value.name}: {_type(value.type, value.shape)}"
+    return f"{value.name}: {type_of(value)}"
+
+
+def type_of(value: ir.Value) -> str:
+    """Return dtype and shape of a value, as in ``float[N, 3, ?, 224]``."""
+    return _type(value.type, value.shape)
 
 
 def listed(names: Iterable[str], wanted: str = "") -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import onnx
 import onnx_ir as ir
 
+from onnx_tf.schema import ints_attribute
+
 __all__ = ["state_implied_ranks"]
 
 MAX_RANK = 8
@@ -98,7 +100,7 @@ def _results_by_rank(node: ir.Node, operand: ir.Value | None) -> Iterator[tuple[
 
 def _ranks_of(node: ir.Node) -> Iterable[int]:
     # Inference of Transpose takes a perm that is too short.
-    perm = node.attributes.get_ints("perm", None) if node.op_type == "Transpose" else None
+    perm = ints_attribute(node, "perm") if node.op_type == "Transpose" else None
     return range(MAX_RANK + 1) if perm is None else (len(perm),)
 
 

@@ -13,6 +13,7 @@ import onnx_ir as ir
 from onnx_tf.errors import ConversionError
 from onnx_tf.origins import stand_for
 from onnx_tf.passes._constants import add_constant
+from onnx_tf.telling import type_of
 
 __all__ = ["SCALARS_TAKEN", "VECTORS", "make_vectors"]
 
@@ -64,6 +65,7 @@ def make_vectors(model: ir.Model) -> bool:
                 op=node.op_type,
                 domain=node.domain,
                 version=node.version,
+                inputs={str(given.name): type_of(given) for given in node.inputs if given is not None},
             )
         node.replace_input_with(index, _vector(node, value))
     return bool(found)

@@ -172,14 +172,14 @@ def test_json_names_the_node(folder, capsys):
     assert error.pop("message").endswith("Incompatible shapes: [2] vs. [3]")
     assert error == {"type": "RunError", "node": "Add_0", "op": "Add", "domain": "", "version": 17}
 
-    model = text_model("g (float[2, 3] x, float[a, b] t) => (float[c] y) { y = Reshape(t, x) }")
+    model = text_model("g (float[2] x, float[3] z) => (float[c] y) { y = Add(x, z) }")
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    for command in ([*CONVERT], ["run", "model.onnx"], ["layout", "model.onnx"]):
+    for command in ([*CONVERT], ["run", "model.onnx", "--input", "both.npz"], ["layout", "model.onnx"]):
         assert main([*command, "--json"]) == 1
         error = json.loads(capsys.readouterr().out)["error"]
         assert error["type"] == "ConversionError"
-        assert error["node"] == "Reshape_0"
-        assert error["inputs"] == {"t": "float32[?, ?]", "x": "float32[2, 3]"}
+        assert (error["step"], error["node"]) == ("trace", "Add_0")
+        assert error["inputs"] == {"x": "float32[2]", "z": "float32[3]"}
 
 
 def test_wrong_usage_in_json(capsys):
