@@ -77,7 +77,7 @@ def prepare(
 
 
 def _tf_device(device: str) -> str:
-    kind, _, index = device.upper().partition(":")
+    kind, _, index = str(device).upper().partition(":")
     if kind not in ("CPU", "CUDA", "GPU") or (index and not index.isdigit()):
         raise OptionError(f"device {device!r} is not known: use 'CPU', 'CUDA' or 'GPU', with an index as in 'CUDA:0'")
     return f"{'CPU' if kind == 'CPU' else 'GPU'}:{index or 0}"

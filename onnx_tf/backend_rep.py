@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -100,16 +101,12 @@ class TensorflowRep(BackendRep):
             RunError: TensorFlow failed on the way; the error names the ONNX node that it came to.
         """
         graph = self.tf_module.graph
-        given = inputs if isinstance(inputs, Mapping) else {}
-        overrides = self.overridable & (given.keys() | kwargs.keys())
-        if overrides:
+        if overrides := self._overrides(inputs, kwargs):
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
-        try:
+        with self._naming_the_node():
             results = self.tf_module.compute(*tensors)
             return Outputs([(str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs])
-        except tf.errors.OpError as error:
-            raise run_error(error, graph) from error
 
     def intermediate_values(
         self, inputs: Any = None, names: Iterable[str] | None = None, **kwargs: Any
@@ -118,8 +115,8 @@ class TensorflowRep(BackendRep):
 
         Args:
             inputs: as for :meth:`run`.
-            names: ONNX names of graph inputs and of what nodes of the main graph compute; by default all
-                that still exist (some are folded into constants or fused with others).
+            names: ONNX names (or one) of graph inputs and of what nodes of the main graph compute; by
+                default all that still exist (some are folded into constants or fused with others).
             kwargs: inputs by name.
 
         Returns:
@@ -129,15 +126,20 @@ class TensorflowRep(BackendRep):
         Raises:
             InputError: the inputs do not fit, or a name is unknown or no value of its own any longer: the
                 message says what it became a part of.
+            RunError: see :meth:`run`.
         """
+        if overrides := self._overrides(inputs, kwargs):
+            return self._overridden(overrides).intermediate_values(inputs, names, **kwargs)
         held, folded = self.tf_module.graph.held, self._folded
-        wanted = None if names is None else set(names)
-        self._check_observable(sorted(wanted or ()))
+        wanted = None if names is None else dict.fromkeys([names] if isinstance(names, str) else names)
+        self._check_observable(wanted or ())
         chosen = [n for n in self._readers.by_name if n in held or n in folded]
         chosen = [n for n in chosen if wanted is None or n in wanted]
         probe = self._probe(tuple(n for n in chosen if n in held))
-        tensors = probe(*bind_inputs(self.tf_module.graph.inputs, inputs, kwargs))
-        found = {name: _restored(to_numpy(tensor, held[name].dtype), held[name]) for name, tensor in tensors.items()}
+        tensors = bind_inputs(self.tf_module.graph.inputs, inputs, kwargs)
+        with self._naming_the_node():
+            results = probe(*tensors)
+            found = {name: _restored(to_numpy(value, held[name].dtype), held[name]) for name, value in results.items()}
         return {name: found[name] if name in found else folded[name] for name in chosen}
 
     def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
@@ -173,14 +175,25 @@ class TensorflowRep(BackendRep):
     def _probe(self, names: tuple[str, ...]) -> Callable[..., dict[str, Any]]:
         return self.tf_module.probe(names)
 
-    def _check_observable(self, names: Sequence[str]) -> None:
+    def _overrides(self, inputs: Any, keywords: Mapping[str, Any]) -> frozenset[str]:
+        given = inputs if isinstance(inputs, Mapping) else {}
+        return self.overridable & (given.keys() | keywords.keys())
+
+    @contextlib.contextmanager
+    def _naming_the_node(self) -> Iterator[None]:
+        try:
+            yield
+        except tf.errors.OpError as error:
+            raise run_error(error, self.tf_module.graph) from error
+
+    def _check_observable(self, names: Iterable[str]) -> None:
         held, known = self.tf_module.graph.held, self._readers.by_name
         for name in names:
+            if name not in known:
+                near = ", ".join(map(repr, difflib.get_close_matches(str(name), known, 3))) or "none like it"
+                raise InputError(f"the model computes no value {name!r}; it has {near}")
             if name in held or name in self._folded:
                 continue
-            if name not in known:
-                near = ", ".join(map(repr, difflib.get_close_matches(name, known, 3))) or "none like it"
-                raise InputError(f"the model computes no value {name!r}; it has {near}")
             heirs = ", ".join(map(repr, self._readers.heirs(name, held)[:3]))
             raise InputError(
                 f"value {name!r} is not computed on its own: it was folded or fused into {heirs}; ask for that instead"

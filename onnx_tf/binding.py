@@ -62,7 +62,8 @@ class _Binder:
     def held(self, graph: ir.Graph) -> dict[str, Held]:
         """Return where each ONNX value is; where several values hold it, the one that is most like it."""
         found: dict[str, Held] = {}
-        produced = (output for node in graph for output in node.outputs)
+        # What nobody reads its node may leave out.
+        produced = (o for node in graph for o in node.outputs if o.uses() or o.is_graph_output())
         for value in (*graph.initializers.values(), *graph.inputs, *produced):
             for origin in origins(value) if value in self.slots else ():
                 known = found.get(origin.name)

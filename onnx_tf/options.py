@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -51,13 +51,20 @@ class Options:
         """Return options from lists, mappings and ``None`` as users pass them: tuples are kept of them."""
         for key in ("channels_last_inputs", "channels_last_outputs", "input_names", "output_names"):
             if settings.get(key) != "all" or not key.startswith("channels_last"):
-                settings[key] = _names(settings.get(key))
-        shapes = dict(settings.pop("input_shapes", None) or {})
+                settings[key] = _names(key, settings.get(key))
+        shapes = settings.pop("input_shapes", None) or {}
+        if not isinstance(shapes, Mapping):
+            raise OptionError(f"input_shapes must be a dict of shapes by input name, not {shapes!r}")
         return cls(input_shapes=tuple((name, _dims(dims)) for name, dims in shapes.items()), **settings)
 
 
-def _names(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names or ())
+def _names(option: str, names: Any) -> tuple[str, ...]:
+    if names is None or isinstance(names, str):
+        return () if names is None else (names,)
+    found = tuple(names) if isinstance(names, Iterable) else (names,)
+    if not all(isinstance(name, str) for name in found):
+        raise OptionError(f"{option} must be a list of names, not {names!r}")
+    return found
 
 
 def _dims(dims: Any) -> Any:

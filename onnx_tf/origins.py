@@ -98,7 +98,11 @@ def _captured(node: ir.Node) -> Iterator[ir.Value | None]:
 
 
 def mark_origins(model: ir.Model) -> None:
-    """State that the values of a model's main graph stand for themselves, and all nodes too."""
+    """State that the values of a model's main graph stand for themselves, and all nodes too.
+
+    Values that share a name, or have none, as in a model made in memory, get one first.
+    """
+    _name_values(model)
     for value in _own_values(model.graph):
         value.meta[_KEY] = (Origin(str(value.name)),) if value.name else ()
     for node in model.graph.all_nodes():
@@ -260,11 +264,15 @@ def unique_names(model: ir.Model) -> None:
 
     Passes name what they add as they like. Inference and other libraries find values by name, people too.
     """
-    graphs = list(model.graphs())
-    values = [value for graph in graphs for value in _own_values(graph)]
-    _make_unique(values, [v for v in values if any(o.name == v.name for o in origins(v))], "value")
-    nodes = [node for graph in graphs for node in graph]
+    _name_values(model)
+    nodes = [node for graph in model.graphs() for node in graph]
     _make_unique(nodes, [n for n in nodes if node_origin(n) == n.name], "node")
+
+
+def _name_values(model: ir.Model) -> None:
+    values = [value for graph in model.graphs() for value in _own_values(graph)]
+    ends = [value for value in (*model.graph.inputs, *model.graph.outputs) if value.name]
+    _make_unique(values, [*ends, *(v for v in values if any(o.name == v.name for o in origins(v)))], "value")
 
 
 def _make_unique(things: Sequence[ir.Value] | Sequence[ir.Node], own: Iterable[ir.Value | ir.Node], what: str) -> None:
@@ -273,7 +281,7 @@ def _make_unique(things: Sequence[ir.Value] | Sequence[ir.Node], own: Iterable[i
         taken.setdefault(thing.name, thing)
     present, counts = {thing.name for thing in things}, dict[str, int]()
     for thing in things:
-        if isinstance(thing, ir.Value) and not thing.name and not thing.uses():
+        if isinstance(thing, ir.Value) and not (thing.name or thing.uses() or thing.is_graph_output()):
             continue  # an output that the node leaves out
         name = wanted = thing.name or what
         if taken.setdefault(name, thing) is thing and thing.name:

@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
 
-from onnx_tf import EditError, OnnxTfError, prepare
+from onnx_tf import EditError, OnnxTfError, OptionError, prepare
 from onnx_tf.convert import convert
 from onnx_tf.edits import cut, edited_source, fix_shapes
 from onnx_tf.model.loading import load_model
@@ -510,6 +510,27 @@ def test_options_are_hashable():
     assert options.output_names == ("y",)
     assert dataclasses.replace(options, batch_size=3) != options
     assert Options.of(channels_last_outputs="all").channels_last_outputs == "all"
+
+
+ODD = {
+    "input_names must be a list of names, not 5": {"input_names": 5},
+    r"output_names must be a list of names, not \[5\]": {"output_names": [5]},
+    "output_names must be a list of names, not b'y'": {"output_names": b"y"},
+    "channels_last_inputs must be a list of names, not 3": {"channels_last_inputs": 3},
+    r"input_shapes must be a dict of shapes by input name, not \[1, 3\]": {"input_shapes": [1, 3]},
+    "device 3 is not known": {"device": 3},
+    "batch_size must be a positive whole number, got 9223372036854775808; the largest is 9223372036854775807": {
+        "batch_size": 1 << 63
+    },
+    "9223372036854775808 is no dimension of 'x'": {"input_shapes": {"x": [1 << 63, 3]}},
+    "True is no dimension of 'x'": {"input_shapes": {"x": [True, 3]}},
+}
+
+
+@pytest.mark.parametrize("message", ODD)
+def test_values_of_no_sense(message):
+    with pytest.raises(OptionError, match=message):
+        prepare(text_model("g (float[N, 3] x) => (float[N, 3] y) { y = Relu(x) }"), **ODD[message])
 
 
 def test_convert_checks_the_edited_model(tmp_path):

@@ -9,11 +9,13 @@ import multiprocessing
 import pickle
 
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 
-from onnx_tf import errors, prepare
+from onnx_tf import errors, onnx_op, prepare
 from onnx_tf.errors import ConversionError, OnnxTfError, RunError, UnsupportedError, UnsupportedNode
+from onnx_tf.registry import registry
 from onnx_tf.runtime.run_errors import run_error
 from test.models import text_model
 
@@ -76,6 +78,22 @@ def test_a_failing_handler_gives_the_fields():
     assert (error.node, error.op, error.domain, error.version) == ("Add_1", "Add", "", 17)
     assert error.inputs == {"s": "float32[2]", "z": "float32[3]"}
     assert error.step == "trace"
+
+
+def test_a_handler_that_leaves_out_an_output():
+    @onnx_op("OneOfTwo", domain="acme")
+    def one_of_two(x):
+        return (x,)
+
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17, "acme": 1]>
+        g (float[2] x) => (float[2] z) { a, b = acme.OneOfTwo (x) z = Add (a, b) }"""
+    )
+    try:
+        with pytest.raises(ConversionError, match=r"acme.OneOfTwo, opset 1\).*: it computes 1 of 2 outputs"):
+            prepare(model)
+    finally:
+        registry.unregister("OneOfTwo", since=1, domain="acme")
 
 
 LOOP = """g (int64 n, bool c, float[A] x, float[B] z) => (float[C] y) {

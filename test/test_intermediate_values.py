@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from onnx_tf import InputError, prepare
+from onnx_tf import InputError, RunError, prepare
 from onnx_tf.runtime.scopes import scopes
 from test.models import text_model
 from test.reference import ort_outputs
@@ -138,3 +138,45 @@ def test_scopes_are_apart():
     found = [scope.lower() for scope in scopes(names)]
     assert len(set(found)) == len(names)
     assert not [(one, other) for one in found for other in found if other.startswith(f"{one}/")]
+
+
+def test_a_name_alone():
+    rep = prepare(network())
+    assert list(rep.intermediate_values(FEED, "back")) == ["back"]
+
+
+@pytest.mark.parametrize("name", ["w", 7])
+def test_what_no_node_computes(name):
+    with pytest.raises(InputError, match=f"the model computes no value {name!r}"):
+        prepare(network()).intermediate_values(FEED, [name])
+
+
+def test_values_under_another_default():
+    model = text_model(
+        "g (float[N, 3] x, float[3] w) => (float[N, 3] y) <float[3] w = {1, 2, 3}> { m = Mul(x, w) y = Neg(m) }"
+    )
+    feed = {"x": np.ones((1, 3), np.float32), "w": np.full(3, 5, np.float32)}
+    values = prepare(model).intermediate_values(feed)
+    assert list(values) == ["x", "w", "m", "y"]
+    np.testing.assert_array_equal(values["m"], [[5, 5, 5]])
+
+
+def test_an_output_that_nobody_reads_has_no_value():
+    model = text_model(
+        """g (float[4,2,3] x, float[1,8,3] w, float[1,8,2] r) => (float[1,2,2] last) {
+            every, last, cell = LSTM <hidden_size = 2> (x, w, r)
+        }"""
+    )
+    feed = {
+        name: np.ones(shape, np.float32) for name, shape in {"x": (4, 2, 3), "w": (1, 8, 3), "r": (1, 8, 2)}.items()
+    }
+    rep = prepare(model)
+    assert list(rep.intermediate_values(feed)) == ["x", "w", "r", "last"]
+    with pytest.raises(InputError, match="'every' is not computed: no output needs it"):
+        rep.intermediate_values(feed, ["every"])
+
+
+def test_a_run_that_fails_names_the_node():
+    model = text_model("g (float[N, 3] x, int64[1] i) => (float[A, B] y) { row = Gather(x, i) y = Relu(row) }")
+    with pytest.raises(RunError, match=r"ai.onnx.Gather, opset 17\): .*9 is not in \[0, 2\)"):
+        prepare(model).intermediate_values({"x": np.ones((2, 3), np.float32), "i": np.array([9])})

@@ -498,3 +498,39 @@ def test_loaded_models_keep_external_weights_mapped(tmp_path):
     model = load_model(external_model(tmp_path))
     assert isinstance(model.graph.initializers["w"].const_value, ir.ExternalTensor)
     assert Path(model.graph.initializers["w"].const_value.base_dir) == tmp_path
+
+
+def in_memory(first, second, output):
+    x = ir.val("x", ir.DataType.FLOAT, ["N", 3])
+    nodes = [ir.node("Relu", [x])]
+    for op_type in ("Exp", "Neg"):
+        nodes.append(ir.node(op_type, nodes[-1].outputs))
+    for node, name in zip(nodes, (first, second, output), strict=True):
+        node.outputs[0].name = name
+    nodes[-1].outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+    graph = ir.Graph([x], nodes[-1].outputs, nodes=nodes, opset_imports={"": 17}, name="g")
+    return ir.Model(graph, ir_version=8)
+
+
+@pytest.mark.parametrize("names", [("a", "a", "y"), ("y", "y", "y"), ("x", "x", "y"), (None, None, "y"), ("", "", "y")])
+def test_values_of_a_model_in_memory_may_share_a_name_or_have_none(names):
+    model = in_memory(*names)
+    before = [node.outputs[0].name for node in model.graph]
+    rep = prepare(model)
+    assert rep.outputs == ("y",)
+    values = rep.intermediate_values(X)
+    assert len(values) == 4
+    for value, expected in zip(values.values(), (X, np.maximum(X, 0), np.exp(np.maximum(X, 0))), strict=False):
+        np.testing.assert_allclose(value, expected, rtol=1e-6)
+    np.testing.assert_allclose(values["y"], -np.exp(np.maximum(X, 0)), rtol=1e-6)
+    assert [node.outputs[0].name for node in model.graph] == before
+
+
+def test_an_output_without_a_name_gets_one():
+    (name,) = prepare(in_memory("a", "b", "")).outputs
+    assert name
+
+
+def test_a_path_with_a_null_character():
+    with pytest.raises(ModelError, match="holds a null character"):
+        prepare("a\0b.onnx")

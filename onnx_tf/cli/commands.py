@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
 def convert(arguments: argparse.Namespace) -> int:
     """Write a model as a SavedModel."""
+    if arguments.input and not arguments.check:
+        raise UsageError("--input is what --check compares with: add --check")
     with console.tensorflow_with_progress() as progress:
         from onnx_tf.convert import convert as convert_model
-        from onnx_tf.edits import edit
-        from onnx_tf.model.loading import load_model
         from onnx_tf.options import Options
+        from onnx_tf.pipeline import lower
 
         check: Any = arguments.check
         if check and arguments.input:
-            model = edit(load_model(arguments.model), Options.of(**_edits(arguments)))
-            check = _inputs([str(value.name) for value in model.graph.inputs], arguments.input)
+            model = lower(arguments.model, Options.of(**_edits(arguments)), until="edit").model
+            inputs = [value for value in model.graph.inputs if not value.is_initializer()]  # others are constants there
+            check = _inputs([str(value.name) for value in inputs], arguments.input)
         done = convert_model(
             arguments.model,
             arguments.outdir,

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onnx_tf import handlers  # noqa: F401  (fills the registry)
-from onnx_tf.edits import edit
 from onnx_tf.errors import UnsupportedError, UnsupportedNode
-from onnx_tf.model.loading import load_model
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.telling import described
@@ -23,7 +21,7 @@ def describe_model(path: str, options: Options) -> dict[str, Any]:
         ModelError: the model is not valid.
         EditError: an edit among the options does not fit it.
     """
-    model = edit(load_model(path), options)
+    model = lower(path, options, until="edit").model
     graph = model.graph
     weights = [v.const_value for g in model.graphs() for v in g.initializers.values() if v.const_value is not None]
     counts = collections.Counter(_operator(node.domain, node.op_type) for node in graph.all_nodes())

@@ -6,7 +6,6 @@ import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.edits.kinds import infer_types
@@ -18,6 +17,9 @@ __all__ = ["Dims", "fix_shapes"]
 
 Dims = Sequence[int | str | None]
 """One entry per dimension: a number, or None, -1, "?" or the dimension's own symbol to leave it as it is."""
+
+MAX_DIM = (1 << 63) - 1
+"""The largest dimension that ONNX and TensorFlow can state."""
 
 
 def fix_shapes(
@@ -90,11 +92,8 @@ def _state(value: ir.Value, dims: Dims, fixed: dict[str, int]) -> None:
 def _number(value: ir.Value, given: object, dim: int | ir.SymbolicDim) -> int | None:
     if given is None or given == "?" or (isinstance(given, str) and isinstance(dim, ir.SymbolicDim) and given == dim):
         return None
-    try:
-        number = operator.index(given)  # type: ignore[arg-type]
-    except TypeError:
-        number = -2
-    if number < -1:
+    number = _whole(given)
+    if number is None or not -1 <= number <= MAX_DIM:
         raise EditError(
             f"input_shapes: {given!r} is no dimension of {value.name!r}: state a number, or None, -1 or '?' "
             f"to leave it as it is; the input is {described(value)}"
@@ -102,10 +101,17 @@ def _number(value: ir.Value, given: object, dim: int | ir.SymbolicDim) -> int | 
     return None if number == -1 else number
 
 
-def _set_batch(graph: ir.Graph, size: int, fixed: dict[str, int]) -> None:
-    if not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 1:
-        raise EditError(f"batch_size must be a positive whole number, got {size!r}")
-    size = int(size)
+def _whole(given: object) -> int | None:
+    try:
+        return None if isinstance(given, bool) else operator.index(given)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def _set_batch(graph: ir.Graph, given: object, fixed: dict[str, int]) -> None:
+    size = _whole(given)
+    if size is None or not 1 <= size <= MAX_DIM:
+        raise EditError(f"batch_size must be a positive whole number, got {given!r}; the largest is {MAX_DIM}")
     inputs = [v for v in graph.inputs if v.const_value is None and v.shape and _is_tensor(v)]
     leading = [v.shape[0] for v in inputs if v.shape]
     if all(isinstance(dim, int) and dim != size for dim in leading):

@@ -74,6 +74,8 @@ def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
             "an onnx.ModelProto or an onnx_ir.Model"
         )
     path = Path(source)
+    if "\0" in str(path):
+        raise ModelError(f"{str(path)!r} is no path: it holds a null character")
     try:
         if path.is_dir():
             raise ModelError(f"{path} is a directory{foreign_folder(path)}")

@@ -105,6 +105,8 @@ class BoundNode:
             raise self._explain(error, inputs) from error
         if isinstance(results, tf.Tensor) or (len(self.outputs) == 1 and not isinstance(results, tuple)):
             results = (results,)
+        if True in self.context.outputs[len(results) :]:
+            raise self._explain(TypeError(f"it computes {len(results)} of {len(self.outputs)} outputs"), inputs)
         for slot, result in zip(self.outputs, results, strict=False):
             environment[slot] = result
 

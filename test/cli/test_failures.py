@@ -241,3 +241,14 @@ if os.path.exists("/dev/full"):
         command = ["layout", "model.onnx", "--html", name] if name == "y.html" else [*RUN, "--output", name]
         assert main(command) == 1
         check_one_line(capsys, f"{name} cannot be written: No space left on device")
+
+
+def test_an_edit_that_does_not_fit_names_its_step(capsys):
+    assert main(["info", "model.onnx", "--output-names", "nope", "--json"]) == 1
+    report = json.loads(check_one_line(capsys, "'nope' is unknown"))
+    assert report["error"]["step"] == "edit"
+
+
+def test_inputs_without_a_check(capsys):
+    assert main(["convert", "model.onnx", "-o", "out", "--input", "x.npy"]) == 2
+    check_one_line(capsys, "--input is what --check compares with: add --check")
