@@ -59,15 +59,22 @@ def causal_convolution(
     past_state: tf.Tensor | None,
     activation: str,
     dilation: int = 1,
+    state_length: int = 0,
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the depthwise convolution of N, C, length data with what came before it, and the next state."""
+    """Return the depthwise convolution of N, C, length data with what came before it, and the next state.
+
+    A state that is longer than what the kernel sees keeps what came before that too.
+    """
     taps = kernel_of(pack_filters(weight), None)[0]
-    length = (taps - 1) * dilation
+    needed = (taps - 1) * dilation
+    length = state_length or needed
+    if isinstance(needed, int) and length < needed:
+        raise ValueError(f"state_length is {state_length}, but the kernel sees {needed} positions before each")
     batch, channels, _ = dims_of(x)
     if past_state is None:
         past_state = tf.zeros(as_shape([batch, channels, length]), x.dtype)
     seen = tf.concat([past_state, x], 2)
-    data, filters = to_channels_last(seen), pack_filters(weight)
+    data, filters = to_channels_last(seen[:, :, length - needed :]), pack_filters(weight)
     place = windows(data, [taps], strides=None, dilations=[dilation], auto_pad="VALID", pads=None)
     y = to_channels_first(convolve(data, filters, bias, place, weight.shape[0] or channels))
     if activation in ("silu", "swish"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import onnx
+import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import get_all_operator_schema
 
@@ -28,6 +29,9 @@ OPERATORS = [op.op_type for op in supported_ops() if op.domain == MICROSOFT]
 SCHEMAS = {schema.name: schema for schema in get_all_operator_schema() if schema.domain == MICROSOFT}
 HANDLERS = [h for h in registry.handlers() if h.domain == MICROSOFT and h.op_type in SCHEMAS]
 COMBINATIONS = 3
+WRITTEN_FOR = (1, 32)
+"""The ONNX Runtime whose operators the handlers know; an older one may lack some of their attributes and inputs."""
+IS_OLDER = tuple(map(int, onnxruntime.__version__.split(".")[:2])) < WRITTEN_FOR
 
 REFUSED, GPU_ONLY = "onnx_tf refuses it", "ONNX Runtime has it on GPUs only"
 NEVER_ABSENT = "ONNX Runtime refuses the node without it"
@@ -38,7 +42,6 @@ ONE_WAY: dict[str, dict[str, str]] = {
         **dict.fromkeys(["key", "value"], GPU_ONLY),
         **dict.fromkeys(["beam_width", "cache_indirection"], REFUSED),
     },
-    "GroupQueryAttention": dict.fromkeys(["q_norm_weight", "k_norm_weight"], GPU_ONLY),
     "MultiHeadAttention": {**dict.fromkeys(["key", "value"], GPU_ONLY), "cache_indirection": REFUSED},
     "QLinearAdd": dict.fromkeys(["A_zero_point", "B_zero_point"], NEVER_ABSENT),
     "QLinearAveragePool": {"x_zero_point": NEVER_ABSENT},
@@ -62,7 +65,16 @@ def _labels() -> Iterator[str]:
 
 @pytest.mark.parametrize("case", CASES, ids=_labels())
 def test_numbers(case):
+    if IS_OLDER and case.asks_onnx_runtime and _is_newer_than_runtime(case):
+        pytest.skip(f"ONNX Runtime {onnxruntime.__version__} lacks an input or attribute of it")
     case.check()
+
+
+def _is_newer_than_runtime(case: Case) -> bool:
+    schema = SCHEMAS.get(case.op_type) if case.domain == MICROSOFT else None
+    if schema is None:
+        return False
+    return len(case.inputs) > schema.max_input or not set(case.attributes) <= set(schema.attributes)
 
 
 def _cases(op_type: str) -> list[Case]:
@@ -84,9 +96,10 @@ def test_there_are_enough_combinations(op_type):
 @pytest.mark.parametrize("handler", HANDLERS, ids=lambda h: h.op_type)
 def test_parameters_are_those_of_onnx_runtime(handler):
     schema = SCHEMAS[handler.op_type]
-    assert handler.attributes == set(schema.attributes)
+    known = handler.attributes & set(schema.attributes) if IS_OLDER else handler.attributes
+    assert known == set(schema.attributes)
     required = {name for name, attribute in schema.attributes.items() if attribute.required}
-    assert required == handler.attributes - handler.keyword_defaults.keys()
+    assert required == known - handler.keyword_defaults.keys()
     for name, attribute in schema.attributes.items():
         default = onnx.AttributeProto.FromString(attribute._default_value)
         if default.name:

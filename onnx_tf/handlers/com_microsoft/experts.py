@@ -22,11 +22,11 @@ def moe(
     fc2_bias: tf.Tensor | None = None, fc3: tf.Tensor | None = None, fc3_bias: tf.Tensor | None = None, *,
     activation_alpha: float = 1.0, activation_beta: float = 0.0, activation_type: str = "relu", k: int = 1,
     normalize_routing_weights: int = 0, swiglu_fusion: int = 0, swiglu_limit: float | None = None,
-    use_sparse_mixer: int = 0,
+    swiglu_limit_after_activation: int = 0, use_sparse_mixer: int = 0,
 ) -> tf.Tensor:  # fmt: skip
     activation = functools.partial(
         _activated, kind=activation_type, alpha=activation_alpha, beta=activation_beta, fusion=swiglu_fusion,
-        limit=swiglu_limit,
+        limit=swiglu_limit, limit_after=swiglu_limit_after_activation,
     )  # fmt: skip
     routes = _routes(router_probs, None, k, normalize_routing_weights, use_sparse_mixer)
     return _mixed(x, routes, [(fc1, fc1_bias), (fc2, fc2_bias), (fc3, fc3_bias)], activation)
@@ -45,8 +45,8 @@ def q_moe(
     activation_type: str = "relu", block_size: int | None = None, expert_weight_bits: int = 4,
     fc1_expert_weight_bits: int | None = None, fc2_expert_weight_bits: int | None = None,
     fc3_expert_weight_bits: int | None = None, k: int = 1, normalize_routing_weights: int = 0,
-    quant_type: str = "int", swiglu_fusion: int = 0, swiglu_limit: float | None = None, use_sparse_mixer: int = 0,
-    weights_prepacked: int = -1,
+    quant_type: str = "int", swiglu_fusion: int = 0, swiglu_limit: float | None = None,
+    swiglu_limit_after_activation: int = 0, use_sparse_mixer: int = 0, weights_prepacked: int = -1,
 ) -> tf.Tensor:  # fmt: skip
     """Compute with weights of 2, 4 or 8 bits.
 
@@ -60,7 +60,7 @@ def q_moe(
         raise ValueError("QMoE with prepacked weights is for one device only; export the model without")
     activation = functools.partial(
         _activated, kind=activation_type, alpha=activation_alpha, beta=activation_beta, fusion=swiglu_fusion,
-        limit=swiglu_limit,
+        limit=swiglu_limit, limit_after=swiglu_limit_after_activation,
     )  # fmt: skip
     # ONNX Runtime's kernel for CPUs always takes the softmax of the chosen logits alone.
     normalize = normalize_routing_weights or router_weights is None
@@ -147,9 +147,12 @@ def _gelu(x: tf.Tensor) -> tf.Tensor:
 
 
 def _activated(
-    x: tf.Tensor, linear: tf.Tensor | None, *, kind: str, alpha: float, beta: float, fusion: int, limit: float | None
-) -> tf.Tensor:
+    x: tf.Tensor, linear: tf.Tensor | None, *, kind: str, alpha: float, beta: float, fusion: int,
+    limit: float | None, limit_after: int,
+) -> tf.Tensor:  # fmt: skip
     """Return the activation of x [tokens, hidden], times what the third layer computes if there is one."""
+    if limit_after and kind != "swiglu":
+        raise ValueError(f"swiglu_limit_after_activation is for activation 'swiglu' alone, not {kind!r}")
     if kind == "swiglu":
         gate = x
         if fusion == 1:
@@ -159,8 +162,11 @@ def _activated(
         if linear is None:
             raise ValueError("swiglu without swiglu_fusion multiplies by the layer fc3, which is missing")
         if limit is not None:
-            gate, linear = tf.minimum(gate, limit), tf.clip_by_value(linear, -limit, limit)
-        return gate * tf.sigmoid(alpha * gate) * (linear + beta)
+            linear = tf.clip_by_value(linear, -limit, limit)
+            gate = gate if limit_after else tf.minimum(gate, limit)
+        opened = gate * tf.sigmoid(alpha * gate)
+        opened = tf.minimum(opened, limit) if limit_after and limit is not None else opened
+        return opened * (linear + beta)
     functions = {"relu": tf.nn.relu, "gelu": _gelu, "silu": tf.nn.silu, "identity": tf.identity}
     if kind not in functions:
         raise ValueError(f"activation {kind!r} is not known: one of {sorted([*functions, 'swiglu'])} is expected")

@@ -14,51 +14,41 @@ from onnx_tf.registry import onnx_op
 
 @onnx_op("GroupQueryAttention", domain="com.microsoft")
 def group_query_attention(
-    query: tf.Tensor,
-    key: tf.Tensor | None,
-    value: tf.Tensor | None,
-    past_key: tf.Tensor | None,
-    past_value: tf.Tensor | None,
-    seqlens_k: tf.Tensor,
-    total_sequence_length: tf.Tensor,
-    cos_cache: tf.Tensor | None = None,
-    sin_cache: tf.Tensor | None = None,
-    position_ids: tf.Tensor | None = None,
-    attention_bias: tf.Tensor | None = None,
-    head_sink: tf.Tensor | None = None,
-    k_scale: tf.Tensor | None = None,
-    v_scale: tf.Tensor | None = None,
-    q_norm_weight: tf.Tensor | None = None,
-    k_norm_weight: tf.Tensor | None = None,
-    *,
-    causal: int = 1,
-    do_rotary: int = 0,
-    k_quant_type: str = "NONE",
-    kv_cache_bit_width: int = 0,
-    kv_num_heads: int,
-    local_window_size: int = -1,
-    num_heads: int,
-    qk_norm_epsilon: float = 1e-6,
-    qk_output: int = 0,
-    rotary_interleaved: int = 0,
-    scale: float | None = None,
-    sliding_window_cache: int = 0,
-    smooth_softmax: int = -1,
-    softcap: float = 0.0,
-    v_quant_type: str = "NONE",
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    query: tf.Tensor, key: tf.Tensor | None, value: tf.Tensor | None, past_key: tf.Tensor | None,
+    past_value: tf.Tensor | None, seqlens_k: tf.Tensor, total_sequence_length: tf.Tensor,
+    cos_cache: tf.Tensor | None = None, sin_cache: tf.Tensor | None = None, position_ids: tf.Tensor | None = None,
+    attention_bias: tf.Tensor | None = None, head_sink: tf.Tensor | None = None, k_scale: tf.Tensor | None = None,
+    v_scale: tf.Tensor | None = None, q_norm_weight: tf.Tensor | None = None, k_norm_weight: tf.Tensor | None = None,
+    query_seqlens: tf.Tensor | None = None, *, causal: int = 1, do_rotary: int = 0,
+    k_norm_epsilon: float | None = None, k_quant_type: str = "NONE", kv_cache_bit_width: int = 0, kv_num_heads: int,
+    local_window_size: int = -1, num_heads: int, q_norm_epsilon: float | None = None, qk_norm_epsilon: float = 1e-6,
+    qk_output: int = 0, rotary_interleaved: int = 0, scale: float | None = None, sliding_window_cache: int = 0,
+    smooth_softmax: int = -1, softcap: float = 0.0, v_quant_type: str = "NONE",
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:  # fmt: skip
+    """Attend over a cache that grows; rows of the output for padding, after query_seqlens, are zero.
+
+    Limits: the cache has 8 bits or more, and does not slide.
+    """
     if kv_cache_bit_width not in (0, 8) or sliding_window_cache:
         raise ValueError("GroupQueryAttention with a cache that slides or of 4 bits is not supported")
+    if query_seqlens is not None and (past_key is None or past_value is None or not causal):
+        raise ValueError("GroupQueryAttention with query_seqlens needs past_key, past_value and causal=1")
+    if (q_norm_weight is None) != (k_norm_weight is None):
+        raise ValueError("GroupQueryAttention takes q_norm_weight and k_norm_weight together, or neither")
     q, k, v = _heads_of(query, key, value, num_heads, kv_num_heads)
     if q_norm_weight is not None:
-        q, k = _unit(q, q_norm_weight, qk_norm_epsilon), _unit(k, k_norm_weight, qk_norm_epsilon)
-    before, positions, totals = _positions(seqlens_k, total_sequence_length, dims_of(q)[2])
+        q = _unit(q, q_norm_weight, qk_norm_epsilon if q_norm_epsilon is None else q_norm_epsilon)
+        k = _unit(k, k_norm_weight, qk_norm_epsilon if k_norm_epsilon is None else k_norm_epsilon)
+    before, positions, totals = _positions(seqlens_k, total_sequence_length, query_seqlens, dims_of(q)[2])
+    ends = None if query_seqlens is None else totals
     if do_rotary:
-        where = positions if position_ids is None else _rotation_places(position_ids, before)
+        where = positions if position_ids is None else position_ids
+        if position_ids is not None and query_seqlens is None:
+            where = _rotation_places(position_ids, before)
         q, k = (_rotated(t, where, cos_cache, sin_cache, rotary_interleaved) for t in (q, k))
     k_scale, v_scale = _by_channel(k_scale, k, k_quant_type), _by_channel(v_scale, v, v_quant_type)
     keys, values = (
-        _appended(past, _stored(new, scale), before, total_sequence_length)
+        _appended(past, _stored(new, scale), before, ends, total_sequence_length)
         for past, new, scale in ((past_key, k, k_scale), (past_value, v, v_scale))
     )
     scores = scores_of(computable(q), _read(keys, k_scale), scale or None)
@@ -68,18 +58,23 @@ def group_query_attention(
     scores = tf.where(visible, scores, scores.dtype.min)
     probabilities = _softmax(scores, head_sink, smooth_softmax > 0)
     y = tf.cast(join_heads(weighted_sums(probabilities, _read(values, v_scale))), query.dtype)
+    if ends is not None:
+        y = tf.where((positions < ends[:, None])[:, :, None], y, tf.zeros_like(y))
     shown = probabilities if qk_output == 2 else tf.where(visible, scores, 0)
     return y, keys, values, tf.cast(shown, query.dtype)
 
 
 def _positions(
-    seqlens_k: tf.Tensor, total_sequence_length: tf.Tensor, length: Dim
+    seqlens_k: tf.Tensor, total_sequence_length: tf.Tensor, query_seqlens: tf.Tensor | None, length: Dim
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Return for each item how many tokens came before, where the new ones are, and how many there are then."""
     totals = tf.cast(tf.reshape(seqlens_k, [-1]), tf.int64) + 1
-    # The first prompts are padded on the right: the new tokens of all start at 0.
-    is_prompt = tf.reshape(tf.cast(total_sequence_length, tf.int64), []) == tf.cast(length, tf.int64)
-    before = tf.where(is_prompt, tf.zeros_like(totals), totals - tf.cast(length, tf.int64))
+    if query_seqlens is not None:
+        before = totals - tf.cast(tf.reshape(query_seqlens, [-1]), tf.int64)
+    else:
+        # The first prompts are padded on the right: the new tokens of all start at 0.
+        is_prompt = tf.reshape(tf.cast(total_sequence_length, tf.int64), []) == tf.cast(length, tf.int64)
+        before = tf.where(is_prompt, tf.zeros_like(totals), totals - tf.cast(length, tf.int64))
     return before, before[:, None] + tf.range(tf.cast(length, tf.int64))[None, :], totals
 
 
@@ -140,8 +135,13 @@ def _rotated(
     )
 
 
-def _appended(past: tf.Tensor | None, new: tf.Tensor, before: tf.Tensor, total: tf.Tensor) -> tf.Tensor:
-    """Return the cache [batch, heads, capacity, size] with new elements after the ``before`` of each item."""
+def _appended(
+    past: tf.Tensor | None, new: tf.Tensor, before: tf.Tensor, ends: tf.Tensor | None, total: tf.Tensor
+) -> tf.Tensor:
+    """Return the cache [batch, heads, capacity, size] with new elements after the ``before`` of each item.
+
+    ``ends`` says where they end, if some of them are padding.
+    """
     length = dims_of(new)[2]
     known = static_value(total)
     capacity = tf.cast(tf.reshape(total, []), tf.int32) if known is None else int(known.reshape(()))
@@ -158,6 +158,8 @@ def _appended(past: tf.Tensor | None, new: tf.Tensor, before: tf.Tensor, total: 
     fresh = tf.transpose(tf.gather(tf.transpose(new, [0, 2, 1, 3]), nearest, batch_dims=1), [0, 2, 1, 3])
     kept = tf.pad(past, [[0, 0], [0, 0], [0, tf.cast(capacity, tf.int32) - tf.cast(old, tf.int32)], [0, 0]])
     inside = (places >= 0) & (places <= last)
+    if ends is not None:
+        inside &= places < (ends - before)[:, None]
     kept = tf.where((places < 0)[:, None, :, None], kept, tf.zeros_like(kept))
     return tf.where(inside[:, None, :, None], fresh, kept)
 

@@ -6,9 +6,10 @@ import tensorflow as tf
 
 from onnx_tf.handlers._attend import computable
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import as_shape, dims_of, product, widened
+from onnx_tf.handlers._tensors import as_shape, dims_of, product, rank_of, shaped, widened
 from onnx_tf.handlers.attention import linear_attention as standard_linear_attention
 from onnx_tf.handlers.convolution import causal_convolution
+from onnx_tf.handlers.linear_algebra import mat_mul
 from onnx_tf.registry import onnx_op
 
 MICROSOFT = "com.microsoft"
@@ -48,22 +49,47 @@ def causal_conv_with_state(
     activation: str = "none",
     channels_last: int = 0,
     dilation: int = 1,
+    input_channel_offset: int = 0,
+    input_channels: int = 0,
     ndim: int = 1,
+    state_channels_last: int = -1,
+    state_length: int = 0,
+    state_update_capacity: int = 0,
     state_window: int = 0,
-) -> tuple[tf.Tensor, tf.Tensor]:
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor | None]:
     """Compute as CausalConvWithState of ai.onnx.
 
     Limits: one spatial axis, no state_window.
     """
     if state_window or ndim != 1:
         raise ValueError("CausalConvWithState with state_window or ndim > 1 is not supported")
-    dims = dims_of(x)
+    extended = input_channels or input_channel_offset or state_length or state_update_capacity
+    if (extended or state_channels_last != -1) and not (channels_last and rank_of(x) == 3):
+        raise ValueError("input_channels, input_channel_offset, state_... are for channels_last=1 and 3 axes alone")
+    if input_channel_offset and not input_channels:
+        raise ValueError("input_channel_offset is given without input_channels, which says how many follow it")
+    if input_channels:
+        x = x[:, :, input_channel_offset : input_channel_offset + input_channels]
     if not channels_last:
-        return causal_convolution(x, weight, bias, past_state, activation, dilation)
-    # The channels may be on several axes.
-    flat = [None if t is None else to_channels_first(_flat(t)) for t in (x, past_state)]
-    y, state = (to_channels_last(t) for t in causal_convolution(flat[0], weight, bias, flat[1], activation, dilation))
-    return tf.reshape(y, as_shape(dims)), tf.reshape(state, as_shape([*dims_of(state)[:2], *dims[2:]]))
+        return *causal_convolution(x, weight, bias, past_state, activation, dilation), None
+    dims, rows_last = dims_of(x), state_channels_last == 0
+    if past_state is not None and not rows_last:
+        past_state = to_channels_first(_flat(past_state))
+    y, state = causal_convolution(
+        to_channels_first(_flat(x)), weight, bias, past_state, activation, dilation, state_length
+    )
+    y = tf.reshape(to_channels_last(y), as_shape(dims))
+    if not rows_last:
+        state = to_channels_last(state)
+        state = tf.reshape(state, as_shape([*dims_of(state)[:2], *dims[2:]]))
+    return y, state, _first_rows(x, state_update_capacity) if state_update_capacity else None
+
+
+def _first_rows(x: tf.Tensor, count: int) -> tf.Tensor:
+    """Return the first rows of [batch, length, channels], and zeros where it has fewer."""
+    rows = x[:, :count]
+    rows = tf.pad(rows, [[0, 0], [0, count - tf.shape(rows)[1]], [0, 0]])
+    return shaped(rows, [x.shape[0], count, x.shape[2]])
 
 
 def _flat(x: tf.Tensor) -> tf.Tensor:
@@ -95,5 +121,14 @@ def gated_rms_norm(
 
 
 @onnx_op("GatedAdd", domain=MICROSOFT)
-def gated_add(x: tf.Tensor, y: tf.Tensor, gate: tf.Tensor) -> tf.Tensor:
-    return x + y * gate
+def gated_add(x: tf.Tensor, y: tf.Tensor, gate: tf.Tensor, gate_weight: tf.Tensor | None = None) -> tf.Tensor:
+    """Add y times a gate for each row, which is given or projected from rows [..., K] by weights [K, 1].
+
+    Limits: gate_weight with bfloat16 alone, as in ONNX Runtime.
+    """
+    if gate_weight is None:
+        return x + y * gate
+    if x.dtype != tf.bfloat16:
+        raise ValueError(f"GatedAdd with gate_weight is defined for bfloat16 alone, not {x.dtype.name}")
+    logits = tf.cast(mat_mul(tf.cast(gate, tf.float32), tf.cast(gate_weight, tf.float32)), x.dtype)
+    return x + y * widened(tf.sigmoid, logits)

@@ -6,7 +6,7 @@ import functools
 
 import numpy as np
 
-from test.handlers.com_microsoft.case import case, each
+from test.handlers.com_microsoft.case import case, each, of_kernel
 
 RNG = np.random.default_rng(9)
 check = functools.partial(case, rtol=1e-3, atol=1e-4)
@@ -237,3 +237,89 @@ def m_rotary_embedding(layout, interleaved):
     yield check("MRotaryEmbedding", [normal(2, 2, 3, 16), positions, *caches], attributes, through=["dynamic"])
     partial = attributes | {"num_heads": 2, "rotary_embedding_dim": 16}
     yield check("MRotaryEmbedding", [normal(2, 3, 48), positions, *caches], partial, through=["static"])
+
+
+def extended_causal_convolution(x, weight, bias, past, offset, dilation):
+    """Return the output and what was seen, [batch, positions, channels], by the schema's text."""
+    channels, _, taps = weight.shape
+    seen = np.concatenate([past, x[..., offset : offset + channels]], 1)
+    first = past.shape[1] - (taps - 1) * dilation
+    y = bias + sum(seen[:, first + j * dilation :][:, : x.shape[1]] * weight[:, 0, j] for j in range(taps))
+    return y, seen
+
+
+@each("length", [1, 5])
+def causal_convolution_with_a_state_of_its_own(length):
+    # ONNX Runtime has these attributes on GPUs alone.
+    x, weight, bias, past = normal(2, length, 6), normal(3, 1, 3), normal(3), normal(2, 7, 3)
+    chosen = {"channels_last": 1, "input_channels": 3, "input_channel_offset": 2}
+    y, seen = extended_causal_convolution(x, weight, bias, past, 2, 2)
+    longer = chosen | {"dilation": 2, "state_length": 7, "state_update_capacity": 4}
+    first = np.zeros((2, 4, 3), np.float32)
+    first[:, :length] = x[:, :4, 2:5]
+    settings = {"constants": [1], "outputs": 3, "reference": [y, seen[:, -7:], first]}
+    through = ["static", "dynamic", "export"]
+    yield check("CausalConvWithState", [x, weight, bias, past], longer, **settings, through=through)
+    turned = {"state_channels_last": 0}
+    settings["reference"] = [y, seen[:, -7:].transpose(0, 2, 1), first]
+    inputs = [x, weight, bias, past.transpose(0, 2, 1).copy()]
+    yield check("CausalConvWithState", inputs, longer | turned, **settings)
+    y, seen = extended_causal_convolution(x, weight, bias, 0 * past[:, :2], 2, 1)
+    settings = {"constants": [1], "outputs": 2, "reference": [y, seen[:, -2:]]}
+    yield check("CausalConvWithState", [x, weight, bias], chosen | {"state_channels_last": 1}, **settings)
+
+
+def rms(x, weight, epsilon):
+    heads = x.reshape(*x.shape[:2], -1, weight.size)
+    heads = heads / np.sqrt(np.mean(heads**2, -1, keepdims=True) + epsilon) * weight
+    return heads.reshape(x.shape).astype(np.float32)
+
+
+@each(
+    "epsilons", [{}, {"qk_norm_epsilon": 0.3}, {"qk_norm_epsilon": 0.3, "k_norm_epsilon": 0.1, "q_norm_epsilon": 2.0}]
+)
+def group_query_attention_with_norms(epsilons):
+    inputs, weights = [*grouped(3, 0, (3, 3)), *ROTATIONS], [normal(16), normal(16)]
+    attributes = GROUPS | {"do_rotary": 1}
+    both = epsilons.get("qk_norm_epsilon", 1e-6)
+    unit = [
+        rms(x, w, epsilons.get(f"{n}_norm_epsilon", both)) for x, w, n in zip(inputs[:2], weights, "qk", strict=True)
+    ]
+    expected = of_kernel("GroupQueryAttention", [*unit, *inputs[2:]], attributes, 3)
+    inputs = [*inputs, *[None] * 5, *weights]
+    yield check("GroupQueryAttention", inputs, attributes | epsilons, outputs=3, reference=expected)
+
+
+def without_padding(inputs, attributes):
+    """Return what ONNX Runtime computes, zero in the rows of padding, which it leaves as they were."""
+    y, *caches = of_kernel("GroupQueryAttention", inputs, attributes, 3)
+    for row, count in zip(y, inputs[16], strict=True):
+        row[count:] = 0
+    return [y, *caches]
+
+
+CHUNKS = [(4, 8, (5, 3), (3, 2)), (4, 4, (5, 3), (3, 2)), (4, 0, (3, 2), (3, 2)), (4, 9, (8, 3), (4, 3))]
+
+
+@each("length past ends counts", [*CHUNKS, (1, 6, (5, 3), (1, 0))])
+def group_query_attention_of_chunks(length, past, ends, counts):
+    for attributes in ({}, {"do_rotary": 1}, {"local_window_size": 2, "smooth_softmax": 1, "softcap": 2.0}):
+        inputs = grouped(length, past, ends)
+        total = 8 if past != 0 else 4
+        inputs[6] = np.array(total, np.int32)
+        attributes = GROUPS | attributes
+        inputs += [*(ROTATIONS if "do_rotary" in attributes else [None, None]), None]
+        inputs += [normal(1, 4, length, total) if "softcap" in attributes else None, *[None] * 5, lengths(*counts)]
+        expected = functools.partial(without_padding, inputs, attributes)
+        through = ["static", "dynamic", "export"] if length == 1 and "softcap" in attributes else ["dynamic"]
+        yield check("GroupQueryAttention", inputs, attributes, outputs=3, reference=expected, through=through)
+
+
+def group_query_attention_of_chunks_at_given_positions():
+    # The first prompt's positions count too where its length is given.
+    inputs = [*grouped(4, 8, (3, 2)), *ROTATIONS, RNG.integers(0, 32, (2, 4)).astype(np.int64)]
+    inputs[6] = np.array(8, np.int32)
+    inputs += [*[None] * 6, lengths(3, 2)]
+    attributes = GROUPS | {"do_rotary": 1}
+    expected = functools.partial(without_padding, inputs, attributes)
+    yield check("GroupQueryAttention", inputs, attributes, outputs=3, reference=expected, through=["static"])

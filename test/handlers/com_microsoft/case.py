@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from test.handlers.check import check_op
+from test.handlers.check import check_op, make_op_model
 from test.reference import ort_outputs
 
 MICROSOFT = "com.microsoft"
@@ -26,7 +26,8 @@ class Case:
         op_type: the operator.
         inputs: one array per input, ``None`` for an absent one.
         attributes: the node's attributes.
-        settings: see :func:`test.handlers.check.check_op`.
+        settings: see :func:`test.handlers.check.check_op`; a function as ``reference`` returns the expected
+            arrays, by ONNX Runtime from this node.
     """
 
     op_type: str
@@ -40,7 +41,15 @@ class Case:
         Raises:
             AssertionError: an output differs.
         """
-        check_op(self.op_type, self.inputs, self.attributes, **{"domain": MICROSOFT} | dict(self.settings))
+        settings = {"domain": MICROSOFT} | dict(self.settings)
+        if callable(settings.get("reference")):
+            settings["reference"] = settings["reference"]()
+        check_op(self.op_type, self.inputs, self.attributes, **settings)
+
+    @property
+    def asks_onnx_runtime(self) -> bool:
+        """Whether ONNX Runtime computes the reference from this very node."""
+        return callable(self.settings.get("reference", len))
 
     @property
     def combination(self) -> tuple[Any, ...]:
@@ -77,6 +86,12 @@ def each(names: str, values: Iterable[Any]) -> Callable[[Generator], Generator]:
         return repeated
 
     return decorate
+
+
+def of_kernel(op_type: str, inputs: Sequence[Any], attributes: Mapping[str, Any], outputs: int = 1) -> list[np.ndarray]:
+    """Return what ONNX Runtime computes by an operator of com.microsoft."""
+    model = make_op_model(op_type, inputs, attributes, domain=MICROSOFT, outputs=outputs)
+    return list(ort_outputs(model, {f"x{i}": x for i, x in enumerate(inputs) if x is not None}).values())
 
 
 def by_onnx_runtime(nodes: str, *inputs: np.ndarray, opset: int = 21) -> list[np.ndarray]:

@@ -73,3 +73,32 @@ def q_moe():
     yield check("QMoE", blocks, {"k": 2, "block_size": 16}, **with_zeros)
     bytes_ = [x, router, *weights(128, 32, 8), None, *weights(32, 64, 8)]
     yield check("QMoE", bytes_, SWIGLU | {"k": 2, "expert_weight_bits": 8}, **fixed)
+
+
+def clipped_after(x, router, fused, back, attributes):
+    """Return what the schema's text says where all experts are taken and the activated gate is clipped."""
+    hidden = np.einsum("tk,enk->ten", x, fused)
+    gate, linear = hidden[..., 0::2], hidden[..., 1::2]
+    limit = attributes.get("swiglu_limit", np.inf)
+    gate = np.minimum(gate * (1 + np.tanh(attributes["activation_alpha"] * gate / 2)) / 2, limit)
+    hidden = gate * (np.clip(linear, -limit, limit) + attributes["activation_beta"])
+    shares = np.exp(router) / np.exp(router).sum(-1, keepdims=True)
+    return np.einsum("ten,ekn,te->tk", hidden, back, shares)
+
+
+@each("limit", [{}, {"swiglu_limit": 1.5}])
+def clipped_after_the_activation(limit):
+    # ONNX Runtime has it on GPUs alone.
+    x, router = normal(6, 32), normal(6, EXPERTS)
+    attributes = SWIGLU | limit | {"activation_alpha": 1.7, "activation_beta": 1.0, "k": EXPERTS}
+    attributes |= {"swiglu_limit_after_activation": 1}
+    fused, back = normal(EXPERTS, 32, 32), normal(EXPERTS, 32, 16)
+    expected = clipped_after(x, router, fused, back, attributes)
+    yield check("MoE", [x, router, fused, None, back], attributes, reference=[expected])
+    (fc1, scales1), (fc2, scales2) = weights(128, 32, 8), weights(32, 64, 8)
+    scales1, scales2 = scales1 / 10, scales2 / 10
+    floats = [(w.astype(np.float32) - 128) * s[..., None] for w, s in ((fc1, scales1), (fc2, scales2))]
+    expected = clipped_after(x, router, *floats, attributes)
+    inputs = [x, router, fc1, scales1, None, fc2, scales2]
+    attributes = attributes | {"expert_weight_bits": 8}
+    yield check("QMoE", inputs, attributes, constants=[2, 3, 5, 6], atol=2e-2, reference=[expected])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 
 from test.handlers.com_microsoft.case import by_onnx_runtime, case, each
@@ -183,3 +184,17 @@ def bias_softmax(shape, bias, axis, inner):
     nodes = f"s = Add (x0, x1) f = Flatten <axis = {axis}> (s) p = Softmax (f) d = Shape (x0) y = Reshape (p, d)"
     attributes = {"axis": axis, "is_inner_broadcast": inner}
     yield case("BiasSoftmax", [x, bias], attributes, reference=by_onnx_runtime(nodes, x, wide))
+
+
+@each("shape size", [((2, 3, 8), 5), ((3, 4), 1)])
+def gates_that_are_projected(shape, size):
+    # ONNX Runtime has it on GPUs alone: the schema's text, rounding by rounding. The sums are exact in float32.
+    low = ml_dtypes.bfloat16
+    x, y = normal(*shape).astype(low), normal(*shape).astype(low)
+    gate, weight = (RNG.integers(-8, 9, dims).astype(low) / low(4) for dims in ((*shape[:-1], size), (size, 1)))
+    logits = (gate.astype(np.float32) @ weight.astype(np.float32)).astype(low).astype(np.float32)
+    opened = (1 / (1 + np.exp(-logits))).astype(low)
+    product = (y.astype(np.float32) * opened.astype(np.float32)).astype(low)
+    expected = (x.astype(np.float32) + product.astype(np.float32)).astype(low)
+    through = ["static", "dynamic", "export"]
+    yield case("GatedAdd", [x, y, gate, weight], reference=[expected], through=through, rtol=0, atol=0)
