@@ -36,9 +36,16 @@ def _is_waiting(node: ir.Node) -> bool:
     """Tell whether ranks of a standard operator on tensors are missing, of its inputs one at most."""
     has_body = any(attribute.type is ir.AttributeType.GRAPH for attribute in node.attributes.values())
     is_typed = all(value is None or isinstance(value.type, ir.TensorType) for value in node.inputs)
-    if node.domain != "" or has_body or not is_typed or len(_unknown(node.inputs)) > 1:
+    if node.domain != "" or has_body or not is_typed or len(_unknown(node.inputs)) > 1 or _misleads(node):
         return False
     return bool(_unknown(node.inputs) or _unknown(node.outputs))
+
+
+def _misleads(node: ir.Node) -> bool:
+    # Inference of a Resize takes sizes of unknown length for none: it fails for all ranks but 0.
+    sizes = node.inputs[3] if node.op_type == "Resize" and len(node.inputs) > 3 else None
+    dims = _dims(sizes) if sizes is not None else [0]
+    return dims is None or len(dims) != 1 or not isinstance(dims[0], int)
 
 
 def _unknown(values: Iterable[ir.Value | None]) -> set[ir.Value]:

@@ -31,6 +31,8 @@ def ranks(body: str) -> dict[str, int | None]:
         ("y = Gemm (z, m)", {"z": 2, "y": 2}),
         ("f = Flatten (z) y = Relu (f)", {"z": None, "f": 2, "y": 2}),  # of whatever rank
         ("y = Softmax (z)", {"z": None, "y": None}),
+        # Sizes of a length that is not known say nothing.
+        ("r = Relu (z) s = Shape (r) y = Resize (r, , , s)", {"r": None, "y": None}),
         # What takes the value on one path alone says nothing of it.
         (
             """y = If (c) <then_branch = t2 () => (float[] p) { p = Gemm (z, m) },
