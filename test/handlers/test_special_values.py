@@ -111,22 +111,39 @@ def test_special_values(kind):
     check_branches(given, {name: candidates(case) for name, case in given.items()}, check=check)
 
 
-@pytest.mark.parametrize("place", range(3))
+def orders(dtype):
+    """Rows of NaN of both signs, infinities, zeros of both signs and numbers, in every order."""
+    numbers = np.array([[3, INF, NAN, -INF, -NAN, INF, -0.0, 0.0]], dtype)
+    return np.random.default_rng(0).permuted(np.repeat(numbers, 40, 0), axis=1)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("op_type", ["ArgMax", "ArgMin"])
-def test_nan_is_found_first(op_type, place):
-    x = np.array([[3, INF, 1, -INF], [1, 2, 3, 4]], np.float32)
-    x[1, place] = NAN
+def test_the_first_nan_is_found(op_type, dtype):
+    x = orders(dtype)
+    x[::2] = np.where(np.isnan(x[::2]), dtype(1), x[::2])
     function = np.argmax if op_type == "ArgMax" else np.argmin
     expected = [function(x, 1).astype(np.int64)]
-    check_op(op_type, [x], {"axis": 1, "keepdims": 0}, reference=expected, through=["static", "export"])
+    check_op(op_type, [x], {"axis": 1, "keepdims": 0}, reference=expected, through=["static", "dynamic", "export"])
+    last = [7 - function(x[:, ::-1], 1).astype(np.int64)]
+    check_op(op_type, [x], {"axis": 1, "keepdims": 0, "select_last_index": 1}, reference=last)
+    wide = [np.expand_dims(expected[0], (0, 1, 2, 4, 5, 6, 7))]
+    check_op(op_type, [x[None, None, None, :, None, None, None]], {"axis": 7}, reference=wide)
+
+
+def test_hardmax_of_the_first_nan():
+    x = orders(np.float32)
+    expected = [np.eye(8, dtype=np.float32)[np.argmax(x, 1)]]
+    check_op("Hardmax", [x], {"axis": -1}, reference=expected, through=["static", "dynamic", "export"])
 
 
 @pytest.mark.parametrize("largest", [0, 1])
-@pytest.mark.parametrize("place", range(3))
-def test_nan_is_the_largest_of_all(largest, place):
-    x = np.array([[3, 5, 1, -INF], [1, 2, 3, 4]], np.float32)
-    x[:, place] = NAN
-    check_op("TopK", [x, np.int64([3])], {"largest": largest}, outputs=2, constants=[1])
+@pytest.mark.parametrize("k", [1, 3, 8])
+def test_nan_is_larger_than_infinity(k, largest):
+    for dtype in (np.float16, np.float32, np.float64):
+        x = orders(dtype)
+        check_op("TopK", [x, np.int64([k])], {"largest": largest}, outputs=2, constants=[1])
+    check_op("TopK", [x.T, np.int64([k])], {"axis": 0, "largest": largest}, outputs=2, through=["dynamic", "export"])
 
 
 @pytest.mark.parametrize("op_type", ["ReduceMax", "ReduceMin"])
