@@ -24,15 +24,28 @@ from test.reference import ort_outputs
 
 DIMS = (2, 8, 4, 3)
 INF, NAN, MOST, TINY = math.inf, math.nan, float(np.finfo(np.float32).max), 1e-40
+POOLS = ("MaxPool", "MaxPool padded", "MaxPool same")
+CONVOLUTIONS = ("Conv", "Conv of variable filters", "Conv dilated", "Conv depthwise")
+SUMS = (
+    "Sum",
+    "Mean",
+    "GlobalAveragePool",
+    *(f"Reduce{n}{form}" for n in ("Mean", "Sum") for form in ("", " without dims")),
+)
+PRODUCTS = ("ReduceProd", "ReduceProd without dims", "Einsum", "Det", "com.microsoft.Inverse")
 UNLIKE = {
-    "NaN": "com.microsoft.Inverse DynamicQuantizeLinear Softmax MaxPool LRN",
-    "infinities": "DynamicQuantizeLinear Softmax LRN Resize Conv",
-    "zeros": "com.microsoft.Inverse",
-    "denormals": "com.microsoft.Inverse",
-    "largest": "com.microsoft.Inverse Sum Mean ReduceMean ReduceProd ReduceSum Einsum Det GlobalAveragePool Conv LRN",
+    "NaN": {"com.microsoft.Inverse", "DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", *POOLS},
+    "infinities": {
+        *("DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", "Resize"),
+        *("Conv of variable filters", "Conv dilated"),
+    },
+    "zeros": {"com.microsoft.Inverse"},
+    "denormals": {"com.microsoft.Inverse"},
+    "largest": {*SUMS, *PRODUCTS, *CONVOLUTIONS, "LRN"},
+    "minus infinity": {"DynamicQuantizeLinear", "LRN", "Resize", "Conv dilated"},
+    "largest of one sign": {*PRODUCTS, *CONVOLUTIONS, "LRN"},
 }
-"""Operators that differ, see doc/accuracy.md; to invert a singular matrix is refused, and sums of the largest
-numbers overflow by their order."""
+"""Cases that differ, see doc/accuracy.md for why."""
 
 
 class Special(Source):
@@ -54,16 +67,21 @@ KINDS = {
     "denormals": (TINY, -TINY),
     "largest": (MOST, -MOST),
 }
+NARROWER = {"minus infinity": ("infinities", (-INF,)), "largest of one sign": ("largest", (MOST,))}
+"""Kinds for what the wider kind leaves out."""
 
 
 @functools.cache
 def cases(kind: str) -> dict[str, Case]:
-    made = {name: build(Special(KINDS[kind]), DIMS) for name, build in (ROWS | MORE).items()}
-    return {
-        name: case
-        for name, case in made.items()
-        if any(map(_is_float, case.inputs)) and name.split()[0] not in UNLIKE[kind].split()
-    }
+    wider, numbers = NARROWER[kind] if kind in NARROWER else (None, KINDS[kind])
+    rows = {name: build for name, build in (ROWS | MORE).items() if wider is None or name in UNLIKE[wider]}
+    made = {name: build(Special(numbers), DIMS) for name, build in rows.items() if name not in UNLIKE[kind]}
+    return {name: case for name, case in made.items() if any(map(_is_float, case.inputs))}
+
+
+@functools.cache
+def expected(kind: str) -> dict[str, list[list[np.ndarray]]]:
+    return {name: candidates(case) for name, case in cases(kind).items()}
 
 
 def _is_float(array):
@@ -105,10 +123,18 @@ def check(wanted, found):
         assert not wrong.any(), f"output {index}: {wrong.sum()}: {actual[where]} for {[w[where] for w in own]}"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS | NARROWER)
 def test_special_values(kind):
-    given = cases(kind)
-    check_branches(given, {name: candidates(case) for name, case in given.items()}, check=check)
+    check_branches(cases(kind), expected(kind), check=check)
+
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] * (k in KINDS)) for k in KINDS | NARROWER])
+def test_special_values_channels_last(kind):
+    check_branches(cases(kind), expected(kind), check=check, through="channels_last")
+
+
+def test_every_exclusion_names_a_case():
+    assert set().union(*UNLIKE.values()) <= set(ROWS | MORE)
 
 
 def orders(dtype):
@@ -161,6 +187,24 @@ def test_the_largest_of_minus_infinity(attributes):
     for lowest in (-INF, -MOST):
         x[:] = lowest
         check_op("MaxPool", [x], attributes, reference=[x[:, :, :size, :size]], through=["static", "export"])
+
+
+@pytest.mark.parametrize("attributes", [{}, {"dilations": [2, 2]}])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_maxima_of_slices_keep_nan(attributes, outputs):
+    x = np.random.default_rng(0).normal(size=(1, 3, 6, 6)).astype(np.float32)
+    x[0, 0, 2, 3], x[0, 1], x[0, 2, 3, 2:4] = NAN, -INF, (NAN, INF)
+    step = attributes.get("dilations", [1])[0]
+    windows = np.lib.stride_tricks.sliding_window_view(x, (1 + step, 1 + step), (2, 3))[..., ::step, ::step]
+    reference = [windows.max((-2, -1))]
+    if outputs == 2:
+        flat = windows.reshape(*windows.shape[:4], 4).argmax(-1)
+        row, column = np.indices(flat.shape)[2:] + np.stack([flat // 2, flat % 2]) * step
+        reference.append(np.int64(np.indices(flat.shape)[1] * 36 + row * 6 + column))
+    # Of an unknown number of channels the kernel is taken where it can be.
+    through = ["static", "export", "dynamic"] if attributes or outputs == 2 else ["static"]
+    attributes = {"kernel_shape": [2, 2], **attributes}
+    check_op("MaxPool", [x], attributes, outputs=outputs, reference=reference, through=through)
 
 
 def test_nothing_is_added_to_a_pool_of_what_is_not_negative():
