@@ -160,11 +160,23 @@ def reverse(x: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 def arg_along(arg: Callable[..., tf.Tensor], x: tf.Tensor, axis: int) -> tf.Tensor:
-    """Return where along an axis ``tf.argmax`` or ``tf.argmin`` finds an element, as int64; the axis is gone."""
+    """Return where along an axis ``tf.argmax`` or ``tf.argmin`` finds an element, as int64; the axis is gone.
+
+    A NaN, which they pass over, is the largest and the smallest of all: the first is found, as in numpy.
+    """
     if rank_of(x) <= MAX_SEARCHED:
-        return arg(x, axis, tf.int64)
-    kept = along_axis(lambda data, own: tf.expand_dims(arg(data, own, tf.int64), own), x, axis, MAX_SEARCHED)
+        return _arg(arg, x, axis)
+    kept = along_axis(lambda data, own: tf.expand_dims(_arg(arg, data, own), own), x, axis, MAX_SEARCHED)
     return tf.squeeze(kept, axis)
+
+
+def _arg(arg: Callable[..., tf.Tensor], x: tf.Tensor, axis: int) -> tf.Tensor:
+    found = arg(x, axis, tf.int64)
+    if not x.dtype.is_floating:
+        return found
+    is_nan = x != x
+    first = tf.argmax(tf.cast(is_nan, x.dtype), axis, tf.int64)
+    return tf.where(tf.reduce_any(is_nan, axis), first, found)
 
 
 def _groups(rank: int, alone: Sequence[int]) -> list[list[int]]:

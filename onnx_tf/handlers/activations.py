@@ -110,7 +110,6 @@ def prelu_7(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
 def _hardmax(x: tf.Tensor, axis: int) -> tf.Tensor:
     """Return 1 for the first largest element along an axis, 0 for the others, in the shape of the data."""
     axis = normalize_axis(axis, rank_of(x))
-    x = select(x != x, tf.constant(np.inf, x.dtype), x)  # NaN is the largest, as in ArgMax
     # An empty axis has no largest element: with one more of the lowest it has.
     end = [0 if x.shape[axis] else int(i == axis) for i in range(rank_of(x))]
     filled = pad(x, [(0, more) for more in end], value=x.dtype.min)

@@ -348,7 +348,7 @@ def _max_pool_with_indices(x: tf.Tensor, w: Windows, storage_order: int) -> tupl
     places = _elements(pad_spatial(_flat_indices(x, storage_order), w.reach, -1), w)
     best, where = values[0], broadcast_to(places[0], dims_of(values[0]))
     for value, place in zip(values[1:], places[1:], strict=True):
-        better = (value > best) | ((where < 0) & (place >= 0))
+        better = (value > best) | ((where < 0) & (place >= 0)) | ((value != value) & (best == best))
         best, where = select(better, value, best), select(better, place, where)
     return best, where
 

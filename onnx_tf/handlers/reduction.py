@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
-from onnx_tf.handlers._ranks import MAX_BROADCAST, arg_along, reverse, select
+from onnx_tf.handlers._ranks import MAX_BROADCAST, arg_along, reverse
 from onnx_tf.handlers._tensors import (
     as_shape,
     computed_in,
@@ -160,9 +159,6 @@ def _arg(arg: Callable[..., tf.Tensor], data: tf.Tensor, axis: int, keepdims: in
     if rank_of(data) == 0:
         return tf.zeros([], tf.int64)
     axis = normalize_axis(axis, rank_of(data))
-    if data.dtype.is_floating:
-        # TensorFlow passes over NaN, which is the largest and the smallest element to numpy.
-        data = select(data != data, tf.constant(math.inf if arg is tf.argmax else -math.inf, data.dtype), data)
     if select_last_index:
         last = dims_of(data)[axis] - 1
         index = tf.cast(last, tf.int64) - arg_along(arg, reverse(data, axis), axis)

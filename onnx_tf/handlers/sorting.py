@@ -42,22 +42,27 @@ def _top_k(x: tf.Tensor, k: tf.Tensor, axis: int, largest: int) -> tuple[tf.Tens
     back = inverse_permutation(to_last)
     rows = tf.transpose(x, to_last)
     k = tf.cast(scalar(k), tf.int32)
-    keys, indices = tf.math.top_k(_ascending(rows) if largest else _descending(_ascending(rows)), k)
     if x.dtype.is_floating:
+        indices = _order_of_floats(rows, k, largest)
         values = tf.gather(rows, indices, batch_dims=rank_of(x) - 1)
     else:
-        values = keys if largest else _descending(keys)
+        # The inverse is in the opposite order, as the negative is, which may overflow.
+        keys, indices = tf.math.top_k(rows if largest else tf.bitwise.invert(rows), k)
+        values = keys if largest else tf.bitwise.invert(keys)
     return tf.transpose(values, back), tf.cast(tf.transpose(indices, back), tf.int64)
 
 
-def _ascending(x: tf.Tensor) -> tf.Tensor:
-    """Return keys in the order of x; NaN, which TensorFlow orders anyhow, is the largest."""
-    return select(x != x, tf.constant(math.inf, x.dtype), x) if x.dtype.is_floating else x
-
-
-def _descending(x: tf.Tensor) -> tf.Tensor:
-    """Return keys in the opposite order; the same again gives x back, and no integer overflows."""
-    return tf.bitwise.invert(x) if x.dtype.is_integer else -x
+def _order_of_floats(rows: tf.Tensor, k: tf.Tensor, largest: int) -> tf.Tensor:
+    """Return where the k largest or smallest elements of each row are; NaN is larger than infinity."""
+    # TensorFlow orders NaN anyhow. As infinities they are in place, but for their order among infinities. Integers
+    # of the same bits would be one key for both, but other readers of a SavedModel have no bitcast.
+    is_nan = rows != rows
+    finite_first = select(is_nan, tf.constant(math.inf, rows.dtype), rows)
+    nan_last = tf.cast(is_nan, rows.dtype) + tf.cast(finite_first == math.inf, rows.dtype)
+    sign = 1 if largest else -1
+    order = tf.math.top_k(sign * finite_first, k)[1]
+    keys, of_infinities = tf.math.top_k(sign * nan_last, k)
+    return select(keys != 0, of_infinities, order)
 
 
 @onnx_op("Unique", since=11)

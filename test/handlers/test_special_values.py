@@ -24,15 +24,28 @@ from test.reference import ort_outputs
 
 DIMS = (2, 8, 4, 3)
 INF, NAN, MOST, TINY = math.inf, math.nan, float(np.finfo(np.float32).max), 1e-40
+POOLS = ("MaxPool", "MaxPool padded", "MaxPool same")
+CONVOLUTIONS = ("Conv", "Conv of variable filters", "Conv dilated", "Conv depthwise")
+SUMS = (
+    "Sum",
+    "Mean",
+    "GlobalAveragePool",
+    *(f"Reduce{n}{form}" for n in ("Mean", "Sum") for form in ("", " without dims")),
+)
+PRODUCTS = ("ReduceProd", "ReduceProd without dims", "Einsum", "Det", "com.microsoft.Inverse")
 UNLIKE = {
-    "NaN": "com.microsoft.Inverse DynamicQuantizeLinear Softmax MaxPool LRN",
-    "infinities": "DynamicQuantizeLinear Softmax LRN Resize Conv",
-    "zeros": "com.microsoft.Inverse",
-    "denormals": "com.microsoft.Inverse",
-    "largest": "com.microsoft.Inverse Sum Mean ReduceMean ReduceProd ReduceSum Einsum Det GlobalAveragePool Conv LRN",
+    "NaN": {"com.microsoft.Inverse", "DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", *POOLS},
+    "infinities": {
+        *("DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", "Resize"),
+        *("Conv of variable filters", "Conv dilated"),
+    },
+    "zeros": {"com.microsoft.Inverse"},
+    "denormals": {"com.microsoft.Inverse"},
+    "largest": {*SUMS, *PRODUCTS, *CONVOLUTIONS, "LRN"},
+    "minus infinity": {"DynamicQuantizeLinear", "LRN", "Resize", "Conv dilated"},
+    "largest of one sign": {*PRODUCTS, *CONVOLUTIONS, "LRN"},
 }
-"""Operators that differ, see doc/accuracy.md; to invert a singular matrix is refused, and sums of the largest
-numbers overflow by their order."""
+"""Cases that differ, see doc/accuracy.md for why."""
 
 
 class Special(Source):
@@ -54,16 +67,21 @@ KINDS = {
     "denormals": (TINY, -TINY),
     "largest": (MOST, -MOST),
 }
+NARROWER = {"minus infinity": ("infinities", (-INF,)), "largest of one sign": ("largest", (MOST,))}
+"""Kinds for what the wider kind leaves out."""
 
 
 @functools.cache
 def cases(kind: str) -> dict[str, Case]:
-    made = {name: build(Special(KINDS[kind]), DIMS) for name, build in (ROWS | MORE).items()}
-    return {
-        name: case
-        for name, case in made.items()
-        if any(map(_is_float, case.inputs)) and name.split()[0] not in UNLIKE[kind].split()
-    }
+    wider, numbers = NARROWER[kind] if kind in NARROWER else (None, KINDS[kind])
+    rows = {name: build for name, build in (ROWS | MORE).items() if wider is None or name in UNLIKE[wider]}
+    made = {name: build(Special(numbers), DIMS) for name, build in rows.items() if name not in UNLIKE[kind]}
+    return {name: case for name, case in made.items() if any(map(_is_float, case.inputs))}
+
+
+@functools.cache
+def expected(kind: str) -> dict[str, list[list[np.ndarray]]]:
+    return {name: candidates(case) for name, case in cases(kind).items()}
 
 
 def _is_float(array):
@@ -105,28 +123,53 @@ def check(wanted, found):
         assert not wrong.any(), f"output {index}: {wrong.sum()}: {actual[where]} for {[w[where] for w in own]}"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS | NARROWER)
 def test_special_values(kind):
-    given = cases(kind)
-    check_branches(given, {name: candidates(case) for name, case in given.items()}, check=check)
+    check_branches(cases(kind), expected(kind), check=check)
 
 
-@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=[pytest.mark.slow] * (k in KINDS)) for k in KINDS | NARROWER])
+def test_special_values_channels_last(kind):
+    check_branches(cases(kind), expected(kind), check=check, through="channels_last")
+
+
+def test_every_exclusion_names_a_case():
+    assert set().union(*UNLIKE.values()) <= set(ROWS | MORE)
+
+
+def orders(dtype):
+    """Rows of NaN of both signs, infinities, zeros of both signs and numbers, in every order."""
+    numbers = np.array([[3, INF, NAN, -INF, -NAN, INF, -0.0, 0.0]], dtype)
+    return np.random.default_rng(0).permuted(np.repeat(numbers, 40, 0), axis=1)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("op_type", ["ArgMax", "ArgMin"])
-def test_nan_is_found_first(op_type, place):
-    x = np.array([[3, INF, 1, -INF], [1, 2, 3, 4]], np.float32)
-    x[1, place] = NAN
+def test_the_first_nan_is_found(op_type, dtype):
+    x = orders(dtype)
+    x[::2] = np.where(np.isnan(x[::2]), dtype(1), x[::2])
     function = np.argmax if op_type == "ArgMax" else np.argmin
     expected = [function(x, 1).astype(np.int64)]
-    check_op(op_type, [x], {"axis": 1, "keepdims": 0}, reference=expected, through=["static", "export"])
+    check_op(op_type, [x], {"axis": 1, "keepdims": 0}, reference=expected, through=["static", "dynamic", "export"])
+    last = [7 - function(x[:, ::-1], 1).astype(np.int64)]
+    check_op(op_type, [x], {"axis": 1, "keepdims": 0, "select_last_index": 1}, reference=last)
+    wide = [np.expand_dims(expected[0], (0, 1, 2, 4, 5, 6, 7))]
+    check_op(op_type, [x[None, None, None, :, None, None, None]], {"axis": 7}, reference=wide)
+
+
+def test_hardmax_of_the_first_nan():
+    x = orders(np.float32)
+    expected = [np.eye(8, dtype=np.float32)[np.argmax(x, 1)]]
+    check_op("Hardmax", [x], {"axis": -1}, reference=expected, through=["static", "dynamic", "export"])
 
 
 @pytest.mark.parametrize("largest", [0, 1])
-@pytest.mark.parametrize("place", range(3))
-def test_nan_is_the_largest_of_all(largest, place):
-    x = np.array([[3, 5, 1, -INF], [1, 2, 3, 4]], np.float32)
-    x[:, place] = NAN
-    check_op("TopK", [x, np.int64([3])], {"largest": largest}, outputs=2, constants=[1])
+@pytest.mark.parametrize("k", [1, 3, 8])
+def test_nan_is_larger_than_infinity(k, largest):
+    for dtype in (np.float16, np.float32, np.float64):
+        x = orders(dtype)
+        check_op("TopK", [x, np.int64([k])], {"largest": largest}, outputs=2, constants=[1])
+    check_op("TopK", [x.T, np.int64([k])], {"axis": 0, "largest": largest}, outputs=2, through=["dynamic", "export"])
 
 
 @pytest.mark.parametrize("op_type", ["ReduceMax", "ReduceMin"])
@@ -144,6 +187,24 @@ def test_the_largest_of_minus_infinity(attributes):
     for lowest in (-INF, -MOST):
         x[:] = lowest
         check_op("MaxPool", [x], attributes, reference=[x[:, :, :size, :size]], through=["static", "export"])
+
+
+@pytest.mark.parametrize("attributes", [{}, {"dilations": [2, 2]}])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_maxima_of_slices_keep_nan(attributes, outputs):
+    x = np.random.default_rng(0).normal(size=(1, 3, 6, 6)).astype(np.float32)
+    x[0, 0, 2, 3], x[0, 1], x[0, 2, 3, 2:4] = NAN, -INF, (NAN, INF)
+    step = attributes.get("dilations", [1])[0]
+    windows = np.lib.stride_tricks.sliding_window_view(x, (1 + step, 1 + step), (2, 3))[..., ::step, ::step]
+    reference = [windows.max((-2, -1))]
+    if outputs == 2:
+        flat = windows.reshape(*windows.shape[:4], 4).argmax(-1)
+        row, column = np.indices(flat.shape)[2:] + np.stack([flat // 2, flat % 2]) * step
+        reference.append(np.int64(np.indices(flat.shape)[1] * 36 + row * 6 + column))
+    # Of an unknown number of channels the kernel is taken where it can be.
+    through = ["static", "export", "dynamic"] if attributes or outputs == 2 else ["static"]
+    attributes = {"kernel_shape": [2, 2], **attributes}
+    check_op("MaxPool", [x], attributes, outputs=outputs, reference=reference, through=through)
 
 
 def test_nothing_is_added_to_a_pool_of_what_is_not_negative():
