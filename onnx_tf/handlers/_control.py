@@ -25,10 +25,10 @@ Values = list[Any]
 class _WiderError(Exception):
     """Tracing met values that need more general kinds."""
 
-    def __init__(self, kinds: list[Kind], dtypes: Sequence[tf.DType] = ()) -> None:
+    def __init__(self, kinds: list[Kind], rows: Sequence[tf.TensorSpec] = ()) -> None:
         super().__init__()
         self.kinds = kinds
-        self.dtypes: list[tf.DType | None] = list(dtypes)
+        self.rows = list(rows)
 
 
 def known_bool(condition: tf.Tensor) -> bool | None:
@@ -87,22 +87,25 @@ def while_loop(
     condition: Callable[..., tf.Tensor],
     body: Callable[..., Values],
     state: Values,
-    collected: Sequence[tf.DType | None] = (),
+    collected: Sequence[tf.TensorSpec] = (),
+    *,
+    count: Dim | None = None,
 ) -> tuple[Values, list[tf.Tensor]]:
     """Return the final state of a loop, and what its iterations gave besides, stacked.
 
     Args:
         condition: takes the state, tells whether to go on.
         body: takes the state, returns the next one and a tensor for each of ``collected``.
-        state: the initial values.
-        collected: the dtypes of those tensors; ``None`` where only the body tells.
+        state: the initial values; with ``collected`` the first is the number of the iteration, from 0 on, int32.
+        collected: what those tensors are likely to be; the body is traced again where they are not.
+        count: the number of iterations, where it is known before the first one.
     """
-    kinds, dtypes = [kind_of(value) for value in state], list(collected)
+    kinds, rows = [kind_of(value) for value in state], list(collected)
     while True:
         try:
-            return _while_loop(condition, body, state, kinds, dtypes)
+            return _while_loop(condition, body, state, kinds, rows, count)
         except _WiderError as wider:
-            kinds, dtypes = wider.kinds, wider.dtypes
+            kinds, rows = wider.kinds, wider.rows
 
 
 def _while_loop(
@@ -110,29 +113,29 @@ def _while_loop(
     body: Callable[..., Values],
     state: Values,
     kinds: list[Kind],
-    dtypes: list[tf.DType | None],
+    rows: list[tf.TensorSpec],
+    count: Dim | None,
 ) -> tuple[Values, list[tf.Tensor]]:
-    shapes: list[tf.TensorShape] = []
-
-    def split(tensors: Sequence[Any], count: int) -> tuple[Sequence[Any], Sequence[Any]]:
-        return tensors[: len(tensors) - count], tensors[len(tensors) - count :]
+    def split(tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        return tensors[: len(tensors) - len(rows)], tensors[len(tensors) - len(rows) :]
 
     def traced_condition(*tensors: tf.Tensor) -> tf.Tensor:
-        return condition(*_build(kinds, split(tensors, len(dtypes))[0]))
+        return condition(*_build(kinds, split(tensors)[0]))
 
     def traced_body(*tensors: tf.Tensor) -> list[tf.Tensor]:
-        state, lists = split(tensors, len(dtypes))
-        values, results = split(body(*_build(kinds, state)), len(dtypes))
+        state, lists = split(tensors)
+        values, results = split(body(*_build(kinds, state)))
         wider = _merged(kinds, [kind_of(value) for value in values])
-        found = [result.dtype for result in results]
-        if wider != kinds or found != dtypes:
+        found = [tf.TensorSpec(result.shape, result.dtype) for result in results]
+        if wider != kinds or found != rows:
             raise _WiderError(wider, found)
-        shapes[:] = [result.shape for result in results]
-        pushed = [tensor_list.push(items, result) for items, result in zip(lists, results, strict=True)]
-        return [*_flatten(kinds, values), *pushed]
+        grow, pairs = count is None, zip(lists, results, strict=True)
+        filled = [tensor_list.put(items, state[0], result, grow=grow) for items, result in pairs]
+        return [*_flatten(kinds, values), *filled]
 
-    # Where a dtype is not known yet, the body's first trace tells it and ends this attempt.
-    lists = [tensor_list.empty(dtype or tf.float32) for dtype in dtypes]
+    # Readers of SavedModels know lists whose places have a shape and are filled by number, as of tf.TensorArray.
+    places = tf.cast(0 if count is None else count, tf.int32)
+    lists = [tensor_list.reserve(places, spec) for spec in rows]
     invariants = [spec.shape for kind in kinds for spec in specs(kind)]
     tensors = tf.while_loop(
         traced_condition,
@@ -140,8 +143,9 @@ def _while_loop(
         [*_flatten(kinds, state), *lists],
         shape_invariants=[*invariants, *[tf.TensorShape([]) for _ in lists]],
     )
-    final, filled = split(tensors, len(dtypes))
-    stacks = [tensor_list.stack(items, d, s) for items, d, s in zip(filled, dtypes, shapes, strict=True)]
+    final, filled = split(tensors)
+    known = count if isinstance(count, int) else None
+    stacks = [tensor_list.stack(items, row.dtype, row.shape, known) for items, row in zip(filled, rows, strict=True)]
     return _build(kinds, final), stacks
 
 
@@ -149,7 +153,7 @@ def counted_loop(
     count: Dim,
     body: Callable[..., Values],
     state: Values,
-    collected: Sequence[tf.DType | None] = (),
+    collected: Sequence[tf.TensorSpec] = (),
     *,
     unroll: bool = False,
 ) -> tuple[Values, list[tf.Tensor]]:
@@ -174,7 +178,8 @@ def counted_loop(
         return [index + 1, *body(index, *values)]
 
     limit = tf.cast(count, tf.int32)
-    final, stacks = while_loop(lambda index, *_: index < limit, step, [tf.constant(0), *state], collected)
+    start = [tf.constant(0), *state]
+    final, stacks = while_loop(lambda index, *_: index < limit, step, start, collected, count=count)
     return final[1:], stacks
 
 

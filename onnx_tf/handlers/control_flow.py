@@ -36,15 +36,19 @@ def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any,
     if unrolled is not None:
         return unrolled
 
-    def proceed(iteration: tf.Tensor, go_on: tf.Tensor, *_: Any) -> tf.Tensor:
-        return go_on if limit is None else tf.logical_and(go_on, iteration < limit)
+    collected = body.output_specs[1 + len(state) :]
+    counter = tf.int32 if collected else tf.int64  # what counts the places of a list is 32 bits wide
 
-    def step(iteration: tf.Tensor, go_on: tf.Tensor, *values: Any) -> list[Any]:
-        following, *results = body(iteration, go_on, *values)
-        return [iteration + 1, tf.reshape(following, []) if conditional else go_on, *results]
+    def proceed(index: tf.Tensor, go_on: tf.Tensor, *_: Any) -> tf.Tensor:
+        return go_on if limit is None else tf.logical_and(go_on, tf.cast(index, tf.int64) < limit)
 
-    start = [tf.constant(0, tf.int64), go_on, *state]
-    final, stacks = while_loop(proceed, step, start, body.output_dtypes[1 + len(state) :])
+    def step(index: tf.Tensor, go_on: tf.Tensor, *values: Any) -> list[Any]:
+        following, *results = body(tf.cast(index, tf.int64), go_on, *values)
+        return [index + 1, tf.reshape(following, []) if conditional else go_on, *results]
+
+    start = [tf.constant(0, counter), go_on, *state]
+    count = None if conditional or limit is None else tf.maximum(limit, 0)
+    final, stacks = while_loop(proceed, step, start, collected, count=count)
     return (*final[2:], *stacks)
 
 
@@ -108,7 +112,7 @@ def scan_8(
         rest = tf.cast(length, tf.int32) - tf.cast(steps, tf.int32)
         return [*state, *[tf.pad(y, [[0, rest]] + [[0, 0]] * (rank_of(y) - 1)) for y in stacks]]
 
-    _, results = counted_loop(batch, sample, [], body.output_dtypes)
+    _, results = counted_loop(batch, sample, [], body.output_specs)
     return tuple(results)
 
 
@@ -127,7 +131,7 @@ def _scan(
         return body(*values, *elements)
 
     unroll = isinstance(length, int) and length * body.size <= MAX_UNROLLED_NODES
-    return counted_loop(length, step, list(state), body.output_dtypes[len(state) :], unroll=unroll)
+    return counted_loop(length, step, list(state), body.output_specs[len(state) :], unroll=unroll)
 
 
 def _first(x: tf.Tensor, axis: int) -> tf.Tensor:
