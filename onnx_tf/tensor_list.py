@@ -11,9 +11,12 @@ import tensorflow as tf
 __all__ = ["concat", "empty", "get", "length", "push", "put", "reserve", "stack", "stackable_shape", "unstack"]
 
 
-def empty(dtype: tf.DType) -> tf.Tensor:
-    """Return a list of nothing."""
-    return tf.raw_ops.EmptyTensorList(element_shape=-1, max_num_elements=-1, element_dtype=dtype)
+ANY = tf.TensorShape(None)
+
+
+def empty(dtype: tf.DType, shape: tf.TensorShape = ANY) -> tf.Tensor:
+    """Return a list of nothing, for tensors of a shape."""
+    return tf.raw_ops.EmptyTensorList(element_shape=_shape_tensor(shape), max_num_elements=-1, element_dtype=dtype)
 
 
 def reserve(count: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
@@ -23,11 +26,9 @@ def reserve(count: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
     )
 
 
-def put(items: tf.Tensor, index: tf.Tensor, tensor: tf.Tensor, *, grow: bool) -> tf.Tensor:
-    """Return the list with a tensor at an index; ``grow`` lets it become longer for that."""
-    return tf.raw_ops.TensorListSetItem(
-        input_handle=items, index=index, item=tensor, resize_if_index_out_of_bounds=grow
-    )
+def put(items: tf.Tensor, index: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """Return the list with a tensor at an index."""
+    return tf.raw_ops.TensorListSetItem(input_handle=items, index=index, item=tensor)
 
 
 def push(items: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:

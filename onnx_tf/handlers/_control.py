@@ -96,7 +96,7 @@ def while_loop(
     Args:
         condition: takes the state, tells whether to go on.
         body: takes the state, returns the next one and a tensor for each of ``collected``.
-        state: the initial values; with ``collected`` the first is the number of the iteration, from 0 on, int32.
+        state: the initial values; with ``collected`` the first is the number of the iteration, from 0 on.
         collected: what those tensors are likely to be; the body is traced again where they are not.
         count: the number of iterations, where it is known before the first one.
     """
@@ -129,13 +129,10 @@ def _while_loop(
         found = [tf.TensorSpec(result.shape, result.dtype) for result in results]
         if wider != kinds or found != rows:
             raise _WiderError(wider, found)
-        grow, pairs = count is None, zip(lists, results, strict=True)
-        filled = [tensor_list.put(items, state[0], result, grow=grow) for items, result in pairs]
+        filled = [place(items, state[0], result) for items, result in zip(lists, results, strict=True)]
         return [*_flatten(kinds, values), *filled]
 
-    # Readers of SavedModels know lists whose places have a shape and are filled by number, as of tf.TensorArray.
-    places = tf.cast(0 if count is None else count, tf.int32)
-    lists = [tensor_list.reserve(places, spec) for spec in rows]
+    lists, place = _lists(rows, count)
     invariants = [spec.shape for kind in kinds for spec in specs(kind)]
     tensors = tf.while_loop(
         traced_condition,
@@ -147,6 +144,19 @@ def _while_loop(
     known = count if isinstance(count, int) else None
     stacks = [tensor_list.stack(items, row.dtype, row.shape, known) for items, row in zip(filled, rows, strict=True)]
     return _build(kinds, final), stacks
+
+
+def _lists(rows: Sequence[tf.TensorSpec], count: Dim | None) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
+    """Return lists for tensors of some specs, and what adds the tensor of an iteration.
+
+    Readers of SavedModels know lists of a size that are filled by number, as ``tf.TensorArray`` is. One that
+    grows so is of no length to OpenVINO, which knows lists that are pushed to.
+    """
+    if count is None:
+        return [tensor_list.empty(row.dtype, row.shape) for row in rows], lambda items, _, row: tensor_list.push(
+            items, row
+        )
+    return [tensor_list.reserve(tf.cast(count, tf.int32), row) for row in rows], tensor_list.put
 
 
 def counted_loop(

@@ -36,20 +36,46 @@ def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any,
     if unrolled is not None:
         return unrolled
 
-    collected = body.output_specs[1 + len(state) :]
-    counter = tf.int32 if collected else tf.int64  # what counts the places of a list is 32 bits wide
+    try:
+        return _counted_loop(limit, go_on, state, body, conditional)
+    except _NotCountedError:
+        pass
 
-    def proceed(index: tf.Tensor, go_on: tf.Tensor, *_: Any) -> tf.Tensor:
-        return go_on if limit is None else tf.logical_and(go_on, tf.cast(index, tf.int64) < limit)
+    def proceed(iteration: tf.Tensor, go_on: tf.Tensor, *_: Any) -> tf.Tensor:
+        return go_on if limit is None else tf.logical_and(go_on, iteration < limit)
 
-    def step(index: tf.Tensor, go_on: tf.Tensor, *values: Any) -> list[Any]:
-        following, *results = body(tf.cast(index, tf.int64), go_on, *values)
-        return [index + 1, tf.reshape(following, []) if conditional else go_on, *results]
+    def step(iteration: tf.Tensor, go_on: tf.Tensor, *values: Any) -> list[Any]:
+        following, *results = body(iteration, go_on, *values)
+        return [iteration + 1, tf.reshape(following, []) if conditional else go_on, *results]
 
-    start = [tf.constant(0, counter), go_on, *state]
-    count = None if conditional or limit is None else tf.maximum(limit, 0)
-    final, stacks = while_loop(proceed, step, start, collected, count=count)
+    start = [tf.constant(0, tf.int64), go_on, *state]
+    final, stacks = while_loop(proceed, step, start, body.output_specs[1 + len(state) :])
     return (*final[2:], *stacks)
+
+
+class _NotCountedError(Exception):
+    """Only the run tells how many iterations a loop has."""
+
+
+def _counted_loop(
+    limit: tf.Tensor | None, go_on: tf.Tensor, state: Sequence[Any], body: Body, conditional: bool
+) -> tuple[Any, ...]:
+    """Return the results of a loop whose condition stays true, as that of a ``for`` does.
+
+    Raises:
+        _NotCountedError: it is not such a loop.
+    """
+    if limit is None or not known_bool(go_on):
+        raise _NotCountedError
+
+    def step(index: tf.Tensor, *values: Any) -> list[Any]:
+        following, *results = body(tf.cast(index, tf.int64), tf.constant(True), *values)
+        if conditional and not known_bool(tf.reshape(following, [])):
+            raise _NotCountedError
+        return results
+
+    final, stacks = counted_loop(tf.maximum(limit, 0), step, list(state), body.output_specs[1 + len(state) :])
+    return (*final, *stacks)
 
 
 def _unrolled_loop(
