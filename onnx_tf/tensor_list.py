@@ -8,12 +8,27 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-__all__ = ["concat", "empty", "get", "length", "push", "stack", "stackable_shape", "unstack"]
+__all__ = ["concat", "empty", "get", "length", "push", "put", "reserve", "stack", "stackable_shape", "unstack"]
 
 
-def empty(dtype: tf.DType) -> tf.Tensor:
-    """Return a list of nothing."""
-    return tf.raw_ops.EmptyTensorList(element_shape=-1, max_num_elements=-1, element_dtype=dtype)
+ANY = tf.TensorShape(None)
+
+
+def empty(dtype: tf.DType, shape: tf.TensorShape = ANY) -> tf.Tensor:
+    """Return a list of nothing, for tensors of a shape."""
+    return tf.raw_ops.EmptyTensorList(element_shape=_shape_tensor(shape), max_num_elements=-1, element_dtype=dtype)
+
+
+def reserve(count: tf.Tensor, spec: tf.TensorSpec) -> tf.Tensor:
+    """Return a list with places for tensors of a spec."""
+    return tf.raw_ops.TensorListReserve(
+        element_shape=_shape_tensor(spec.shape), num_elements=count, element_dtype=spec.dtype
+    )
+
+
+def put(items: tf.Tensor, index: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """Return the list with a tensor at an index."""
+    return tf.raw_ops.TensorListSetItem(input_handle=items, index=index, item=tensor)
 
 
 def push(items: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
@@ -40,15 +55,15 @@ def unstack(tensor: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.TensorListFromTensor(tensor=tensor, element_shape=_shape_tensor(tensor.shape[1:]))
 
 
-def stack(items: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape) -> tf.Tensor:
-    """Return the tensors, all of one shape, as one tensor with a new first axis."""
+def stack(items: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape, count: int | None = None) -> tf.Tensor:
+    """Return the tensors, all of one shape, as one tensor with a new first axis; ``count`` if it is known."""
     stacked = tf.raw_ops.TensorListStack(
         input_handle=items,
-        element_shape=stackable_shape(length(items), shape),
+        element_shape=_shape_tensor(shape) if count else stackable_shape(length(items), shape),
         element_dtype=dtype,
-        num_elements=-1,
+        num_elements=-1 if count is None else count,
     )
-    stacked.set_shape(tf.TensorShape([None]).concatenate(shape))
+    stacked.set_shape(tf.TensorShape([count]).concatenate(shape))
     return stacked
 
 

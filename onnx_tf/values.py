@@ -172,8 +172,8 @@ class Body(Protocol):
         """The graph's output values."""
 
     @property
-    def output_dtypes(self) -> list[tf.DType | None]:
-        """The dtypes of the outputs; ``None`` where the model states none."""
+    def output_specs(self) -> list[tf.TensorSpec]:
+        """What the model states of the outputs, float32 where it states no dtype."""
 
     @property
     def size(self) -> int:

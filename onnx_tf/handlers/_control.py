@@ -25,10 +25,10 @@ Values = list[Any]
 class _WiderError(Exception):
     """Tracing met values that need more general kinds."""
 
-    def __init__(self, kinds: list[Kind], dtypes: Sequence[tf.DType] = ()) -> None:
+    def __init__(self, kinds: list[Kind], rows: Sequence[tf.TensorSpec] = ()) -> None:
         super().__init__()
         self.kinds = kinds
-        self.dtypes: list[tf.DType | None] = list(dtypes)
+        self.rows = list(rows)
 
 
 def known_bool(condition: tf.Tensor) -> bool | None:
@@ -87,22 +87,25 @@ def while_loop(
     condition: Callable[..., tf.Tensor],
     body: Callable[..., Values],
     state: Values,
-    collected: Sequence[tf.DType | None] = (),
+    collected: Sequence[tf.TensorSpec] = (),
+    *,
+    count: Dim | None = None,
 ) -> tuple[Values, list[tf.Tensor]]:
     """Return the final state of a loop, and what its iterations gave besides, stacked.
 
     Args:
         condition: takes the state, tells whether to go on.
         body: takes the state, returns the next one and a tensor for each of ``collected``.
-        state: the initial values.
-        collected: the dtypes of those tensors; ``None`` where only the body tells.
+        state: the initial values; with ``collected`` the first is the number of the iteration, from 0 on.
+        collected: what those tensors are likely to be; the body is traced again where they are not.
+        count: the number of iterations, where it is known before the first one.
     """
-    kinds, dtypes = [kind_of(value) for value in state], list(collected)
+    kinds, rows = [kind_of(value) for value in state], list(collected)
     while True:
         try:
-            return _while_loop(condition, body, state, kinds, dtypes)
+            return _while_loop(condition, body, state, kinds, rows, count)
         except _WiderError as wider:
-            kinds, dtypes = wider.kinds, wider.dtypes
+            kinds, rows = wider.kinds, wider.rows
 
 
 def _while_loop(
@@ -110,29 +113,26 @@ def _while_loop(
     body: Callable[..., Values],
     state: Values,
     kinds: list[Kind],
-    dtypes: list[tf.DType | None],
+    rows: list[tf.TensorSpec],
+    count: Dim | None,
 ) -> tuple[Values, list[tf.Tensor]]:
-    shapes: list[tf.TensorShape] = []
-
-    def split(tensors: Sequence[Any], count: int) -> tuple[Sequence[Any], Sequence[Any]]:
-        return tensors[: len(tensors) - count], tensors[len(tensors) - count :]
+    def split(tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        return tensors[: len(tensors) - len(rows)], tensors[len(tensors) - len(rows) :]
 
     def traced_condition(*tensors: tf.Tensor) -> tf.Tensor:
-        return condition(*_build(kinds, split(tensors, len(dtypes))[0]))
+        return condition(*_build(kinds, split(tensors)[0]))
 
     def traced_body(*tensors: tf.Tensor) -> list[tf.Tensor]:
-        state, lists = split(tensors, len(dtypes))
-        values, results = split(body(*_build(kinds, state)), len(dtypes))
+        state, lists = split(tensors)
+        values, results = split(body(*_build(kinds, state)))
         wider = _merged(kinds, [kind_of(value) for value in values])
-        found = [result.dtype for result in results]
-        if wider != kinds or found != dtypes:
+        found = [tf.TensorSpec(result.shape, result.dtype) for result in results]
+        if wider != kinds or found != rows:
             raise _WiderError(wider, found)
-        shapes[:] = [result.shape for result in results]
-        pushed = [tensor_list.push(items, result) for items, result in zip(lists, results, strict=True)]
-        return [*_flatten(kinds, values), *pushed]
+        filled = [place(items, state[0], result) for items, result in zip(lists, results, strict=True)]
+        return [*_flatten(kinds, values), *filled]
 
-    # Where a dtype is not known yet, the body's first trace tells it and ends this attempt.
-    lists = [tensor_list.empty(dtype or tf.float32) for dtype in dtypes]
+    lists, place = _lists(rows, count)
     invariants = [spec.shape for kind in kinds for spec in specs(kind)]
     tensors = tf.while_loop(
         traced_condition,
@@ -140,16 +140,30 @@ def _while_loop(
         [*_flatten(kinds, state), *lists],
         shape_invariants=[*invariants, *[tf.TensorShape([]) for _ in lists]],
     )
-    final, filled = split(tensors, len(dtypes))
-    stacks = [tensor_list.stack(items, d, s) for items, d, s in zip(filled, dtypes, shapes, strict=True)]
+    final, filled = split(tensors)
+    known = count if isinstance(count, int) else None
+    stacks = [tensor_list.stack(items, row.dtype, row.shape, known) for items, row in zip(filled, rows, strict=True)]
     return _build(kinds, final), stacks
+
+
+def _lists(rows: Sequence[tf.TensorSpec], count: Dim | None) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
+    """Return lists for tensors of some specs, and what adds the tensor of an iteration.
+
+    Readers of SavedModels know lists of a size that are filled by number, as ``tf.TensorArray`` is. One that
+    grows so is of no length to OpenVINO, which knows lists that are pushed to.
+    """
+    if count is None:
+        return [tensor_list.empty(row.dtype, row.shape) for row in rows], lambda items, _, row: tensor_list.push(
+            items, row
+        )
+    return [tensor_list.reserve(tf.cast(count, tf.int32), row) for row in rows], tensor_list.put
 
 
 def counted_loop(
     count: Dim,
     body: Callable[..., Values],
     state: Values,
-    collected: Sequence[tf.DType | None] = (),
+    collected: Sequence[tf.TensorSpec] = (),
     *,
     unroll: bool = False,
 ) -> tuple[Values, list[tf.Tensor]]:
@@ -174,7 +188,8 @@ def counted_loop(
         return [index + 1, *body(index, *values)]
 
     limit = tf.cast(count, tf.int32)
-    final, stacks = while_loop(lambda index, *_: index < limit, step, [tf.constant(0), *state], collected)
+    start = [tf.constant(0), *state]
+    final, stacks = while_loop(lambda index, *_: index < limit, step, start, collected, count=count)
     return final[1:], stacks
 
 

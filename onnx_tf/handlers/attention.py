@@ -142,7 +142,8 @@ def linear_attention(
     else:
         state = computable(past_state)
     unroll = isinstance(steps, int) and steps <= MAX_UNROLLED_STEPS
-    (state,), (sums,) = counted_loop(steps, step, [state], [q.dtype], unroll=unroll)
+    row = tf.TensorSpec([*q.shape[1:4], v.shape[3]], q.dtype)
+    (state,), (sums,) = counted_loop(steps, step, [state], [row], unroll=unroll)
     output = tf.reshape(tf.transpose(sums, [1, 0, 2, 3, 4]), as_shape([batch, steps, q_num_heads * value_size]))
     return tf.cast(output, query.dtype), tf.cast(state, (query if past_state is None else past_state).dtype)
 

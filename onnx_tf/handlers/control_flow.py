@@ -36,6 +36,11 @@ def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any,
     if unrolled is not None:
         return unrolled
 
+    try:
+        return _counted_loop(limit, go_on, state, body, conditional)
+    except _NotCountedError:
+        pass
+
     def proceed(iteration: tf.Tensor, go_on: tf.Tensor, *_: Any) -> tf.Tensor:
         return go_on if limit is None else tf.logical_and(go_on, iteration < limit)
 
@@ -44,8 +49,33 @@ def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any,
         return [iteration + 1, tf.reshape(following, []) if conditional else go_on, *results]
 
     start = [tf.constant(0, tf.int64), go_on, *state]
-    final, stacks = while_loop(proceed, step, start, body.output_dtypes[1 + len(state) :])
+    final, stacks = while_loop(proceed, step, start, body.output_specs[1 + len(state) :])
     return (*final[2:], *stacks)
+
+
+class _NotCountedError(Exception):
+    """Only the run tells how many iterations a loop has."""
+
+
+def _counted_loop(
+    limit: tf.Tensor | None, go_on: tf.Tensor, state: Sequence[Any], body: Body, conditional: bool
+) -> tuple[Any, ...]:
+    """Return the results of a loop whose condition stays true, as that of a ``for`` does.
+
+    Raises:
+        _NotCountedError: it is not such a loop.
+    """
+    if limit is None or not known_bool(go_on):
+        raise _NotCountedError
+
+    def step(index: tf.Tensor, *values: Any) -> list[Any]:
+        following, *results = body(tf.cast(index, tf.int64), tf.constant(True), *values)
+        if conditional and not known_bool(tf.reshape(following, [])):
+            raise _NotCountedError
+        return results
+
+    final, stacks = counted_loop(tf.maximum(limit, 0), step, list(state), body.output_specs[1 + len(state) :])
+    return (*final, *stacks)
 
 
 def _unrolled_loop(
@@ -108,7 +138,7 @@ def scan_8(
         rest = tf.cast(length, tf.int32) - tf.cast(steps, tf.int32)
         return [*state, *[tf.pad(y, [[0, rest]] + [[0, 0]] * (rank_of(y) - 1)) for y in stacks]]
 
-    _, results = counted_loop(batch, sample, [], body.output_dtypes)
+    _, results = counted_loop(batch, sample, [], body.output_specs)
     return tuple(results)
 
 
@@ -127,7 +157,7 @@ def _scan(
         return body(*values, *elements)
 
     unroll = isinstance(length, int) and length * body.size <= MAX_UNROLLED_NODES
-    return counted_loop(length, step, list(state), body.output_dtypes[len(state) :], unroll=unroll)
+    return counted_loop(length, step, list(state), body.output_specs[len(state) :], unroll=unroll)
 
 
 def _first(x: tf.Tensor, axis: int) -> tf.Tensor:

@@ -236,7 +236,8 @@ def _over_time(
 
     first = [_initial(state, w.dtype, layout, [len(directions), batch, hidden]) for state in initial]
     unroll = isinstance(time, int) and time <= MAX_UNROLLED_STEPS
-    final, outputs = counted_loop(time, advance, first, [w.dtype] * wants_sequence, unroll=unroll)
+    row = tf.TensorSpec(first[0].shape, w.dtype)
+    final, outputs = counted_loop(time, advance, first, [row] * wants_sequence, unroll=unroll)
     final = _last_states(final, lengths, len(directions), layout)
     if not wants_sequence:
         return (None, *[tf.cast(state, dtype) for state in final])

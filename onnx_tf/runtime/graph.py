@@ -220,9 +220,9 @@ class Subgraph:
         return self.graph.outputs
 
     @property
-    def output_dtypes(self) -> list[tf.DType | None]:
-        """The dtypes of the outputs; ``None`` where the model states none."""
-        return [None if value.dtype is None else to_tf(value.dtype) for value in self.graph.outputs]
+    def output_specs(self) -> list[tf.TensorSpec]:
+        """What the model states of the outputs, float32 where it states no dtype."""
+        return [_spec(value) for value in self.graph.outputs]
 
     @property
     def size(self) -> int:
@@ -236,6 +236,11 @@ class Subgraph:
             environment[slot] = tf.constant(carried(constant.tensor.numpy()))
         environment.update(zip(self.graph.input_slots, inputs, strict=True))
         return self.graph(environment)
+
+
+def _spec(value: ir.Value) -> tf.TensorSpec:
+    dims = None if value.shape is None else [d if isinstance(d, int) else None for d in value.shape]
+    return tf.TensorSpec(dims, tf.float32 if value.dtype is None else to_tf(value.dtype))
 
 
 def describe(value: Any) -> str:

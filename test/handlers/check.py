@@ -7,10 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
+import tensorflow as tf
 from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from onnx_tf import prepare
+from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.compare import Elementwise
 from onnx_tf.check.compare import compare as compare_outputs
 from test.onnx_suite.cases import by_position
@@ -122,6 +124,11 @@ def compare(expected: Sequence[Any], actual: Sequence[Any], *, rtol: float, atol
     """
     comparison = compare_outputs(by_position(expected), by_position(actual), Elementwise(rtol, atol))
     assert comparison.fits, f"{label}\n{comparison}"
+
+
+def loop_operations(rep: TensorflowRep) -> dict[str, tf.Operation]:
+    """Return the operations of a model with one loop by their type, those inside of the loop apart."""
+    return {operation.type: operation for operation in rep.tf_module.concrete(freeze=True).graph.get_operations()}
 
 
 def run_reference(model: onnx.ModelProto, feed: Mapping[str, Any], reference: Reference) -> Sequence[Any]:

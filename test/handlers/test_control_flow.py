@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from onnx_tf import prepare
-from test.handlers.check import compare, run_reference
+from test.handlers.check import compare, loop_operations, run_reference
 from test.onnx_suite.runs import RUNS
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -287,3 +287,28 @@ def test_branches_of_different_dtypes_are_refused():
     graph = IF.format(then="a = Neg (x) b = Neg (w)", other="d = Cast <to = 11> (x) f = Neg (w)")
     with pytest.raises(Exception, match="dtypes float32 and float64"):
         prepare(onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> {graph}'))
+
+
+FOR = """<ir_version: 8, opset_import: ["" : 17]> g (int64 m, float[3] x) => (float[] y, float[] z) {
+    c = Constant <value = bool {1}> ()
+    y, z = Loop (m, c, x) <body = b (int64 i, bool go, float[3] s) => (bool next, float[3] t, float[] r) {
+        next = Identity (go) t = Sin (s) r = Concat <axis = 0> (t, x)
+    }>
+}"""
+
+
+def test_a_for_loop_fills_lists_of_known_element_shape():
+    loops = loop_operations(prepare(onnx.parser.parse_model(FOR)))
+    assert tf.get_static_value(loops["TensorListReserve"].inputs[0]).tolist() == [6]
+    (loop,) = [operation for kind, operation in loops.items() if kind in ("While", "StatelessWhile")]
+    dtypes = [tensor.dtype for tensor in loop.inputs]
+    assert tf.bool not in dtypes  # its condition is no state
+    assert dtypes.count(tf.variant) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 9])
+def test_a_for_loop_of_an_open_count(count):
+    model = onnx.parser.parse_model(FOR)
+    feed = {"m": np.array(count), "x": np.array([1, 2, 3], np.float32)}
+    for way in ("run", "export"):
+        compare(run_reference(model, feed, "ort"), RUNS[way](model, list(feed.values())), rtol=1e-5, atol=1e-6)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from onnx_tf import prepare
-from test.handlers.check import check_op, compare, make_op_model, run_reference
+from test.handlers.check import check_op, compare, loop_operations, make_op_model, run_reference
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 INPUT, HIDDEN, BATCH = 3, 4, 2
@@ -154,3 +154,20 @@ def test_weights_as_inputs_of_unknown_shape(op):
 def test_the_last_state_of_an_empty_sequence_is_zero(op):
     inputs = tensors(op, lengths=[0, 3], states=True)
     check_op(op, inputs, {"hidden_size": HIDDEN}, opset=14, outputs=3 if op == "LSTM" else 2)
+
+
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("dims", [(6, BATCH), (None, None)])
+def test_lists_have_places_of_known_shape(op, dims):
+    given = tensors(op)
+    model = make_op_model(op, given[:4], {"hidden_size": HIDDEN}, constants=(1, 2, 3), opset=14)
+    for dim, size in zip(model.graph.input[0].type.tensor_type.shape.dim, dims, strict=False):
+        if size is None:
+            dim.Clear()
+    loops = loop_operations(prepare(model))
+    assert "EmptyTensorList" not in loops
+    element_shape, size = loops["TensorListReserve"].inputs
+    assert tf.get_static_value(element_shape).tolist() == [dims[1] or -1, HIDDEN]
+    if dims[0]:
+        assert loops["TensorListStack"].outputs[0].shape == [6, BATCH, HIDDEN]
+        assert tf.get_static_value(size) == 6
