@@ -116,7 +116,8 @@ def _undilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convol
 def _dilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolution) -> tf.Tensor:
     """Convolve with stride 1: elements a dilation apart become images of their own."""
     surplus: list[Dim] = [
-        0 if d == 1 else -(n + before + after) % d for n, d, (before, after) in zip(w.dims, w.dilations, w.reach, strict=True)
+        0 if d == 1 else -(n + before + after) % d
+        for n, d, (before, after) in zip(w.dims, w.dilations, w.reach, strict=True)
     ]
     padding = [(before, after + more) for (before, after), more in zip(w.reach, surplus, strict=True)]
     y = tf.space_to_batch(x, list(w.dilations), _pairs(padding))

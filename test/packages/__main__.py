@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from test.packages.manifest import Package, packages
+from test.packages.manifest import Package, packages, reasons
 from test.packages.table import PAGE, Row, markdown, parsed
 
 
@@ -35,7 +35,7 @@ def main() -> int:
             found = tried(package, arguments.cache or Path(folder), Path(folder) / "rows.json")
             failed += [package.name] if found is None else [row.model for row in found if not row.is_right]
             rows |= {(row.package, row.model): row for row in found or []}
-            PAGE.write_text(markdown([rows[key] for key in order if key in rows]))
+            PAGE.write_text(markdown([rows[key] for key in order if key in rows], reasons(known)))
     print(f"{len(failed)} not right: {', '.join(failed) or 'none'}")
     return 1 if failed else 0
 

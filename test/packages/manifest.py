@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,13 @@ class TrainedModel:
         file: its path there.
         inputs: how to draw an input, by its name: ``shape``, ``low``, ``high``, each only where needed.
         check: whether ``--check`` draws its inputs or is given these.
+        reason: why it is not right in all ways, if it is not.
     """
 
     file: str
     inputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     check: str = "drawn"
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,8 @@ def packages() -> list[Package]:
         )
         for entry in entries
     ]
+
+
+def reasons(known: Iterable[Package]) -> dict[str, str]:
+    """Return why models are not right, by their files."""
+    return {model.file: model.reason for package in known for model in package.models if model.reason}

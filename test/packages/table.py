@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,10 +59,12 @@ NAMES = [field.name for field in dataclasses.fields(Row)]
 HEADS = ["--check" if name == "check" else name for name in NAMES]
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """Return the page."""
+def markdown(rows: Sequence[Row], reasons: Mapping[str, str]) -> str:
+    """Return the page; ``reasons`` are those of the manifest, by file."""
     lines = [_line(HEADS), _line(["---"] * len(HEADS))]
     lines += [_line([_escaped(getattr(row, name)) for name in NAMES]) for row in rows]
+    told = [f"- `{row.model}`: {reasons[row.model]}" for row in rows if reasons.get(row.model)]
+    lines += ["", "## What is not right, and why", "", *told] if told else []
     return TITLE.format(right=sum(row.is_right for row in rows), count=len(rows)) + "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.registry import Registry
 from test.packages.checks import attempt, described, draw
 from test.packages.fetching import model_files
-from test.packages.manifest import Package, TrainedModel, packages
+from test.packages.manifest import Package, TrainedModel, packages, reasons
 from test.packages.table import PAGE, Row, markdown, parsed
 
 PACKAGES = packages()
@@ -76,12 +76,16 @@ def test_a_row_says_what_is_not_right():
 
 def test_the_page_says_what_its_table_holds():
     page = PAGE.read_text()
-    assert markdown(parsed(page)) == page
+    assert markdown(parsed(page), reasons(PACKAGES)) == page
+
+
+def test_what_is_not_right_has_a_reason_and_nothing_else_has():
+    assert {row.model for row in parsed(PAGE.read_text()) if not row.is_right} == set(reasons(PACKAGES))
 
 
 def test_a_note_may_hold_bars():
     row = Row("p", "1", "m.onnx", "2", "1", "17", "right", "right", "fails", "a | b")
-    assert parsed(markdown([row, row])) == [row, row]
+    assert parsed(markdown([row, row], {"m.onnx": "a | b"})) == [row, row]
 
 
 def test_models_are_taken_out_of_a_package_that_is_there(tmp_path):
