@@ -25,6 +25,7 @@ _HINTS: tuple[tuple[str, tuple[int, ...]], ...] = (
     (r"batch|\b(n|b|bs)\b", _BATCH),
     (r"height|width|rows?\b|cols?\b|\b(h|w)\b", _SPATIAL),
     (r"channel|\bc\b", (3, 1, 2, 4)),
+    (r"\b(samples|audio|signal|waveform)\b", _SAMPLES),
     (r"seq|len|time|tokens?|frames?|steps?|samples?|\b(s|t|l)\b", (8, 32, 64, 224)),
 )
 """What the name of a dimension tells of its sizes."""

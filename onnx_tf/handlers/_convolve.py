@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import strided
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, shaped, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum, pad_spatial
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
@@ -122,14 +122,19 @@ def _undilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convol
 def _dilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolution) -> tf.Tensor:
     """Convolve with stride 1: elements a dilation apart become images of their own."""
     surplus: list[Dim] = [
-        -(n + before + after) % d for n, d, (before, after) in zip(w.dims, w.dilations, w.reach, strict=True)
+        0 if d == 1 else -(n + before + after) % d
+        for n, d, (before, after) in zip(w.dims, w.dilations, w.reach, strict=True)
     ]
     padding = [(before, after + more) for (before, after), more in zip(w.reach, surplus, strict=True)]
     y = tf.space_to_batch(x, list(w.dilations), _pairs(padding))
     y = convolution(y, filters, (1,) * len(w.dilations), "VALID")
     y = tf.batch_to_space(y, list(w.dilations), _pairs([(0, more) for more in surplus]))
+    if all(isinstance(n, int) for n in surplus):
+        return y
+    # TensorFlow takes all dimensions that batch_to_space leaves open for one: once it learns one of them, it computes
+    # with that for the others, as far as the shape of x. A Reshape has dimensions of its own, and copies nothing.
     rooms = [n + b + a - e + 1 for n, (b, a), e in zip(w.dims, w.reach, w.extents, strict=True)]
-    return shaped(y, [x.shape[0], *[r if isinstance(r, int) else None for r in rooms], y.shape[-1]])
+    return tf.reshape(y, as_shape([dims_of(x)[0], *rooms, dims_of(filters)[-1]]))
 
 
 def _pairs(padding: Sequence[Padding]) -> tf.Tensor:

@@ -53,6 +53,14 @@ def test_names_and_places_are_hints(dims, shape):
     assert first_shapes(f"g (float[{dims}] x) => (float y) {{ y = ReduceSum (x) }}") == {"x": shape}
 
 
+def test_a_waveform_may_need_thousands_of_samples():
+    recorder = Recorder(lambda shapes: shapes["x"][1] > 400)
+    feed, _ = accepted_inputs(
+        inputs_of("g (float[batch_size, samples] x) => (float y) { y = ReduceSum (x) }"), recorder
+    )
+    assert feed["x"].shape[1] == 4096
+
+
 def test_one_symbol_has_one_size_in_all_inputs():
     text = "g (float[L, K] a, float[K, L] b, float[M, L] c) => (float[L, L] y) { y = MatMul (a, b) }"
     recorder = Recorder(lambda _: False)

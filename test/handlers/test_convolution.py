@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
+from onnx import TensorProto, helper
 
 from onnx_tf import ConversionError, prepare
-from test.handlers.check import check_op, make_op_model
+from test.handlers.check import check_op, compare, make_op_model
+from test.onnx_suite.runs import through_export
+from test.reference import ort_outputs
 
 RNG = np.random.default_rng(0)
 
@@ -132,6 +136,33 @@ def test_no_transposed_filter_at_run_time():
             rtol=1e-4,
             atol=1e-5,
         )
+
+
+@pytest.mark.parametrize("dims", [("n",), (1, "n"), ("n", 1), ("n", 5), (5, "n"), ("n", "m")])
+@pytest.mark.parametrize("run", [lambda model, feed: prepare(model).run(feed), through_export], ids=["run", "export"])
+def test_open_dimensions_beside_a_dilated_convolution(dims, run):
+    """All that is known of the dilated result is known of the other one, which it is concatenated with."""
+    rank, sizes = len(dims), [{"n": 6, "m": 7}.get(dim, dim) for dim in dims]
+    plain, dilated = (RNG.standard_normal((2, 3, *[3] * rank)).astype(np.float32) for _ in range(2))
+    nodes = [
+        helper.make_node("Conv", ["x", "plain"], ["p"], pads=[1] * 2 * rank),
+        helper.make_node("Conv", ["x", "dilated"], ["d"], pads=[2] * 2 * rank, dilations=[2] * rank),
+        helper.make_node("Concat", ["p", "d"], ["y"], axis=1),
+        helper.make_node("Shape", ["x"], ["s"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "dilated",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, *dims])],
+        [
+            helper.make_tensor_value_info("y", TensorProto.FLOAT, None),
+            helper.make_tensor_value_info("s", TensorProto.INT64, None),
+        ],
+        [onnx.numpy_helper.from_array(plain, "plain"), onnx.numpy_helper.from_array(dilated, "dilated")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    feed = {"x": RNG.standard_normal((1, 3, *sizes)).astype(np.float32)}
+    compare(list(ort_outputs(model, feed).values()), list(run(model, list(feed.values()))), rtol=1e-4, atol=1e-4)
 
 
 def test_empty_batch():
