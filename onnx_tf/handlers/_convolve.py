@@ -139,6 +139,9 @@ def _dilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolut
 
 def _pairs(padding: Sequence[Padding]) -> tf.Tensor:
     """Return paddings as a tensor [axes, 2]."""
+    if all(isinstance(n, int) for pair in padding for n in pair):
+        # TensorFlow's constant folding loses a Squeeze after BatchToSpaceND where a Reshape gives the crops.
+        return tf.constant(padding)
     return tf.reshape(as_shape([n for pair in padding for n in pair]), [len(padding), 2])
 
 
