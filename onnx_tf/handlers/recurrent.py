@@ -55,7 +55,8 @@ def rnn(
     recurrence = _matrix(r)
 
     def step(projected: tf.Tensor, h: tf.Tensor) -> list[tf.Tensor]:
-        return [f(projected + tf.matmul(h, recurrence, transpose_b=True))]
+        # The other order of operands makes OpenVINO take the input for the state.
+        return [f(tf.matmul(h, recurrence, transpose_b=True) + projected)]
 
     return _over_time(
         step, x, w, _bias(b), sequence_lens, [initial_h],

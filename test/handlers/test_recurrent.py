@@ -171,3 +171,13 @@ def test_lists_have_places_of_known_shape(op, dims):
     if dims[0]:
         assert loops["TensorListStack"].outputs[0].shape == [6, BATCH, HIDDEN]
         assert tf.get_static_value(size) == 6
+
+
+def test_an_rnn_adds_its_input_to_the_product():
+    given = tensors("RNN")
+    model = make_op_model("RNN", given[:4], {"hidden_size": HIDDEN}, constants=(1, 2, 3), opset=14)
+    library = prepare(model).tf_module.concrete(freeze=True).graph.as_graph_def().library
+    nodes = [node for function in library.function for node in function.node_def]
+    sums = [node.input[0] for node in nodes if node.op == "AddV2" and "MatMul" in " ".join(node.input)]
+    assert sums
+    assert all("MatMul" in first for first in sums)
