@@ -27,6 +27,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from onnx_tf.check.interface import Interface, in_artifact_order, in_onnx_order
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.errors import OnnxTfError
+from onnx_tf.runtime.run_errors import run_error
 
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
@@ -96,7 +97,11 @@ class SavedModel:
         self.interface = interface or Interface.of_tensors(inputs, self._signature.structured_outputs)
 
     def run(self, feed: Mapping[str, Any]) -> dict[str, Any]:
-        """See :class:`Artifact`."""
+        """See :class:`Artifact`.
+
+        Raises:
+            RunError: TensorFlow fails; the message names the operation that it came to.
+        """
         return self.interface.whole(self.bind(feed)())
 
     def bind(self, feed: Mapping[str, Any]) -> Callable[[], dict[str, tf.Tensor]]:
@@ -105,7 +110,10 @@ class SavedModel:
         return functools.partial(self._call, {self._keywords[name]: tensor for name, tensor in tensors.items()})
 
     def _call(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        results: dict[str, tf.Tensor] = self._signature(**tensors)
+        try:
+            results: dict[str, tf.Tensor] = self._signature(**tensors)
+        except tf.errors.OpError as error:
+            raise run_error(error) from error
         return results
 
 

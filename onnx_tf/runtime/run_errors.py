@@ -16,17 +16,18 @@ _NOISE = re.compile(r"\{\{\w*node [^}]*\}\}|\[Op:[^\]]*\]|^\s*\(\d+\) [A-Z_]+:")
 _TRACE = re.compile(r"Graph execution error:|Detected at node |\d+ root error|\s+File |\s{4}")
 
 
-def run_error(error: tf.errors.OpError, graph: BoundGraph) -> RunError:
+def run_error(error: tf.errors.OpError, graph: BoundGraph | None = None) -> RunError:
     """Return what to raise instead of an error of TensorFlow.
 
     Args:
         error: the error.
-        graph: the graph that was computed.
+        graph: the graph that was computed; without it the message names TensorFlow's operation, whose
+            scope is that of the ONNX node.
     """
     cause = _cause(error.message) or type(error).__name__
     operations = list(dict.fromkeys(_OPERATION.findall(error.message)))
     for path in operations:
-        node = _innermost(graph, path)
+        node = None if graph is None else _innermost(graph, path)
         if node is not None:
             context = node.context
             return RunError(

@@ -11,7 +11,7 @@ from onnx_tf import prepare
 from onnx_tf.check.artifacts import OnnxRuntime, Prepared, SavedModel
 from onnx_tf.check.compare import compare
 from onnx_tf.check.interface import Interface
-from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.errors import InputError, OnnxTfError, RunError
 from test.models import node_model, text_model
 
 X = np.array([1, -2], np.float32)
@@ -189,3 +189,10 @@ def test_bound_calls(tmp_path):
     call = found["saved model"].bind({"x": X})
     np.testing.assert_array_equal(call()["y"], -X)
     np.testing.assert_array_equal(call()["y"], -X)
+
+
+def test_a_saved_model_that_fails_names_the_operation(tmp_path):
+    model = text_model("g (float[n] x, int64[m] i) => (float[m] y) { y = Gather(x, i) }")
+    prepare(model).export_graph(tmp_path / "model")
+    with pytest.raises(RunError, match=r"'Gather_0/.*7 is not in"):
+        SavedModel(tmp_path / "model").run({"x": np.ones(2, np.float32), "i": np.array([7])})
