@@ -25,14 +25,20 @@ from test.reference import ort_outputs
 DIMS = (2, 8, 4, 3)
 INF, NAN, MOST, TINY = math.inf, math.nan, float(np.finfo(np.float32).max), 1e-40
 POOLS = ("MaxPool", "MaxPool padded", "MaxPool same")
-CONVOLUTIONS = ("Conv", "Conv of variable filters", "Conv dilated", "Conv depthwise")
+CONVOLUTIONS = (
+    *("Conv", "Conv of variable filters", "Conv dilated", "Conv depthwise"),
+    *("ConvTranspose", "ConvTranspose of stride 2"),
+)
 SUMS = (
     "Sum",
     "Mean",
     "GlobalAveragePool",
     *(f"Reduce{n}{form}" for n in ("Mean", "Sum") for form in ("", " without dims")),
 )
-PRODUCTS = ("ReduceProd", "ReduceProd without dims", "Einsum", "Det", "com.microsoft.Inverse")
+PRODUCTS = (
+    *("ReduceProd", "ReduceProd without dims", "Einsum", "Det", "com.microsoft.Inverse"),
+    *("MatMul", "com.microsoft.FusedMatMul", "com.microsoft.TransposeMatMul"),
+)
 UNLIKE = {
     "NaN": {"com.microsoft.Inverse", "DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", *POOLS},
     "infinities": {

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx_tf.loading import load_model
 
 from onnx_tf import prepare
 from onnx_tf.check.artifacts import OnnxRuntime, Prepared, SavedModel
@@ -23,6 +22,7 @@ from onnx_tf.check.compare import Comparison, compare
 from onnx_tf.check.inputs import drawn_inputs
 from onnx_tf.check.interface import Interface
 from onnx_tf.cli import main as command_line
+from onnx_tf.model.loading import load_model
 from test.packages.fetching import model_files
 from test.packages.manifest import TrainedModel, packages
 from test.packages.table import Row

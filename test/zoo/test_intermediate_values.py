@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import onnx
 import pytest
 
 from onnx_tf import prepare
@@ -16,8 +19,18 @@ ENTRIES = manifest()
 AT_HAND = 0.95
 """The share of the float values of a model that are at hand: others were dropped or became part of another."""
 
-AMPLIFIED = 5e-3
+AMPLIFIED = 1e-2
 """Sigmoids of large numbers and their like show more of rounding than a model's outputs do."""
+
+
+def _read(graph: onnx.GraphProto) -> Iterator[str]:
+    """Yield the names of values that something reads."""
+    yield from (value.name for value in graph.output)
+    for node in graph.node:
+        yield from node.input
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _read(attribute.g)
 
 
 @pytest.mark.parametrize("name", ENTRIES)
@@ -28,11 +41,12 @@ def test_values_of_a_model(name):
     def check() -> None:
         given = prepare(model).intermediate_values(feed)
         of_model = tolerance(entry)
-        allowed = OfScale(single=max(AMPLIFIED, of_model.single), half=max(AMPLIFIED, of_model.half))
+        allowed = OfScale(single=max(AMPLIFIED, 2 * of_model.single), half=max(AMPLIFIED, 2 * of_model.half))
         floats = 0
         missing = []
+        needed = set(_read(model.graph))
         for value, expected in intermediate_values(model, feed):
-            if not isinstance(expected, np.ndarray) or expected.dtype.kind != "f":
+            if value not in needed or not isinstance(expected, np.ndarray) or expected.dtype.kind != "f":
                 continue
             floats += 1
             if value not in given:
