@@ -79,7 +79,7 @@ def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
     try:
         if path.is_dir():
             raise ModelError(f"{path} is a directory{foreign_folder(path)}")
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             _refuse_foreign(file.read(HEAD_BYTES), str(path))
             file.seek(0)
             data = file.read()
