@@ -80,13 +80,13 @@ class TestFixShapes:
         assert [spec.shape[0] for spec in rep.signatures["serving_default"].structured_input_signature[0]] == [5, 5, 2]
 
     def test_expressions_of_symbols_are_known_too(self):
-        if not hasattr(ir.SymbolicDim, "evaluate"):
-            pytest.skip("this onnx_ir does not evaluate dimensions")
         model = text_model("g (float[past, 2] a, float[new, 2] b, float[n] m) => (float[n] y) { y = Relu(m) }")
         for value in (model.graph.input[2], model.graph.output[0]):
             value.type.tensor_type.shape.dim[0].dim_param = "past + new"
         edited = fix_shapes(load_model(model), None, {"a": [3, 2], "b": [4, 2]})
-        assert shapes(edited) == {"a": [3, 2], "b": [4, 2], "m": [7], "y": [7]}
+        # Older releases of onnx_ir do not evaluate expressions: the dimension stays open there.
+        known = [7] if hasattr(ir.SymbolicDim, "evaluate") else ["past + new"]
+        assert shapes(edited) == {"a": [3, 2], "b": [4, 2], "m": known, "y": known}
         assert shapes(fix_shapes(load_model(model), None, {"a": [3, 2]}))["m"] == ["past + new"]
         model.graph.input[2].type.tensor_type.shape.dim[0].dim_param = "2*new"
         model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch size"
