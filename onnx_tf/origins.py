@@ -102,7 +102,7 @@ def mark_origins(model: ir.Model) -> None:
 
     Values that share a name, or have none, as in a model made in memory, get one first.
     """
-    _name_values(model)
+    _name_values(model, list(model.graphs()))
     for value in _own_values(model.graph):
         value.meta[_KEY] = (Origin(str(value.name)),) if value.name else ()
     for node in model.graph.all_nodes():
@@ -264,15 +264,22 @@ def unique_names(model: ir.Model) -> None:
 
     Passes name what they add as they like. Inference and other libraries find values by name, people too.
     """
-    _name_values(model)
-    nodes = [node for graph in model.graphs() for node in graph]
-    _make_unique(nodes, [n for n in nodes if node_origin(n) == n.name], "node")
+    graphs = list(model.graphs())
+    _name_values(model, graphs)
+    nodes = [node for graph in graphs for node in graph]
+    if not _are_unique([node.name for node in nodes]):
+        _make_unique(nodes, [n for n in nodes if node_origin(n) == n.name], "node")
 
 
-def _name_values(model: ir.Model) -> None:
-    values = [value for graph in model.graphs() for value in _own_values(graph)]
-    ends = [value for value in (*model.graph.inputs, *model.graph.outputs) if value.name]
-    _make_unique(values, [*ends, *(v for v in values if any(o.name == v.name for o in origins(v)))], "value")
+def _name_values(model: ir.Model, graphs: Sequence[ir.Graph]) -> None:
+    values = [value for graph in graphs for value in _own_values(graph)]
+    if not _are_unique([value.name for value in values]):
+        ends = [value for value in (*model.graph.inputs, *model.graph.outputs) if value.name]
+        _make_unique(values, [*ends, *(v for v in values if any(o.name == v.name for o in origins(v)))], "value")
+
+
+def _are_unique(names: Sequence[str | None]) -> bool:
+    return len({*filter(None, names)}) == len(names)
 
 
 def _make_unique(things: Sequence[ir.Value] | Sequence[ir.Node], own: Iterable[ir.Value | ir.Node], what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -210,7 +211,11 @@ def _make_vectors(lowered: Lowered) -> None:
 def _fold_constants(lowered: Lowered) -> None:
     """Fold until nothing is left to be folded; shapes are all that can be known of them then."""
     while fold_constants(lowered.model):
-        unique_names(lowered.model)
+        while True:
+            unique_names(lowered.model)
+            infer_shapes(lowered.model, implied=False)
+            if not fold_constants(lowered.model):
+                break
         infer_shapes(lowered.model)
     lowered.folded |= _folded_away(lowered.model.graph)
     lowered.declared.warn()
@@ -238,3 +243,6 @@ def _choose_layout(lowered: Lowered) -> None:
 
 def _bind(lowered: Lowered) -> None:
     lowered.graph = bind(lowered.model, lowered.handlers, lowered.options, lowered.outputs)
+    # Nodes and values refer to each other: without a collection the file's tensors stay through the trace.
+    del lowered.model, lowered.declared
+    gc.collect()

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import onnx_ir as ir
-from onnx_ir.passes.common import ShapeInferencePass
 
 from onnx_tf.passes._implied_ranks import state_implied_ranks
+from onnx_tf.passes._inference import infer
 from onnx_tf.passes._twins import maps_hidden, same_padding_understood, twins_in_place
 from onnx_tf.passes.broadcast_letters import rename_broadcast_letters
 
 
-def infer_shapes(model: ir.Model) -> bool:
+def infer_shapes(model: ir.Model, *, implied: bool = True) -> bool:
     """Set dtypes and shapes of all values but inputs; return whether any changed.
+
+    Args:
+        model: the model.
+        implied: state the ranks that what takes a value leaves no choice of, too; it takes its time.
 
     What the file states of the results of standard operators is dropped first: exporters and hands
     write wrong shapes there. It comes back for graph outputs of which inference knows nothing.
     """
     with maps_hidden(model), twins_in_place(model), same_padding_understood(model):
         declared = _forget_shapes(model)
-        infer = ShapeInferencePass(check_type=False, strict_mode=False, data_prop=True)
-        modified = infer(model).modified
+        modified = infer(model)
         while any([_correct_loop(node) for node in model.graph.all_nodes()]):  # noqa: C419  (all loops each time)
             _forget_shapes(model)
-            modified = infer(model).modified or modified
+            modified = infer(model) or modified
         for _ in range(_ROUNDS):
             renamed = [rename_broadcast_letters(node) for node in model.graph.all_nodes()]
             if any(renamed):  # what followed from their sizes is wrong
                 _forget_shapes(model)
                 infer(model)
             stated = [_state_rank(node) for node in model.graph.all_nodes()]
-            implied = [state_implied_ranks(graph) for graph in model.graphs()]
-            if not any((*stated, *implied, *renamed)):
+            stated += [state_implied_ranks(graph) for graph in model.graphs() if implied]
+            if not any((*stated, *renamed)):
                 break
-            modified = infer(model).modified or any(renamed) or modified
+            modified = infer(model) or any(renamed) or modified
         missing = [value for value in declared if value.shape is None]
         for value in missing:
             value.shape = declared[value]
-        return infer(model).modified or modified if missing else modified
+        return infer(model) or modified if missing else modified
 
 
 def _forget_shapes(model: ir.Model) -> dict[ir.Value, ir.Shape]:
