@@ -83,6 +83,7 @@ class NodeContext:
         outputs: for each output of the node, whether something uses it.
         input_dtypes: for each input, its ONNX dtype where it is present and known. TensorFlow
             carries narrow dtypes in others, see :mod:`onnx_tf.dtypes`.
+        bounded_below: for each input, whether it is known to hold no -inf.
         training: whether the model is prepared for training.
         frozen: whether all weights are constants.
     """
@@ -93,6 +94,7 @@ class NodeContext:
     version: int
     outputs: tuple[bool, ...]
     input_dtypes: tuple[ir.DataType | None, ...] = ()
+    bounded_below: tuple[bool, ...] = ()
     training: bool = False
     frozen: bool = False
 

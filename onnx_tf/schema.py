@@ -19,6 +19,7 @@ __all__ = [
     "float_attribute",
     "int_attribute",
     "ints_attribute",
+    "optional_float_attribute",
     "optional_int_attribute",
     "schema_of",
     "string_attribute",
@@ -56,6 +57,12 @@ def float_attribute(node: ir.Node, name: str) -> float:
         ModelError: there is neither.
     """
     return _present(node, name, ir.AttributeType.FLOAT).as_float()
+
+
+def optional_float_attribute(node: ir.Node, name: str) -> float | None:
+    """Return a number that the node states, else its default, ``None`` where the operator has neither."""
+    attribute = _attribute(node, name, ir.AttributeType.FLOAT)
+    return None if attribute is None else attribute.as_float()
 
 
 def string_attribute(node: ir.Node, name: str) -> str:

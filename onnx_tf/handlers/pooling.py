@@ -40,8 +40,10 @@ def max_pool_1(
     kernel_shape: Sequence[int],
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
+    context: NodeContext,
 ) -> tf.Tensor:
-    return _max_pool(x, windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads))
+    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    return _max_pool(x, w, context)
 
 
 @channels_last_op("MaxPool", since=8, results=(0, 1))
@@ -56,7 +58,7 @@ def max_pool_8(
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
     w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
-    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w)
+    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
 
 
 @channels_last_op("MaxPool", since=10, results=(0, 1))
@@ -75,7 +77,7 @@ def max_pool_10(
     w = windows(
         x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
     )
-    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w)
+    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
 
 
 @channels_last_op("AveragePool")
@@ -199,15 +201,16 @@ def _spatial(x: tf.Tensor, first: int) -> list[int]:
     return list(range(first, first + rank_of(x) - 2))
 
 
-def _max_pool(x: tf.Tensor, w: Windows) -> tf.Tensor:
+def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
     if 0 in x.shape:
         return _of_nothing(x, w, _lowest(x.dtype))
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
+    by_kernel = _max_pool_of_finite if context.bounded_below[0] or not x.dtype.is_floating else _max_pool_of_any
     if has_kernel and is_same_padding(w):
-        return _max_pool_by_kernel(x, w, "SAME")
+        return by_kernel(x, w, "SAME")
     # Not TensorFlow's explicit padding, which LiteRT does not take.
     padded = pad_spatial(x, w.reach, _lowest(x.dtype))
-    return _max_pool_by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
+    return by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
 
 
 def _of_nothing(x: tf.Tensor, w: Windows, value: float | tf.Tensor) -> tf.Tensor:
@@ -221,11 +224,9 @@ def _is_faster_by_axis(x: tf.Tensor, w: Windows) -> bool:
     return len(w.kernel) > 1 and set(w.strides) == {1} and x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
 
 
-def _max_pool_by_kernel(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
-    if x.dtype.is_floating and not _is_rectified(x):
-        # The kernel starts from the lowest finite number, which twice over is the -inf of a window of no more.
-        return 2 * _max_pool_of_finite(x * tf.constant(0.5, x.dtype), w, padding)
-    return _max_pool_of_finite(x, w, padding)
+def _max_pool_of_any(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
+    # The kernel starts from the lowest finite number, which twice over is the -inf of a window of no more.
+    return 2 * _max_pool_of_finite(x * tf.constant(0.5, x.dtype), w, padding)
 
 
 def _max_pool_of_finite(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
@@ -234,13 +235,6 @@ def _max_pool_of_finite(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
         x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
         return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
     return _by_kernel(x, w, tf.nn.max_pool, padding)
-
-
-def _is_rectified(x: tf.Tensor) -> bool:
-    """Whether the data is known to be 0 or more, but for its padding."""
-    while tf.is_symbolic_tensor(x) and x.op.type in ("Transpose", "Identity", "Pad", "PadV2", "Squeeze", "ExpandDims"):
-        x = x.op.inputs[0]
-    return tf.is_symbolic_tensor(x) and x.op.type in ("Relu", "Relu6")
 
 
 def _lowest(dtype: tf.DType) -> tf.Tensor:
