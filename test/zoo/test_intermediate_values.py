@@ -19,8 +19,14 @@ ENTRIES = manifest()
 AT_HAND = 0.95
 """The share of the float values of a model that are at hand: others were dropped or became part of another."""
 
-AMPLIFIED = 1e-2
+AMPLIFIED = 5e-3
 """Sigmoids of large numbers and their like show more of rounding than a model's outputs do."""
+
+WIDER = {
+    ("resnet18_qdq", "/features/stage4/unit2/body/conv2/conv/Conv_output_0_DequantizeLinear_Output"): 9e-2,
+    ("yolox", "/rc.1/rc.1.0/rc.1.0.2/Sigmoid_output_0"): 8e-3,
+}
+"""Single values whose rounding is amplified further: steps of a quantised tensor, a Sigmoid of large numbers."""
 
 
 def _read(graph: onnx.GraphProto) -> Iterator[str]:
@@ -41,7 +47,7 @@ def test_values_of_a_model(name):
     def check() -> None:
         given = prepare(model).intermediate_values(feed)
         of_model = tolerance(entry)
-        allowed = OfScale(single=max(AMPLIFIED, 2 * of_model.single), half=max(AMPLIFIED, 2 * of_model.half))
+        allowed = OfScale(single=max(AMPLIFIED, of_model.single), half=max(AMPLIFIED, of_model.half))
         floats = 0
         missing = []
         needed = set(_read(model.graph))
@@ -52,7 +58,8 @@ def test_values_of_a_model(name):
             if value not in given:
                 missing.append(value)
                 continue
-            comparison = compare({value: expected}, {value: given[value]}, allowed)
+            wider = OfScale(single=WIDER[name, value]) if (name, value) in WIDER else allowed
+            comparison = compare({value: expected}, {value: given[value]}, wider)
             assert comparison.fits, str(comparison)
         assert len(missing) <= (1 - AT_HAND) * floats, missing
 
