@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from onnx_tf.backend import TensorflowBackend, prepare, run_model, run_node, supports_device
     from onnx_tf.backend_rep import TensorflowRep
+    from onnx_tf.conversion import convert
     from onnx_tf.errors import (
         ConversionError,
         EditError,
@@ -43,6 +44,7 @@ __all__ = [
     "UnsupportedError",
     "WriteError",
     "__version__",
+    "convert",
     "onnx_op",
     "prepare",
     "run_model",
@@ -54,6 +56,7 @@ _MODULES = {
     **dict.fromkeys(["TensorflowBackend", "prepare", "run_model", "run_node", "supports_device"], "backend"),
     **dict.fromkeys(["NodeContext", "onnx_op"], "registry"),
     "TensorflowRep": "backend_rep",
+    "convert": "conversion",
 }
 
 
@@ -61,7 +64,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'onnx_tf' has no attribute {name!r}")
     module = _MODULES.get(name, "errors")
-    if module.startswith("backend"):
+    if module.startswith("backend") or module == "conversion":
         import tensorflow  # noqa: F401  (before onnx: the other order hangs on macOS arm64)
     return getattr(importlib.import_module(f"onnx_tf.{module}"), name)
 

@@ -39,6 +39,7 @@ from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry, registry
 from onnx_tf.runtime.graph import BoundGraph
+from onnx_tf.targets import Pass
 
 __all__ = ["Lowered", "Step", "lower", "steps"]
 
@@ -160,9 +161,13 @@ def _ir_steps(options: Options) -> Iterator[Step]:
         yield _pass("fuse group normalization", lambda lowered: fuse_group_normalization(lowered.model))
         yield _pass("fold batch normalization", lambda lowered: fold_batch_normalization(lowered.model))
         yield _pass("lower batch normalization", lambda lowered: lower_batch_normalization(lowered.model))
+    yield from map(_of_target, options.target.recognitions)
     yield _pass("layout", _choose_layout)
-    for run in options.target.passes:
-        yield _pass(run.__name__.replace("_", " "), lambda lowered, run=run: run(lowered.model))  # type: ignore[misc]
+    yield from map(_of_target, options.target.passes)
+
+
+def _of_target(run: Pass) -> Step:
+    return _pass(run.__name__.replace("_", " "), lambda lowered: run(lowered.model))
 
 
 def _pass(name: str, run: Callable[[Lowered], object]) -> Step:

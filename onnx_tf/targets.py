@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
 
-__all__ = ["SAVED_MODEL", "Pass", "Target"]
+__all__ = ["LITERT", "SAVED_MODEL", "Pass", "Target"]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -22,15 +22,21 @@ class Target:
 
     Attributes:
         name: what users call it.
-        passes: what runs once the memory orders are chosen, in this order.
+        recognitions: what runs before the memory orders are chosen, in this order: patterns that become
+            the one operator which they write out.
+        passes: what runs once they are chosen, in this order.
         forms: handlers registered for these targets (``@onnx_op(..., target=...)``) go before those for
             all, the first named first.
     """
 
     name: str
+    recognitions: tuple[Pass, ...] = ()
     passes: tuple[Pass, ...] = ()
     forms: tuple[str, ...] = ()
 
 
 SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 """TensorFlow's own kernels, in Python and in SavedModels."""
+
+LITERT = Target("litert", passes=(pack_weights,), forms=("litert",))
+"""LiteRT's operators, in .tflite files."""

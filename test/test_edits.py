@@ -12,8 +12,7 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper
 
-from onnx_tf import EditError, OnnxTfError, OptionError, prepare
-from onnx_tf.convert import convert
+from onnx_tf import EditError, OnnxTfError, OptionError, convert, prepare
 from onnx_tf.edits import cut, edited_source, fix_shapes
 from onnx_tf.model.loading import load_model
 from onnx_tf.options import Options

@@ -1,17 +1,21 @@
-"""``--check``: compare a SavedModel with ONNX Runtime's results for the ONNX model that it came from."""
+"""``--check``: compare what was written with ONNX Runtime's results for the ONNX model that it came from."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from onnx_tf.check.artifacts import SavedModel
-from onnx_tf.check.compare import Comparison, Difference, compare
+from onnx_tf.check.compare import Comparison, Difference, Tolerance, compare
 from onnx_tf.check.inputs import accepted_inputs, described, drawn_inputs
 from onnx_tf.check.interface import Interface, in_artifact_order, in_onnx_order
 from onnx_tf.check.known_differences import explanations
+from onnx_tf.check.litert import LiteRT
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
@@ -20,16 +24,16 @@ from onnx_tf.runtime.feeding import to_numpy
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["Accuracy", "compare_saved_model"]
+__all__ = ["Accuracy", "compare_saved_model", "compare_tflite"]
 
 
 @dataclass(frozen=True)
 class Accuracy(Comparison):
-    """How far a SavedModel is from ONNX Runtime.
+    """How far an artefact is from ONNX Runtime.
 
     Attributes:
         outputs: the difference of each output.
-        inputs: dtype and shape of what both were fed, by name, in the SavedModel's memory order.
+        inputs: dtype and shape of what both were fed, by name, in the artefact's memory order.
         known: for each output that differs, what is known of ONNX Runtime's own ways on the
             operators that it comes from.
     """
@@ -54,6 +58,58 @@ def compare_saved_model(
         OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
     """
     interface = Interface.of(rep)
+    given, expected, _ = _expected(interface, model, feed)
+    comparison = compare(expected, SavedModel(path, interface).run(given))
+    return _accuracy(comparison.outputs, given, interface, model)
+
+
+def compare_tflite(
+    path: str | os.PathLike[str],
+    rep: TensorflowRep,
+    model: ModelSource,
+    feed: Mapping[str, Any] | None = None,
+    tolerance: Tolerance | None = None,
+) -> Accuracy:
+    """Run a .tflite file in LiteRT's interpreter and compare its outputs with those of ONNX Runtime.
+
+    It runs with the XNNPACK delegate and without, and on a second batch where that is open; of
+    each output the worst counts.
+
+    Args:
+        path: the file.
+        rep: the rep that wrote it.
+        model: the ONNX model, see :func:`compare_saved_model`.
+        feed: inputs by ONNX name, see :func:`compare_saved_model`.
+        tolerance: what counts as equal.
+
+    Raises:
+        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
+    """
+    interface = Interface.of(rep)
+    given, expected, reference = _expected(interface, model, feed)
+    pairs = [(given, expected), *_twice(given, interface, reference)]
+    worst: dict[str, Difference] = {}
+    for xnnpack in (True, False):
+        try:
+            results = LiteRT(path, interface, xnnpack=xnnpack).runs([feed for feed, _ in pairs])
+        except OnnxTfError as error:
+            how = "with XNNPACK" if xnnpack else "without XNNPACK"
+            worst = {name: Difference(name, math.inf, 0.0, f"{how}: {error}") for name in expected}
+            break
+        for (_, wanted), found in zip(pairs, results, strict=True):
+            for output in compare(wanted, found, tolerance).outputs:
+                worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
+    return _accuracy(tuple(worst.values()), given, interface, model)
+
+
+def _badness(output: Difference) -> tuple[bool, float]:
+    return bool(output.reason), output.error
+
+
+def _expected(
+    interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any], OnnxRuntime]:
+    """Return inputs and ONNX Runtime's outputs for them, all in ONNX order."""
     moved = interface.channels_last_inputs
     try:
         reference = OnnxRuntime(model)
@@ -69,9 +125,33 @@ def compare_saved_model(
         if not known:
             raise
         raise type(error)("\n".join([str(error), *known])) from error
-    comparison = compare(expected, SavedModel(path, interface).run(given))
-    shown = {name: described(value) for name, value in in_artifact_order(given, moved).items()}
-    return Accuracy(comparison.outputs, shown, _known(model, comparison.outputs))
+    return given, expected, reference
+
+
+def _twice(
+    given: Mapping[str, Any], interface: Interface, reference: OnnxRuntime
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return a batch of twice the size and what ONNX Runtime makes of it, if all inputs take one and it runs."""
+    values = [value for value in interface.inputs if str(value.name) in given]
+    is_open = [bool(value.shape) and not isinstance(value.shape[0], int) for value in values]  # type: ignore[index]
+    if not any(is_open):
+        return []
+    feed = dict(given)
+    for value, may_grow in zip(values, is_open, strict=True):
+        array = given[str(value.name)]
+        if may_grow and isinstance(array, np.ndarray):
+            feed[str(value.name)] = np.concatenate([array, array])
+    try:
+        return [(feed, reference.run(feed))]
+    except OnnxTfError:
+        return []
+
+
+def _accuracy(
+    outputs: tuple[Difference, ...], given: Mapping[str, Any], interface: Interface, model: ModelSource
+) -> Accuracy:
+    shown = {name: described(v) for name, v in in_artifact_order(given, interface.channels_last_inputs).items()}
+    return Accuracy(outputs, shown, _known(model, outputs))
 
 
 def _known(model: ModelSource, outputs: tuple[Difference, ...]) -> dict[str, tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ import onnx_ir as ir
 from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.model.loading import ModelSource
 
-__all__ = ["PRECISE", "OnnxRuntime", "intermediate_values"]
+__all__ = ["PRECISE", "OnnxRuntime", "has_onnx_runtime", "intermediate_values"]
 
 PRECISE: Mapping[str, str] = {"session.x64quantprecision": "1"}
 """Session options that keep products of 8-bit integers exact: some processors saturate them otherwise."""
@@ -32,6 +33,11 @@ _NOT_OF_NUMPY = {
     for dtype in ir.DataType
     if dtype is not ir.DataType.UNDEFINED and dtype.numpy().isbuiltin != 1
 }
+
+
+def has_onnx_runtime() -> bool:
+    """Return whether ONNX Runtime is installed."""
+    return importlib.util.find_spec("onnxruntime") is not None
 
 
 class OnnxRuntime:

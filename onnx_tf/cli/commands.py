@@ -17,51 +17,97 @@ from onnx_tf.cli.usage import UsageError
 
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
+    from onnx_tf.conversion import Conversion
 
 
 def convert(arguments: argparse.Namespace) -> int:
-    """Write a model as a SavedModel."""
-    if arguments.input and not arguments.check:
+    """Write a model as a SavedModel or .tflite file."""
+    if arguments.input and arguments.check is False:
+        raise UsageError("--input is what --check compares with: leave out --no-check")
+    if arguments.input and not arguments.check and not _writes_tflite(arguments):
         raise UsageError("--input is what --check compares with: add --check")
     with console.tensorflow_with_progress() as progress:
-        from onnx_tf.convert import convert as convert_model
+        from onnx_tf.conversion import convert as convert_model
         from onnx_tf.options import Options
         from onnx_tf.pipeline import lower
 
         check: Any = arguments.check
-        if check and arguments.input:
+        if arguments.input:
             model = lower(arguments.model, Options.of(**_edits(arguments)), until="edit").model
             inputs = [value for value in model.graph.inputs if not value.is_initializer()]  # others are constants there
             check = _inputs([str(value.name) for value in inputs], arguments.input)
         done = convert_model(
             arguments.model,
             arguments.outdir,
+            formats=arguments.formats,
+            tflite=arguments.tflite,
             **_edits(arguments),
             **_layout(arguments),
             freeze=arguments.freeze,
+            allow_flex=arguments.allow_flex,
+            allow_custom_ops=arguments.allow_custom_ops,
             overwrite=not arguments.no_overwrite,
             check=check,
             progress=progress,
         )
-    accuracy, report = done.accuracy, done.rep.layout_report
-    moved = {"inputs": report.channels_last_inputs, "outputs": report.channels_last_outputs}
     if arguments.json:
-        checked = None if accuracy is None else _accuracy(accuracy)
-        summary = {"path": str(done.path), "bytes": done.bytes, "seconds": round(done.seconds, 3), "check": checked}
-        summary |= {"inputs": list(done.rep.inputs), "outputs": list(done.rep.outputs)}
-        summary["timings"] = {step: round(seconds, 4) for step, seconds in done.timings.items()}
-        _print_json(summary | {f"channels_last_{side}": list(changed) for side, changed in moved.items()})
+        _print_json(_summary(done))
     else:
-        print(f"{done.path}: SavedModel, {console.size(done.bytes)}, in {done.seconds:.1f} s")
-        for side, changed in moved.items():
+        _print_conversion(done, arguments.timings)
+    return 0 if done.fits else 1
+
+
+def _writes_tflite(arguments: argparse.Namespace) -> bool:
+    return arguments.outdir.endswith(".tflite") or "tflite" in (arguments.formats or ())
+
+
+def _moved(done: Conversion) -> dict[str, list[str]]:
+    report = done.rep.layout_report
+    return {"inputs": list(report.channels_last_inputs), "outputs": list(report.channels_last_outputs)}
+
+
+def _summary(done: Conversion) -> dict[str, Any]:
+    """Return what JSON tells of a conversion: at its top what it tells of the first artefact."""
+    artifacts = [
+        {
+            "format": written.format,
+            "path": str(written.path),
+            "bytes": written.bytes,
+            "check": None if written.accuracy is None else _accuracy(written.accuracy),
+        }
+        | ({} if written.operators is None else {"operators": dict(written.operators)})
+        for written in done.artifacts
+    ]
+    return {
+        **artifacts[0],
+        "artifacts": artifacts,
+        "seconds": round(done.seconds, 3),
+        "inputs": list(done.rep.inputs),
+        "outputs": list(done.rep.outputs),
+        "timings": {step: round(seconds, 4) for step, seconds in done.timings.items()},
+        **{f"channels_last_{side}": changed for side, changed in _moved(done).items()},
+    }
+
+
+def _print_conversion(done: Conversion, timings: bool) -> None:
+    for written in done.artifacts:
+        what = "SavedModel" if written.format == "saved_model" else ".tflite"
+        print(f"{written.path}: {what}, {console.size(written.bytes)}, in {done.seconds:.1f} s")
+        if written.operators is not None:
+            count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)
+            print(f"  {count} operators, {transposes} of them Transposes")
+            foreign = sorted(name for name in written.operators if not name.isupper())
+            if foreign:
+                print(f"  not LiteRT's own: {', '.join(foreign)}")
+        for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
-        if accuracy is not None:
-            _print_accuracy(accuracy)
-        if arguments.timings:
-            for step, seconds in done.timings.items():
-                print(f"  {seconds:8.3f} s  {step}")
-    return 0 if accuracy is None or accuracy.fits else 1
+        if written.accuracy is not None:
+            _print_accuracy(written.accuracy)
+        elif written.format == "tflite":
+            print("  not checked")
+    for step, seconds in done.timings.items() if timings else ():
+        print(f"  {seconds:8.3f} s  {step}")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -88,13 +88,29 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    convert = commands.add_parser("convert", help="write a model as a SavedModel", description=_CONVERT)
+    convert = commands.add_parser("convert", help="write a model as a SavedModel or .tflite file", description=_CONVERT)
     convert.add_argument("model", nargs="?", help="the .onnx file")
     convert.add_argument("-i", "--infile", metavar="MODEL", help="the .onnx file, as an option")
-    convert.add_argument("-o", "--outdir", required=True, metavar="DIR", help="the SavedModel's folder")
-    convert.add_argument("--freeze", action="store_true", help="bake the weights into the graph as constants")
-    convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace a SavedModel")
-    convert.add_argument("--check", action="store_true", help="compare the SavedModel with ONNX Runtime")
+    convert.add_argument(
+        "-o",
+        "--outdir",
+        required=True,
+        metavar="PATH",
+        help="a SavedModel's folder, or a .tflite file; with --formats a folder for all of them",
+    )
+    convert.add_argument("--formats", type=_names, metavar="FORMAT,...", help="write saved_model, tflite or both")
+    convert.add_argument(
+        "--tflite", type=_names, metavar="PRECISION,...", help="weights of .tflite files: float32, float16 or both"
+    )
+    convert.add_argument("--freeze", action="store_true", help="bake a SavedModel's weights into it as constants")
+    convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace what is there")
+    convert.add_argument(
+        "--check",
+        action=argparse.BooleanOptionalAction,
+        help="compare what was written with ONNX Runtime (by default .tflite files, not SavedModels)",
+    )
+    for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
+        convert.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     _add_edits(convert)
@@ -197,5 +213,8 @@ def _add_layout(parser: argparse.ArgumentParser) -> None:
         )
 
 
-_CONVERT = "Convert an ONNX model and write it as a SavedModel with the signature serving_default."
+_CONVERT = (
+    "Convert an ONNX model and write it as a SavedModel with the signature serving_default, "
+    "as a .tflite file that LiteRT's own operators run, or as both."
+)
 _RUN = "Convert an ONNX model and compute its outputs for inputs from .npy or .npz files."

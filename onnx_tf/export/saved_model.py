@@ -6,10 +6,7 @@ import collections
 import itertools
 import keyword
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +14,12 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf.backend_tf_module import BackendTFModule
-from onnx_tf.errors import ExportError, WriteError
+from onnx_tf.errors import ExportError
+from onnx_tf.export.writing import check_target, refused, written_whole
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.signature import flat_tensors, regrouped
 
-__all__ = ["export_saved_model", "written_whole"]
+__all__ = ["SIGNATURE", "export_saved_model"]
 
 SIGNATURE = "serving_default"
 MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
@@ -42,67 +40,15 @@ def export_saved_model(
         ExportError: as described there.
     """
     target = Path(path)
-    with _refused(target):
-        _check_target(target, overwrite)
+    check_target(target, overwrite)
     if freeze:
         _check_size(model)
     inputs = flat_tensors(_input_specs(model))
     keywords = _keywords(list(inputs))
     module, function = _serving_module(model, inputs, keywords, freeze)
-    with _refused(target), written_whole(target) as folder:
+    with refused(target), written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
-
-
-@contextmanager
-def _refused(target: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, tf.errors.OpError) as error:
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise WriteError(f"{target} cannot be written: {reason}; choose a folder with room and write access") from error
-
-
-@contextmanager
-def written_whole(target: Path) -> Iterator[Path]:
-    """Yield a folder beside the target that becomes the target when the block ends without error.
-
-    What was at the target stays there until then, and stays for good if the block fails.
-    """
-    target = target.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        folder.chmod(0o777 & ~_umask())
-        yield folder
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            os.replace(target, old / "model")
-            os.replace(folder, target)
-            shutil.rmtree(old)
-        else:
-            os.replace(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _check_target(target: Path, overwrite: bool) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise ExportError(f"{target} is a file: a SavedModel is a folder; choose another path")
-    if not any(target.iterdir()):
-        return
-    if not (target / "saved_model.pb").exists():
-        raise ExportError(f"{target} holds files that are no SavedModel: choose an empty or new folder")
-    if not overwrite:
-        raise ExportError(f"{target} exists already: choose another path or pass overwrite=True")
 
 
 def _check_size(model: BackendTFModule) -> None:

@@ -23,6 +23,7 @@ def channels_last_op(
     results: Collection[int] = (0,),
     filters: Collection[int] = (),
     channels_first: Callable[..., Any] | None = None,
+    target: str = "",
 ) -> Callable[[Kernel], Kernel]:
     """Register a channels-last kernel for ai.onnx and for the internal domains.
 
@@ -34,15 +35,16 @@ def channels_last_op(
         filters: positions of the inputs that it takes as spatial..., C/group, M.
         channels_first: a kernel that computes in ONNX order just as well; without one, the operator
             in ONNX order is the channels-last kernel between Transposes.
+        target: the one target that the kernel is for, see :func:`onnx_tf.registry.onnx_op`.
     """
 
     def decorate(kernel: Kernel) -> Kernel:
         unpacked = _wrapped(kernel, filters, pack_filters, (), lambda t: t) if filters else kernel
         if filters:
-            registry.register(op_type, kernel, since=since, domain=PACKED_DOMAIN)
-        registry.register(op_type, unpacked, since=since, domain=CHANNELS_LAST_DOMAIN)
+            registry.register(op_type, kernel, since=since, domain=PACKED_DOMAIN, target=target)
+        registry.register(op_type, unpacked, since=since, domain=CHANNELS_LAST_DOMAIN, target=target)
         onnx_order = channels_first or _wrapped(unpacked, data, to_channels_last, results, to_channels_first)
-        registry.register(op_type, onnx_order, since=since, domain="")
+        registry.register(op_type, onnx_order, since=since, domain="", target=target)
         return kernel
 
     return decorate

@@ -7,11 +7,10 @@ import onnx
 import pytest
 import tensorflow as tf
 
-from onnx_tf import prepare
+from onnx_tf import convert, prepare
 from onnx_tf.check import accuracy
 from onnx_tf.check.accuracy import compare_saved_model
 from onnx_tf.cli import main
-from onnx_tf.convert import convert
 from onnx_tf.errors import InputError, OnnxTfError
 from test.models import text_model
 

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from onnx_tf import ExportError, InputError, OptionError, WriteError, prepare
+from onnx_tf import ExportError, InputError, OptionError, WriteError, convert, prepare
 from onnx_tf.cli import main
-from onnx_tf.convert import convert
 from test.models import relu_model, text_model
 
 X = np.array([[-1, 0, 2], [3, -4, 5]], np.float32)

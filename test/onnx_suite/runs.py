@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import onnx
 
-from onnx_tf import pipeline, prepare
+from onnx_tf import TensorflowRep, pipeline, prepare
 from onnx_tf.check.artifacts import SavedModel
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.litert import LiteRT
+from onnx_tf.export.tflite import tflite_files
+from onnx_tf.options import Options
+from onnx_tf.pipeline import lower
+from onnx_tf.targets import LITERT
 from test.layout.forcing import forced_channels_last
 
 
@@ -35,6 +41,17 @@ def through_channels_last(model: onnx.ModelProto, inputs: list[Any]) -> list[Any
         return through_run(model, inputs)
 
 
+def through_litert(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
+    """A .tflite file in LiteRT's interpreter, without its delegate, which computes in a process of its own."""
+    rep = TensorflowRep(lower(model, Options(target=LITERT)))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        for _, content in tflite_files(rep.tf_module):
+            file.write_bytes(content)
+        outputs = LiteRT(file, Interface.of(rep), xnnpack=False).run(dict(zip(rep.inputs, inputs, strict=True)))
+    return list(outputs.values())
+
+
 _AS_WRITTEN = {
     name: lambda _: False
     for name in ("fold_batch_normalization", "fuse_group_normalization", "lower_batch_normalization")
@@ -45,4 +62,5 @@ RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {
     "run": through_run,
     "export": through_export,
     "channels_last": through_channels_last,
+    "litert": through_litert,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from test.ledger import ledger
-from test.zoo.checks import check_model
+from test.zoo.checks import check_model, check_tflite
 from test.zoo.compare import MODELS, SHARED, manifest
 from test.zoo.materialize import materialize
 
@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=MODELS)
     parser.add_argument("--everything", action="store_true", help="all models of ../shared instead, if they are there")
     parser.add_argument("--export", action="store_true", help="also through a SavedModel in a process of its own")
+    parser.add_argument("--litert", action="store_true", help="through a .tflite file instead, and a second batch")
     parser.add_argument("--layout", choices=["auto", "keep"], default="auto")
     parser.add_argument("--family", default="*")
     parser.add_argument("--shard", default="0/1", help="I/N: every N-th model, from the I-th")
@@ -72,8 +73,11 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
 
 
 def _compared(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace) -> str:
-    export = "fresh" if arguments.export else "no"
-    found = check_model(entry, materialize(path), layout=arguments.layout, export=export)
+    if arguments.litert:
+        found = check_tflite(entry, materialize(path), batches=(3,))
+    else:
+        export = "fresh" if arguments.export else "no"
+        found = check_model(entry, materialize(path), layout=arguments.layout, export=export)
     label, worst = max(found, key=lambda pair: (not pair[1].fits, pair[1].error / (pair[1].tolerance or 1.0)))
     text = f"{label} {worst}"
     return f"ok {text}" if worst.fits else f"FAIL {text}"

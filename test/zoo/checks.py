@@ -19,6 +19,11 @@ from onnx_tf import TensorflowRep, prepare
 from onnx_tf.check.artifacts import Artifact, OnnxRuntime, Prepared, SavedModel
 from onnx_tf.check.compare import Comparison, Difference, compare
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.litert import LiteRT
+from onnx_tf.export.tflite import tflite_files
+from onnx_tf.options import Options
+from onnx_tf.pipeline import lower
+from onnx_tf.targets import LITERT
 from test.zoo.compare import tolerance
 from test.zoo.materialize import make_inputs
 
@@ -51,6 +56,31 @@ def check_model(
         for name, artifact in _artifacts(rep, Path(folder), export):
             for label, feed in feeds.items():
                 found += [(f"{name}{label}", d) for d in references[label].comparison(artifact.run(feed)).outputs]
+    return found
+
+
+def check_tflite(
+    entry: Mapping[str, Any], model: onnx.ModelProto, batches: tuple[int, ...] = ()
+) -> list[tuple[str, Difference]]:
+    """Return how far every output of the model's .tflite file is from ONNX Runtime's, with XNNPACK and without.
+
+    Args:
+        entry: the model's entry in the manifest.
+        model: the model with its weights.
+        batches: see :func:`check_model`.
+    """
+    rep = TensorflowRep(lower(model, Options(target=LITERT)))
+    feeds = {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
+    references = {label: _Reference(entry, model, feed) for label, feed in feeds.items()}
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.tflite"
+        for _, content in tflite_files(rep.tf_module):
+            file.write_bytes(content)
+        for name, xnnpack in (("XNNPACK", True), ("no delegate", False)):
+            results = LiteRT(file, Interface.of(rep), xnnpack=xnnpack).runs(list(feeds.values()))
+            for label, result in zip(feeds, results, strict=True):
+                found += [(f"{name}{label}", d) for d in references[label].comparison(result).outputs]
     return found
 
 

@@ -1,0 +1,85 @@
+"""A .tflite file, run by LiteRT's interpreter in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from onnx_tf.check.interface import Interface
+from onnx_tf.errors import OnnxTfError
+
+__all__ = ["LiteRT"]
+
+MAX_SECONDS = 600.0
+"""How long a run may take before it counts as hanging."""
+
+
+class LiteRT:
+    """A .tflite file, called by its signature.
+
+    The interpreter is that of ``ai-edge-litert``, TensorFlow's own where that is not installed. It
+    runs in a process of its own: one that dies is an error like any other.
+
+    Attributes:
+        interface: its inputs and outputs.
+        xnnpack: whether the XNNPACK delegate computes what it can, as it does by default.
+        runtime: the interpreter's package, once it has run.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], interface: Interface, *, xnnpack: bool = True) -> None:
+        self.path, self.interface, self.xnnpack = Path(path), interface, xnnpack
+        self.runtime = ""
+
+    def run(self, feed: Mapping[str, Any]) -> dict[str, Any]:
+        """See :class:`onnx_tf.check.artifacts.Artifact`.
+
+        Raises:
+            OnnxTfError: the interpreter refuses the file or the inputs, or it dies.
+        """
+        (outputs,) = self.runs([feed])
+        return outputs
+
+    def runs(self, feeds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the outputs for several feeds, one after another in one process; see :meth:`run`."""
+        flat = [{name: tensor.numpy() for name, tensor in self.interface.flat(feed).items()} for feed in feeds]
+        return [self.interface.whole(self._tensors(arrays)) for arrays in self._computed(flat)]
+
+    def _computed(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
+        with tempfile.TemporaryDirectory() as folder:
+            task = {"model": str(self.path), "xnnpack": self.xnnpack, "inputs": [list(feed) for feed in feeds]}
+            (Path(folder) / "task.json").write_text(json.dumps(task))
+            for index, feed in enumerate(feeds):
+                np.savez(Path(folder) / f"inputs_{index}.npz", *feed.values())
+            self._call(folder)
+            done = json.loads((Path(folder) / "done.json").read_text())
+            self.runtime = done["runtime"]
+            if done["error"]:
+                raise OnnxTfError(f"LiteRT's interpreter {done['doing']}: {done['error']}")
+            return [_loaded(Path(folder) / f"outputs_{i}.npz", names) for i, names in enumerate(done["outputs"])]
+
+    def _call(self, folder: str) -> None:
+        command = [sys.executable, "-m", "onnx_tf.check.litert_process", folder]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise OnnxTfError(f"LiteRT's interpreter did not end within {MAX_SECONDS:.0f} s") from error
+        if done.returncode:
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
+            raise OnnxTfError(f"LiteRT's interpreter died (exit code {done.returncode}) {last[0]}".strip())
+
+    def _tensors(self, arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
+        return {name: tf.constant(array) for name, array in arrays.items()}
+
+
+def _loaded(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: arrays[f"arr_{index}"] for index, name in enumerate(names)}

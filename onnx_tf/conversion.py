@@ -1,0 +1,273 @@
+"""From a model to files in one call: what ``onnx-tf convert`` does."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import onnx
+import onnx_ir as ir
+
+from onnx_tf import __version__
+from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.check.accuracy import Accuracy, compare_saved_model, compare_tflite
+from onnx_tf.check.compare import OfScale
+from onnx_tf.check.onnx_runtime import has_onnx_runtime
+from onnx_tf.edits import edited_source
+from onnx_tf.errors import OptionError
+from onnx_tf.export.flatbuffer import operators
+from onnx_tf.export.tflite import PRECISIONS, Precision, tflite_files
+from onnx_tf.export.writing import check_target, written_file
+from onnx_tf.model.loading import ModelSource
+from onnx_tf.options import Layout, Options
+from onnx_tf.pipeline import lower
+from onnx_tf.targets import LITERT, SAVED_MODEL, Target
+
+__all__ = ["FORMATS", "Conversion", "Format", "Written", "convert"]
+
+Format = Literal["saved_model", "tflite"]
+FORMATS: tuple[Format, ...] = ("saved_model", "tflite")
+
+FLOAT16_TOLERANCE = 1e-2
+"""The share of an output's scale by which weights in float16 may change it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One artefact that a conversion wrote.
+
+    Attributes:
+        format: what it is.
+        path: where it lies: a folder of a SavedModel, else a file.
+        bytes: its size.
+        accuracy: the comparison with ONNX Runtime, if it was made.
+        operators: of a .tflite file, how often each operator is in it.
+    """
+
+    format: Format
+    path: Path
+    bytes: int
+    accuracy: Accuracy | None = None
+    operators: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What a conversion made.
+
+    Attributes:
+        rep: the model, to run or to export again.
+        artifacts: what was written, in order.
+        seconds: how long loading, converting and writing took.
+        timings: how long each step took, by its name, in seconds; the checks included.
+    """
+
+    rep: TensorflowRep
+    artifacts: tuple[Written, ...]
+    seconds: float
+    timings: Mapping[str, float]
+
+    @property
+    def fits(self) -> bool:
+        """Whether all artefacts that were compared with ONNX Runtime count as equal."""
+        return all(written.accuracy is None or written.accuracy.fits for written in self.artifacts)
+
+    @property
+    def path(self) -> Path:
+        """Where the first artefact lies."""
+        return self.artifacts[0].path
+
+    @property
+    def bytes(self) -> int:
+        """The size of the first artefact."""
+        return self.artifacts[0].bytes
+
+    @property
+    def accuracy(self) -> Accuracy | None:
+        """The comparison of the first artefact."""
+        return self.artifacts[0].accuracy
+
+
+def convert(
+    model: ModelSource,
+    path: str | os.PathLike[str],
+    *,
+    formats: Sequence[Format] | None = None,
+    tflite: Sequence[Precision] | None = None,
+    layout: Layout = "auto",
+    channels_last_inputs: Sequence[str] | Literal["all"] = (),
+    channels_last_outputs: Sequence[str] | Literal["all"] = (),
+    batch_size: int | None = None,
+    input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    input_names: Sequence[str] = (),
+    output_names: Sequence[str] = (),
+    freeze: bool = False,
+    allow_flex: bool = False,
+    allow_custom_ops: bool = False,
+    overwrite: bool = True,
+    check: bool | Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Conversion:
+    """Convert a model and write it as a SavedModel, as .tflite files, or both.
+
+    Args:
+        model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``output_names``.
+        path: the SavedModel's folder, or a file whose name ends in ``.tflite``. With ``formats`` it is a
+            folder, and gets ``saved_model/``, ``NAME_float32.tflite`` and ``NAME_float16.tflite``.
+        formats: ``"saved_model"`` and ``"tflite"``; by default the one that the path's name tells.
+        tflite: in which precisions the weights of .tflite files are stored: ``"float32"`` and
+            ``"float16"``; by default both with ``formats``, else float32.
+        layout: see :func:`onnx_tf.prepare`.
+        channels_last_inputs: see :func:`onnx_tf.prepare`.
+        channels_last_outputs: see :func:`onnx_tf.prepare`.
+        batch_size: see :func:`onnx_tf.prepare`.
+        input_shapes: see :func:`onnx_tf.prepare`.
+        input_names: see :func:`onnx_tf.prepare`.
+        output_names: see :func:`onnx_tf.prepare`.
+        freeze: bake the weights of a SavedModel into the graph as constants.
+        allow_flex: write TensorFlow's operators into .tflite files where LiteRT has none.
+        allow_custom_ops: write custom operators there where there is neither.
+        overwrite: replace what is there already.
+        check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
+            Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
+            files are compared, and SavedModels are not.
+        progress: called with a word or two whenever a step begins.
+
+    Raises:
+        OnnxTfError: the model, an operator or the path is not fit for it; nothing was written.
+    """
+    start = time.perf_counter()
+    paths = _paths(Path(path), formats, tflite, model)
+    for kind, target in paths.items():
+        check_target(target, overwrite, is_folder=kind == "saved_model")
+    edits = {
+        "batch_size": batch_size,
+        "input_shapes": input_shapes,
+        "input_names": input_names,
+        "output_names": output_names,
+    }
+    orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
+    options = Options.of(layout=layout, **orders, **edits)
+    reference = functools.partial(edited_source, model, Options.of(**edits))
+    files = {precision: paths[precision] for precision in PRECISIONS if precision in paths}
+    with contextlib.ExitStack() as stack:
+        run = _Run(model, options, reference, check, progress)
+        if files:
+            allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
+            temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
+            run.write_tflite(temporary, allowed)
+        if "saved_model" in paths:
+            run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
+    written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
+    return Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
+
+
+def _paths(
+    path: Path, formats: Sequence[Format] | None, tflite: Sequence[Precision] | None, model: ModelSource
+) -> dict[str, Path]:
+    """Return where each artefact goes: ``"saved_model"`` and the precisions of .tflite files."""
+    chosen = {"formats": (formats, FORMATS), "tflite": (tflite, PRECISIONS)}
+    for option, (given, known) in chosen.items():
+        unknown = [name for name in given or () if name not in known]
+        if unknown or isinstance(given, str) or (given is not None and not given):
+            raise OptionError(f"{option}={given!r}: choose some of {', '.join(map(repr, known))}, as a list")
+    if formats is None:
+        if path.suffix != ".tflite":
+            return {"saved_model": path}
+        if tflite is not None and len(tflite) != 1:
+            raise OptionError(f"{path} is one file: choose one precision, or formats=['tflite'] and a folder")
+        return {(tflite or PRECISIONS)[0]: path}
+    if path.suffix == ".tflite":
+        raise OptionError(f"{path} is a file: formats={list(formats)} are written into a folder; name one")
+    name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.name
+    paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
+    if "tflite" in formats:
+        paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or PRECISIONS}
+    return paths
+
+
+class _Run:
+    """The steps that the formats share."""
+
+    def __init__(
+        self,
+        model: ModelSource,
+        options: Options,
+        reference: Callable[[], ModelSource],
+        check: bool | Mapping[str, Any] | None,
+        progress: Callable[[str], None],
+    ) -> None:
+        self.model, self.options, self.reference, self.progress = model, options, reference, progress
+        self.check = check
+        self.rep: TensorflowRep
+        self.written: dict[str, Written] = {}
+        self.timings: dict[str, float] = {}
+        self.checking = 0.0
+
+    def _convert(self, target: Target) -> None:
+        self.progress("Converting")
+        source = self.model.clone() if isinstance(self.model, ir.Model) else self.model
+        options = replace(self.options, target=target)
+        self.rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
+        self.timings |= self.rep.timings
+
+    def write_tflite(self, files: Mapping[Precision, Path], allowed: Mapping[str, bool]) -> None:
+        self._convert(LITERT)
+        self.progress("Writing .tflite")
+        start = time.perf_counter()
+        metadata = {"producer": "onnx-tf", "version": __version__, "source_sha256": _digest(self.model)}
+        for precision, content in tflite_files(self.rep.tf_module, list(files), metadata=metadata, **allowed):
+            file, found = files[precision], operators(content)
+            file.write_bytes(content)
+            self.written[precision] = Written("tflite", file, len(content), operators=found)
+        self.timings["litert"] = time.perf_counter() - start
+        checked = self.check is not False and (self.check is not None or has_onnx_runtime())
+        for precision, file in files.items() if checked else ():
+            tolerance = OfScale(single=OfScale().single if precision == "float32" else FLOAT16_TOLERANCE)
+            accuracy = self._checked(functools.partial(compare_tflite, tolerance=tolerance), file)
+            self.written[precision] = replace(self.written[precision], accuracy=accuracy)
+
+    def write_saved_model(self, path: Path, *, freeze: bool, overwrite: bool) -> None:
+        self._convert(SAVED_MODEL)
+        self.progress("Writing")
+        start = time.perf_counter()
+        self.rep.export_graph(path, freeze=freeze, overwrite=overwrite)
+        self.timings["write"] = time.perf_counter() - start
+        accuracy = self._checked(compare_saved_model, path) if self.check not in (None, False) else None
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        self.written["saved_model"] = Written("saved_model", path, size, accuracy)
+
+    def _checked(self, compare: Callable[..., Accuracy], path: Path) -> Accuracy:
+        self.progress("Checking")
+        start = time.perf_counter()
+        feed = None if self.check in (None, True) else self.check
+        accuracy = compare(path, self.rep, self.reference(), feed)
+        seconds = time.perf_counter() - start
+        self.checking += seconds
+        self.timings["check"] = self.timings.get("check", 0.0) + seconds
+        return accuracy
+
+
+def _digest(model: ModelSource) -> str:
+    """Return the SHA-256 of a model's file, without its external data."""
+    if isinstance(model, (str, os.PathLike)):
+        with open(model, "rb") as file:
+            return _sha256(iter(lambda: file.read(1 << 20), b""))
+    if isinstance(model, (bytes, bytearray, memoryview)):
+        return _sha256([bytes(model)])
+    proto = model if isinstance(model, onnx.ModelProto) else ir.to_proto(model)
+    return _sha256([proto.SerializeToString(deterministic=True)])
+
+
+def _sha256(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""Write a model as .tflite files: TensorFlow's own converter behind one function."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import tensorflow as tf
+
+from onnx_tf.backend_tf_module import BackendTFModule
+from onnx_tf.errors import ConversionError, UnsupportedError
+from onnx_tf.export.flatbuffer import finished
+from onnx_tf.export.litert_support import unsupported_nodes
+from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
+from onnx_tf.runtime.signature import flat_tensors
+
+__all__ = ["PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
+
+Precision = Literal["float32", "float16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
+
+
+def tflite_files(
+    model: BackendTFModule,
+    precisions: Sequence[Precision] = ("float32",),
+    *,
+    allow_flex: bool = False,
+    allow_custom_ops: bool = False,
+    metadata: Mapping[str, str] | None = None,
+) -> Iterator[tuple[Precision, bytes]]:
+    """Yield the contents of a .tflite file for each precision.
+
+    Args:
+        model: the module of a model that was lowered for ``onnx_tf.targets.LITERT``.
+        precisions: in which the weights are stored: float16 weights are widened when a file is loaded.
+        allow_flex: write operators of TensorFlow where LiteRT has none; a runtime with the Flex delegate runs them.
+        allow_custom_ops: write operators under their own names where there is neither.
+        metadata: what the file says of its origin, see :func:`onnx_tf.export.flatbuffer.finished`.
+
+    Raises:
+        UnsupportedError: some nodes need what is not allowed; it lists all of them.
+        ConversionError: TensorFlow's converter fails otherwise.
+    """
+    refuse_unsupported(model, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
+    function = model.concrete()
+    inputs = dict(zip(model.input_names, function.structured_input_signature[0], strict=True))
+    names = list(flat_tensors(inputs)), list(flat_tensors(function.structured_outputs))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model"
+        export_saved_model(model, path)
+        for precision in precisions:
+            converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
+            try:
+                content = converter.convert()
+            except Exception as error:
+                raise _explained(error, model) from error
+            yield precision, finished(content, *names, metadata or {})
+
+
+def refuse_unsupported(model: BackendTFModule, *, allow_flex: bool = False, allow_custom_ops: bool = False) -> None:
+    """Refuse a model before it is converted, with all nodes that are known to need more than LiteRT's operators.
+
+    Raises:
+        UnsupportedError: there are such nodes, and what they need is not allowed.
+    """
+    if allow_flex or allow_custom_ops:
+        return
+    problems = unsupported_nodes(model.graph, model.concrete().graph)
+    if problems:
+        raise UnsupportedError(problems, step="litert")
+
+
+def _converter(
+    path: Path, precision: Precision, *, allow_flex: bool, allow_custom_ops: bool
+) -> tf.lite.TFLiteConverter:
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=[SIGNATURE])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if allow_flex:
+        converter.target_spec.supported_ops.append(tf.lite.OpsSet.SELECT_TF_OPS)
+    converter.allow_custom_ops = allow_custom_ops
+    # Else an infinite constant becomes the largest finite number: masks of -inf then give NaN.
+    converter.canonicalizing_inf_as_min_max_float = False
+    converter.exclude_conversion_metadata = True  # of this process: a time and a machine's settings
+    if precision == "float16":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
+    return converter
+
+
+_NAMED_OPERATOR = re.compile(r"\btf\.([A-Z]\w*)\(")
+
+
+def _explained(error: Exception, model: BackendTFModule) -> Exception:
+    """Return the error to raise where the converter fails: with the ONNX nodes of the operators that it names."""
+    types = set(_NAMED_OPERATOR.findall(str(error)))
+    problems = unsupported_nodes(model.graph, model.concrete().graph, dict.fromkeys(types, "has no kernel in LiteRT"))
+    if problems:
+        return UnsupportedError(problems, step="litert")
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    reason = next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
+    return ConversionError(f"TensorFlow's LiteRT converter fails: {reason.strip()[:500]}", step="litert")

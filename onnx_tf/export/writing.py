@@ -1,0 +1,109 @@
+"""Files and folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import tensorflow as tf
+
+from onnx_tf.errors import ExportError, WriteError
+
+__all__ = ["check_target", "refused", "written_file", "written_whole"]
+
+
+@contextmanager
+def refused(target: Path) -> Iterator[None]:
+    """Say what to do where the operating system refuses to write to the target.
+
+    Raises:
+        WriteError: it does.
+    """
+    try:
+        yield
+    except (OSError, tf.errors.OpError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise WriteError(f"{target} cannot be written: {reason}; choose a folder with room and write access") from error
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Yield a folder beside the target that becomes the target when the block ends without error.
+
+    What was at the target stays there until then, and stays for good if the block fails.
+    """
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        folder.chmod(0o777 & ~_umask())
+        yield folder
+        if target.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+            os.replace(target, old / "model")
+            os.replace(folder, target)
+            shutil.rmtree(old)
+        else:
+            os.replace(folder, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def written_file(target: Path) -> Iterator[Path]:
+    """Yield a file beside the target that becomes the target when the block ends without error.
+
+    Raises:
+        WriteError: the operating system refuses it.
+    """
+    with refused(target):
+        target.absolute().parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{target.name}.", suffix=target.suffix, dir=target.absolute().parent
+        )
+        os.close(descriptor)
+        file = Path(name)
+        try:
+            file.chmod(0o666 & ~_umask())
+            yield file
+            os.replace(file, target)
+        finally:
+            file.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def check_target(target: Path, overwrite: bool, *, is_folder: bool = True) -> None:
+    """Refuse a path that holds something else than what is to be written there.
+
+    Args:
+        target: a SavedModel's folder, or a file.
+        overwrite: whether a SavedModel or file that is there may be replaced.
+        is_folder: whether a SavedModel is to be written.
+
+    Raises:
+        ExportError: the path holds something else, or ``overwrite`` is false and it exists.
+        WriteError: the operating system refuses to look there.
+    """
+    with refused(target):
+        if not target.exists():
+            return
+        if target.is_dir() != is_folder:
+            kind = (
+                ("a folder", "a .tflite file is a file") if target.is_dir() else ("a file", "a SavedModel is a folder")
+            )
+            raise ExportError(f"{target} is {kind[0]}: {kind[1]}; choose another path")
+        if is_folder and not any(target.iterdir()):
+            return
+        if is_folder and not (target / "saved_model.pb").exists():
+            raise ExportError(f"{target} holds files that are no SavedModel: choose an empty or new folder")
+        if not overwrite:
+            raise ExportError(f"{target} exists already: choose another path or pass overwrite=True")

@@ -1,0 +1,108 @@
+"""Files as users get them: names, order, open dimensions, outputs, formats, origin."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from onnx_tf import UnsupportedError, convert
+from onnx_tf.errors import ExportError, OptionError
+from onnx_tf.export.flatbuffer import operators, read_metadata
+from test.litert.check import check_tflite
+from test.models import relu_model, text_model
+
+THREE = """g (float[N, 4] c, float[N, 4] a, float[N, 4] b) => (float[N, 4] z, float[N, 4] y, float[N, 4] x)
+{ y = Mul(a, b) z = Add(y, c) x = Relu(z) }"""
+
+OF_NO_OPERATOR = """g (float[N, 4] x, bool[N] flag) => (float[N, 4] same, float[N, 4] y, float[N, 4] twin,
+float[2] constant, bool[N] kept) <float[2] two = {1.0, 2.0}>
+{ same = Identity(x) y = Relu(x) twin = Identity(y) constant = Identity(two) kept = Identity(flag) }"""
+
+
+def test_names_order_and_open_dims_are_those_of_the_model(tmp_path):
+    file = tmp_path / "model.tflite"
+    convert(text_model(THREE), file, check=False)
+    interpreter = Interpreter(str(file))
+    assert [d["name"] for d in interpreter.get_input_details()] == ["c", "a", "b"]
+    assert [d["name"] for d in interpreter.get_output_details()] == ["z", "y", "x"]
+    assert all(list(d["shape_signature"]) == [-1, 4] for d in interpreter.get_input_details())
+    assert interpreter.get_signature_list()["serving_default"]["inputs"] == ["a", "b", "c"]
+
+
+def test_every_output_is_an_operators_own_result(tmp_path):
+    rng = np.random.default_rng(0)
+    feeds = [
+        {"x": rng.standard_normal((n, 4)).astype(np.float32), "flag": rng.integers(0, 2, n).astype(bool)}
+        for n in (1, 3)
+    ]
+    found = check_tflite(text_model(OF_NO_OPERATOR), feeds, tmp_path)
+    assert found["MAXIMUM"] == 3
+    assert found["LOGICAL_OR"] == 1
+
+
+def test_bytes_are_the_same_each_time_and_tell_their_origin(tmp_path):
+    files = [tmp_path / "a.tflite", tmp_path / "b.tflite"]
+    source = tmp_path / "model.onnx"
+    source.write_bytes(text_model(THREE).SerializeToString())
+    for file in files:
+        convert(source, file, check=False)
+    first, second = (file.read_bytes() for file in files)
+    assert first == second
+    found = read_metadata(first)
+    assert found["producer"] == "onnx-tf"
+    assert found["source_sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def test_a_folder_of_all_formats(tmp_path):
+    source = tmp_path / "net.onnx"
+    source.write_bytes(relu_model().SerializeToString())
+    done = convert(source, tmp_path / "out", formats=["saved_model", "tflite"], check=True)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "net_float16.tflite",
+        "net_float32.tflite",
+        "saved_model",
+    ]
+    assert done.fits
+    assert [written.format for written in done.artifacts] == ["saved_model", "tflite", "tflite"]
+    assert all(written.accuracy is not None for written in done.artifacts)
+    assert done.artifacts[1].operators == operators((tmp_path / "out" / "net_float32.tflite").read_bytes())
+
+
+def test_files_are_compared_unless_told_otherwise(tmp_path):
+    assert convert(relu_model(), tmp_path / "a.tflite").accuracy.fits
+    assert convert(relu_model(), tmp_path / "b.tflite", check=False).accuracy is None
+
+
+def test_what_needs_more_is_refused_with_its_nodes_and_nothing_is_written(tmp_path):
+    model = text_model("g (float[3] x, float[2, 2] m) => (float[3] y) { a = Det(m) y = Add(x, a) }", opset=22)
+    with pytest.raises(UnsupportedError, match=r"Det .*MatrixDeterminant.*allow-flex"):
+        convert(model, tmp_path / "model.tflite")
+    assert not list(tmp_path.iterdir())
+    done = convert(model, tmp_path / "model.tflite", allow_flex=True, check=False)
+    assert "FlexMatrixDeterminant" in done.artifacts[0].operators
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "error"),
+    [
+        ("model", {"formats": ["onnx"]}, OptionError),
+        ("model", {"formats": []}, OptionError),
+        ("model", {"formats": "tflite"}, OptionError),
+        ("model.tflite", {"formats": ["tflite"]}, OptionError),
+        ("model.tflite", {"tflite": ["float32", "float16"]}, OptionError),
+        ("model.tflite", {"tflite": ["int3"]}, OptionError),
+        ("there.tflite", {"overwrite": False}, ExportError),
+        ("folder.tflite", {}, ExportError),
+        ("there.tflite/model.tflite", {}, ExportError),
+    ],
+)
+def test_what_cannot_be_written_is_refused_first(tmp_path, path, options, error):
+    (tmp_path / "there.tflite").write_text("kept")
+    (tmp_path / "folder.tflite").mkdir()
+    with pytest.raises(error):
+        convert(relu_model(), tmp_path / path, **options)
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder.tflite", "there.tflite"]
+    assert (tmp_path / "there.tflite").read_text() == "kept"
