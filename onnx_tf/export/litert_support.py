@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
 from onnx_tf.errors import UnsupportedNode
+from onnx_tf.registry import INTERNAL_DOMAINS
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
-__all__ = ["unsupported_nodes"]
+__all__ = ["refused_nodes", "unsupported_nodes"]
 
 _NO_KERNEL = frozenset(
     """
@@ -31,22 +32,42 @@ _NO_INTEGERS = {
 _ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
 
 
-def unsupported_nodes(
-    graph: BoundGraph, traced: tf.Graph, also: Mapping[str, str] | None = None
-) -> list[UnsupportedNode]:
-    """Return the ONNX nodes for which LiteRT has no operator, each once.
+def unsupported_nodes(graph: BoundGraph, traced: tf.Graph) -> list[UnsupportedNode]:
+    """Return the ONNX nodes for which LiteRT is known to have no operator, each once.
 
     Args:
         graph: the bound graph.
         traced: what TensorFlow traced of it.
-        also: further operations that are refused, by type, with the reason.
     """
+    reasons = ((operation, _reason(operation)) for operation in _operations(traced))
+    return _nodes(graph, ((operation.name, operation.type, reason) for operation, reason in reasons if reason))
+
+
+def refused_nodes(graph: BoundGraph, traced: tf.Graph, operations: Iterable[tuple[str, str]]) -> list[UnsupportedNode]:
+    """Return the ONNX nodes of operations that the converter refuses, each once.
+
+    Args:
+        graph: the bound graph.
+        traced: what TensorFlow traced of it.
+        operations: name and type of each operation.
+    """
+    known = {operation.name: operation for operation in _operations(traced)}
+    named = ((name, op_type, _no_kernel(known.get(name))) for name, op_type in operations)
+    return _nodes(graph, named)
+
+
+def _no_kernel(operation: tf.Operation | None) -> str:
+    dtypes = dict.fromkeys(tensor.dtype.name for tensor in (operation.inputs if operation is not None else ()))
+    return f"has no kernel for {', '.join(dtypes)} in LiteRT" if dtypes else "has no kernel in LiteRT"
+
+
+def _nodes(graph: BoundGraph, operations: Iterable[tuple[str, str, str]]) -> list[UnsupportedNode]:
+    """Return the ONNX nodes that operations are parts of, each once, by name, type and reason."""
     found: dict[str, UnsupportedNode] = {}
-    for operation in _operations(traced):
-        reason = _reason(operation) or (also or {}).get(operation.type)
-        node = graph.node_of(operation.name) if reason else None
+    for name, op_type, reason in operations:
+        node = graph.node_of(name)
         if node is not None:
-            found.setdefault(node.onnx_node, _refusal(node, operation, str(reason)))
+            found.setdefault(node.onnx_node, _refusal(node, op_type, reason))
     return list(found.values())
 
 
@@ -69,8 +90,8 @@ def _reason(operation: tf.Operation) -> str:
     return ""
 
 
-def _refusal(node: BoundNode, operation: tf.Operation, reason: str) -> UnsupportedNode:
+def _refusal(node: BoundNode, op_type: str, reason: str) -> UnsupportedNode:
     context = node.context
-    return UnsupportedNode(
-        node.onnx_node, context.op_type, context.domain, context.version, f"tf.{operation.type} {reason}; {_ADVICE}"
-    )
+    domain = "" if context.domain in INTERNAL_DOMAINS else context.domain
+    reason = f"tf.{op_type} {reason}; {_ADVICE}"
+    return UnsupportedNode(node.onnx_node, context.op_type, domain, context.version, reason)

@@ -13,7 +13,7 @@ import tensorflow as tf
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, UnsupportedError
 from onnx_tf.export.flatbuffer import finished
-from onnx_tf.export.litert_support import unsupported_nodes
+from onnx_tf.export.litert_support import refused_nodes, unsupported_nodes
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.runtime.signature import flat_tensors
 
@@ -90,13 +90,13 @@ def _converter(
     return converter
 
 
-_NAMED_OPERATOR = re.compile(r"\btf\.([A-Z]\w*)\(")
+_LOCATION = re.compile(r"error: loc\((?:callsite\()?fused\[\"(\w+):\", \"([^\"@]+)")
 
 
 def _explained(error: Exception, model: BackendTFModule) -> Exception:
-    """Return the error to raise where the converter fails: with the ONNX nodes of the operators that it names."""
-    types = set(_NAMED_OPERATOR.findall(str(error)))
-    problems = unsupported_nodes(model.graph, model.concrete().graph, dict.fromkeys(types, "has no kernel in LiteRT"))
+    """Return the error to raise where the converter fails: with the ONNX nodes of the operations that it names."""
+    named = ((name, op_type) for op_type, name in _LOCATION.findall(str(error)))
+    problems = refused_nodes(model.graph, model.concrete().graph, named)
     if problems:
         return UnsupportedError(problems, step="litert")
     lines = [line for line in str(error).splitlines() if line.strip()]

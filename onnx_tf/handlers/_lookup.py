@@ -12,6 +12,9 @@ from onnx_tf.handlers._ranks import select
 
 HASH_RANGE = (1 << 63) - 1
 
+MAX_COMPARED_KEYS = 64
+"""Up to so many numbers an element is compared with each."""
+
 
 def index_in(
     x: tf.Tensor, keys: Sequence[Any] | np.ndarray, *, of_duplicates: Literal["first", "last"] = "first"
@@ -76,7 +79,7 @@ def _search_numbers(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tenso
         wide = {2: tf.float32} if x.dtype.is_floating else {1: tf.int32, 2: tf.int32}
         y = tf.cast(x, wide.get(x.dtype.size, x.dtype))
         ordered = tf.constant(keys[order], y.dtype)
-        at = tf.minimum(tf.searchsorted(ordered, y), len(order) - 1)
+        at = tf.minimum(_first_not_below(ordered, y), len(order) - 1)
         index = tf.gather(tf.constant(order, tf.int64), at)
         found = tf.gather(ordered, at) == y
     if is_nan.any():
@@ -84,6 +87,14 @@ def _search_numbers(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tenso
         index = select(missing, tf.constant(np.flatnonzero(is_nan)[0], tf.int64), index)
         found = found | missing
     return index, found
+
+
+def _first_not_below(ordered: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+    """Return for each element of a vector where the first of the ordered keys stands that is not below it."""
+    if ordered.shape[0] > MAX_COMPARED_KEYS:
+        return tf.searchsorted(ordered, x)
+    # LiteRT has no binary search, and of few keys it is no faster than to compare them all.
+    return tf.reduce_sum(tf.cast(ordered < x[:, tf.newaxis], tf.int32), 1)
 
 
 def _search_strings(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
