@@ -13,12 +13,12 @@ import onnx
 from onnx_tf import TensorflowRep, pipeline, prepare
 from onnx_tf.check.artifacts import SavedModel
 from onnx_tf.check.interface import Interface
-from onnx_tf.check.litert import LiteRT
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.targets import LITERT
 from test.layout.forcing import forced_channels_last
+from test.litert.served import ServedLiteRT
 
 
 def through_run(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
@@ -48,7 +48,7 @@ def through_litert(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
         file = Path(folder) / "model.tflite"
         for _, content in tflite_files(rep.tf_module):
             file.write_bytes(content)
-        outputs = LiteRT(file, Interface.of(rep), xnnpack=False).run(dict(zip(rep.inputs, inputs, strict=True)))
+        outputs = ServedLiteRT(file, Interface.of(rep), xnnpack=False).run(dict(zip(rep.inputs, inputs, strict=True)))
     return list(outputs.values())
 
 
