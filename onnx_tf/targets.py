@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
+from onnx_tf.passes.recognize_gelu import recognize_gelu
 
 __all__ = ["LITERT", "SAVED_MODEL", "Pass", "Target"]
 
@@ -38,5 +39,5 @@ class Target:
 SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
-LITERT = Target("litert", passes=(pack_weights,), forms=("litert",))
+LITERT = Target("litert", recognitions=(recognize_gelu,), passes=(pack_weights,), forms=("litert",))
 """LiteRT's operators, in .tflite files."""

@@ -13,7 +13,7 @@ from onnx_tf.cli import main
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower, steps
 from onnx_tf.registry import Registry, onnx_op, registry
-from onnx_tf.targets import SAVED_MODEL, Target
+from onnx_tf.targets import LITERT, SAVED_MODEL, Target
 from test.models import relu_model, text_model
 
 
@@ -30,7 +30,10 @@ def test_the_steps_of_a_model():
 def test_the_documentation_lists_the_steps():
     text = (Path(__file__).parents[1] / "doc" / "architecture.md").read_text()
     rows = re.findall(r"^\| ([^|]+) \|[^|]*\|[^|]*\|$", text, re.MULTILINE)
-    assert rows[1 : rows.index("trace")] == [step.name for step in steps(Options())]
+    common = [step.name for step in steps(Options())]
+    assert rows[1 : rows.index("trace")] == common
+    own = [step.name for step in steps(Options(target=LITERT)) if step.name not in common]
+    assert rows[rows.index("step for LiteRT") + 1 :][: len(own)] == own
 
 
 def test_timings_of_all_steps(tmp_path, capsys, monkeypatch):

@@ -15,7 +15,7 @@ __all__ = ["refused_nodes", "unsupported_nodes"]
 _NO_KERNEL = frozenset(
     """
     Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
-    Conv3DBackpropInputV2 Cosh CropAndResize Cumprod Digamma Erf Erfc Erfinv EnsureShape FFT FFT2D
+    Conv3DBackpropInputV2 Cosh CropAndResize Cumprod Digamma Erf Erfinv EnsureShape FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
     MatrixSolve MaxPool3D Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
     RightShift Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
