@@ -21,10 +21,12 @@ from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, shaped
 from onnx_tf.handlers._versions import earlier
 from onnx_tf.registry import NodeContext, onnx_op
 
-__all__ = ["ACTIVATIONS", "Activations", "Advance", "Form", "register_recurrent"]
+__all__ = ["ACTIVATIONS", "Activations", "Advance", "Form", "Handler", "register_recurrent"]
 
 Function = Callable[[tf.Tensor], tf.Tensor]
 Activations = Mapping[str, tuple[Callable[..., tf.Tensor], tuple[float, ...]]]
+
+Handler = Callable[..., tuple[tf.Tensor | None, ...]]
 
 Advance = Callable[..., list[tf.Tensor]]
 """Takes the number of a time step (int32), its row and the states, returns the next states and an output, if wanted."""
@@ -38,10 +40,12 @@ class Form:
         walk: takes the rows [time, ..., gates], an :data:`Advance`, the first states and whether outputs are
             wanted; returns the last states and the outputs [time, ..., hidden], or ``None``.
         activations: functions by name in lower case, see :data:`ACTIVATIONS`.
+        of_directions: takes a handler and how many functions its cell has, returns the one to register.
     """
 
     walk: Callable[[tf.Tensor, Advance, list[tf.Tensor], bool], tuple[list[tf.Tensor], tf.Tensor | None]]
     activations: Activations
+    of_directions: Callable[[Handler, int], Handler] = lambda handler, _: handler
 
 
 ACTIVATIONS: Activations = {
@@ -367,9 +371,9 @@ def _activation(form: Form, name: str, alpha: Iterator[float], beta: Iterator[fl
 
 def register_recurrent(form: Form, target: str = "") -> None:
     """Register the operators in a form, for all of their versions."""
-    rnn, gru = functools.partial(_rnn, form), functools.partial(_gru, form)
-    lstm = functools.partial(_lstm, form, lambda h: h)
-    dynamic = functools.partial(_dynamic_quantize_lstm, form)
+    rnn, gru = (form.of_directions(functools.partial(cell, form), n) for cell, n in ((_rnn, 1), (_gru, 2)))
+    lstm = form.of_directions(functools.partial(_lstm, form, lambda h: h), 3)
+    dynamic = form.of_directions(functools.partial(_dynamic_quantize_lstm, form), 3)
     unlaid = {"layout": 0}
     for op_type, since, handler in (
         ("RNN", 14, rnn),
