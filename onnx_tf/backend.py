@@ -15,10 +15,12 @@ from onnx.backend.base import Backend
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.errors import OnnxTfError, OptionError
+from onnx_tf.export.tflite import refuse_unsupported
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
 from onnx_tf.runtime.outputs import Outputs
+from onnx_tf.targets import LITERT, target_named
 
 __all__ = ["TensorflowBackend", "is_compatible", "prepare", "run_model", "run_node", "supports_device"]
 
@@ -92,17 +94,26 @@ def supports_device(device: str) -> bool:
     return int(index) < len(tf.config.list_physical_devices(kind))
 
 
-def is_compatible(model: ModelSource, device: str = "CPU", **kwargs: Any) -> bool:
+def is_compatible(model: ModelSource, device: str = "CPU", *, target: str = "saved_model", **kwargs: Any) -> bool:
     """Return whether the model is valid and all its operators are supported on the device.
 
     Args:
         model: see :func:`prepare`.
         device: see :func:`prepare`.
+        target: ``"saved_model"``, or ``"litert"``: whether :func:`onnx_tf.convert` takes it for a .tflite
+            file. It is traced for that, with its weights, and not converted.
         kwargs: accepted for the ONNX Backend API; they change nothing.
+
+    Raises:
+        OptionError: no such target is known.
     """
     del kwargs
+    options = Options(target=target_named(target))
     try:
-        lower(model, until="refuse unsupported")
+        if options.target is LITERT:
+            refuse_unsupported(TensorflowRep(lower(model, options)).tf_module)
+        else:
+            lower(model, options, until="refuse unsupported")
     except OnnxTfError:
         return False
     return supports_device(device)
@@ -158,9 +169,11 @@ class TensorflowBackend(Backend):
     """The ONNX Backend API as a class, for tools that want one."""
 
     @classmethod
-    def is_compatible(cls, model: ModelSource, device: str = "CPU", **kwargs: Any) -> bool:
+    def is_compatible(
+        cls, model: ModelSource, device: str = "CPU", *, target: str = "saved_model", **kwargs: Any
+    ) -> bool:
         """See :func:`is_compatible`."""
-        return is_compatible(model, device, **kwargs)
+        return is_compatible(model, device, target=target, **kwargs)
 
     @classmethod
     def prepare(cls, model: ModelSource, device: str = "CPU", **kwargs: Any) -> TensorflowRep:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnx_tf.errors import OptionError
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 
-__all__ = ["LITERT", "SAVED_MODEL", "Pass", "Target"]
+__all__ = ["LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "target_named"]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -41,3 +42,17 @@ SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 
 LITERT = Target("litert", recognitions=(recognize_gelu,), passes=(pack_weights,), forms=("litert",))
 """LiteRT's operators, in .tflite files."""
+
+TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}
+"""The targets that users can name."""
+
+
+def target_named(name: str) -> Target:
+    """Return the target of a name.
+
+    Raises:
+        OptionError: there is none; the error names those that there are.
+    """
+    if name not in TARGETS:
+        raise OptionError(f"target {name!r} is not known: choose {' or '.join(map(repr, TARGETS))}")
+    return TARGETS[name]

@@ -76,6 +76,32 @@ def test_is_compatible():
     assert not onnx_tf.backend.is_compatible(b"nonsense")
 
 
+DET = "g (float[2, 2] m) => (float y) { y = Det(m) }"
+
+
+@pytest.mark.parametrize(
+    ("model", "fits"),
+    [
+        (relu_model(), True),
+        (text_model(DET), False),
+        (text_model("g (float[A] x, float[B] z) => (float[C] y) { y = Add(x, z) }"), True),
+        (text_model("g (float[2] x, float[3] z) => (float[c] y) { y = Add(x, z) }"), False),
+        (b"nonsense", False),
+    ],
+)
+def test_is_compatible_with_litert_as_convert_says(model, fits, tmp_path):
+    assert TensorflowBackend.is_compatible(model, target="litert") == fits
+    if not fits:
+        with pytest.raises(onnx_tf.OnnxTfError):
+            onnx_tf.convert(model, tmp_path / "model.tflite")
+
+
+def test_is_compatible_with_targets_by_name():
+    assert TensorflowBackend.is_compatible(text_model(DET), target="saved_model")
+    with pytest.raises(onnx_tf.OptionError, match="target 'coreml' is not known: choose 'saved_model' or 'litert'"):
+        TensorflowBackend.is_compatible(relu_model(), target="coreml")
+
+
 class TestRunNode:
     node = helper.make_node("Add", ["a", "b"], ["c"])
 

@@ -45,9 +45,7 @@ def tflite_files(
         ConversionError: TensorFlow's converter fails otherwise.
     """
     refuse_unsupported(model, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
-    function = model.concrete()
-    inputs = dict(zip(model.input_names, function.structured_input_signature[0], strict=True))
-    names = list(flat_tensors(inputs)), list(flat_tensors(function.structured_outputs))
+    names = _signature_names(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         export_saved_model(model, path)
@@ -65,12 +63,21 @@ def refuse_unsupported(model: BackendTFModule, *, allow_flex: bool = False, allo
 
     Raises:
         UnsupportedError: there are such nodes, and what they need is not allowed.
+        ExportError: a signature cannot hold its inputs and outputs.
     """
+    _signature_names(model)
     if allow_flex or allow_custom_ops:
         return
     problems = unsupported_nodes(model.graph, model.concrete().graph)
     if problems:
         raise UnsupportedError(problems, step="litert")
+
+
+def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:
+    """Return the names of the signature's inputs and outputs, in ONNX order."""
+    function = model.concrete()
+    inputs = dict(zip(model.input_names, function.structured_input_signature[0], strict=True))
+    return list(flat_tensors(inputs)), list(flat_tensors(function.structured_outputs))
 
 
 def _converter(
