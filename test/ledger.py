@@ -33,7 +33,8 @@ def hold(section: Section, identifier: str, check: Callable[[], None]) -> None:
     except Exception as error:
         if reason or chance:
             pytest.xfail(str(reason or chance))
-        error.add_note(paste(section, identifier, error)) if hasattr(error, "add_note") else None
+        if hasattr(error, "add_note"):
+            error.add_note(paste(section, identifier, error))
         raise
     if chance is not None:
         pytest.xfail(chance)

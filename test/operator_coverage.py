@@ -18,7 +18,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ LEVELS = ("no", "select", "builtin")
 FAR = Elementwise(rtol=1e-3, atol=1e-3)
 
 COMMON = {getattr(onnx.TensorProto, name) for name in ("FLOAT", "INT64", "INT32", "BOOL", "STRING", "UINT8")}
+COMMON_RESULTS = COMMON | {onnx.TensorProto.DOUBLE}
 
 Sample = tuple[str, Callable[[], tuple[onnx.ModelProto, list[Any], list[Any] | None]]]
 """The name of a case, and what makes its model, inputs and expected outputs (``None`` if they are random)."""
@@ -170,12 +171,13 @@ def _record(names: list[str], results: Path) -> None:
 
 def _samples() -> dict[str, Iterator[Sample]]:
     """Return the cases of each operator, the smallest of common dtypes first."""
-    found: dict[str, list[tuple[bool, int, str, Any]]] = {}
+    found: dict[str, list[tuple[tuple[bool, bool], int, str, Any]]] = {}
     for name, official in load_cases().items():
         if not name.startswith(("node/", "simple/")) or "_expanded" in name:
             continue
         model = model_of(official)
-        uncommon = any(value.type.tensor_type.elem_type not in COMMON for value in model.graph.input)
+        graph = model.graph
+        uncommon = _has_others(graph.input, COMMON), _has_others(graph.output, COMMON_RESULTS)
         for operator in {f"{node.domain or 'ai.onnx'}.{node.op_type}" for node in model.graph.node}:
             found.setdefault(operator, []).append((uncommon, model.ByteSize(), name, official))
     samples: dict[str, Iterator[Sample]] = {
@@ -190,7 +192,11 @@ def _samples() -> dict[str, Iterator[Sample]]:
     return {operator: iter(cases) for operator, cases in ours.items()} | samples
 
 
-def _order(entry: tuple[bool, int, str, Any]) -> tuple[bool, int, str]:
+def _has_others(values: Iterable[onnx.ValueInfoProto], dtypes: set[int]) -> bool:
+    return any(value.type.tensor_type.elem_type not in dtypes for value in values)
+
+
+def _order(entry: tuple[tuple[bool, bool], int, str, Any]) -> tuple[tuple[bool, bool], int, str]:
     return entry[:3]
 
 

@@ -84,17 +84,15 @@ def tree_ensemble_classifier_1(
     post_transform: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     labels = labels_of(classlabels_strings, classlabels_int64s)
-    trees, nodes, features, modes, true_ids, false_ids = given(
+    tree_nodes, walk = _forest_of_ids(
+        nodes_values,
+        nodes_missing_value_tracks_true,
         nodes_treeids=nodes_treeids,
         nodes_nodeids=nodes_nodeids,
         nodes_featureids=nodes_featureids,
         nodes_modes=nodes_modes,
         nodes_truenodeids=nodes_truenodeids,
         nodes_falsenodeids=nodes_falsenodeids,
-    )
-    tree_nodes = list(zip(trees, nodes, strict=True))
-    walk = _forest_of_ids(
-        tree_nodes, features, np.array(nodes_values), modes, true_ids, false_ids, nodes_missing_value_tracks_true
     )
     votes = given(
         class_treeids=class_treeids, class_nodeids=class_nodeids, class_ids=class_ids, class_weights=class_weights
@@ -125,17 +123,15 @@ def tree_ensemble_regressor_1(
     target_treeids: Sequence[int] | None,
     target_weights: Sequence[float] | None,
 ) -> tf.Tensor:
-    trees, nodes, features, modes, true_ids, false_ids = given(
+    tree_nodes, walk = _forest_of_ids(
+        nodes_values,
+        nodes_missing_value_tracks_true,
         nodes_treeids=nodes_treeids,
         nodes_nodeids=nodes_nodeids,
         nodes_featureids=nodes_featureids,
         nodes_modes=nodes_modes,
         nodes_truenodeids=nodes_truenodeids,
         nodes_falsenodeids=nodes_falsenodeids,
-    )
-    tree_nodes = list(zip(trees, nodes, strict=True))
-    walk = _forest_of_ids(
-        tree_nodes, features, np.array(nodes_values), modes, true_ids, false_ids, nodes_missing_value_tracks_true
     )
     count, *votes = given(
         n_targets=n_targets,
@@ -204,24 +200,22 @@ _COMBINE = {"SUM": np.add, "AVERAGE": np.add, "MIN": np.minimum, "MAX": np.maxim
 
 
 def _forest_of_ids(
-    tree_nodes: Sequence[tuple[int, int]],
-    features: Sequence[int],
-    thresholds: np.ndarray,
-    modes: Sequence[str],
-    true_ids: Sequence[int],
-    false_ids: Sequence[int],
-    missing_is_true: Sequence[int] | None,
-) -> Forest:
-    """Return the forest of nodes that are named by tree and id."""
+    thresholds: Sequence[float] | None, missing_is_true: Sequence[int] | None, **attributes: Any
+) -> tuple[list[tuple[int, int]], Forest]:
+    """Return the tree and id by which each node is named, and the forest.
+
+    Raises:
+        ValueError: an attribute is absent, or two nodes of a tree have one id.
+    """
+    trees, nodes, features, modes, true_ids, false_ids = given(**attributes)
+    tree_nodes = list(zip(trees, nodes, strict=True))
     position = {key: i for i, key in enumerate(tree_nodes)}
     if len(position) < len(tree_nodes):
         raise ValueError("a node id appears twice in one tree")
-    trees = [tree for tree, _ in tree_nodes]
-    roots = [i for i, tree in enumerate(trees) if i == 0 or trees[i - 1] != tree]
-    return forest(
-        roots=roots,
+    return tree_nodes, forest(
+        roots=[i for i, tree in enumerate(trees) if i == 0 or trees[i - 1] != tree],
         features=features,
-        thresholds=thresholds,
+        thresholds=np.array(thresholds),
         modes=modes,
         true_nodes=[position.get(key, -1) for key in zip(trees, true_ids, strict=True)],
         false_nodes=[position.get(key, -1) for key in zip(trees, false_ids, strict=True)],
