@@ -11,6 +11,7 @@ from onnx_tf.errors import OptionError
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.recognize_gelu import recognize_gelu
+from onnx_tf.passes.settle_shapes import settle_shapes
 
 __all__ = ["LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "target_named"]
 
@@ -40,7 +41,7 @@ class Target:
 SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
-LITERT = Target("litert", recognitions=(recognize_gelu,), passes=(pack_weights,), forms=("litert",))
+LITERT = Target("litert", recognitions=(recognize_gelu, settle_shapes), passes=(pack_weights,), forms=("litert",))
 """LiteRT's operators, in .tflite files."""
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}

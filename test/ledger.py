@@ -15,13 +15,17 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Section = Literal["onednn", "onnx", "random", "releases", "zoo"]
+Section = Literal["litert", "onednn", "onnx", "random", "releases", "zoo"]
 
 
 @functools.cache
 def ledger(section: Section) -> dict[str, str]:
-    """Return the reasons of a section by id."""
-    return tomllib.loads(Path(__file__).with_name("ledger.toml").read_text())[section]
+    """Return the reasons of a section by id; an entry ``reason = [id, ...]`` is one for each id."""
+    entries = tomllib.loads(Path(__file__).with_name("ledger.toml").read_text())[section]
+    found: dict[str, str] = {}
+    for key, value in entries.items():
+        found |= {key: value} if isinstance(value, str) else dict.fromkeys(value, key)
+    return found
 
 
 def hold(section: Section, identifier: str, check: Callable[[], None]) -> None:

@@ -106,6 +106,15 @@ def as_shape(dims: Sequence[Dim]) -> tf.Tensor:
     return tf.stack([tf.constant(dim, tf.int64) if isinstance(dim, int) else tf.cast(dim, tf.int64) for dim in dims])
 
 
+def reshaped(tensor: tf.Tensor, dims: Sequence[Dim]) -> tf.Tensor:
+    """Return a tensor in another shape, which is a constant where one dimension at most is open."""
+    unknown = [index for index, dim in enumerate(dims) if not isinstance(dim, int)]
+    # What a dimension of nothing is, -1 cannot tell.
+    if len(unknown) == 1 and product([dim for dim in dims if isinstance(dim, int)]) > 0:
+        dims = [-1 if index in unknown else dim for index, dim in enumerate(dims)]
+    return tf.reshape(tensor, as_shape(dims))
+
+
 def normalize_axis(axis: int, rank: int) -> int:
     """Return an axis as a number from 0 on.
 

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnx_tf.schema import ints_attribute
 
-__all__ = ["state_implied_ranks"]
+__all__ = ["inferred_outputs", "state_implied_ranks"]
 
 MAX_RANK = 8
 """The highest rank that is tried."""
@@ -80,29 +80,46 @@ def _state(node: ir.Node) -> bool:
     return stated
 
 
+def inferred_outputs(node: ir.Node) -> list[tuple[ir.Value, list[int | str | None]]]:
+    """Return what inference tells of the shapes of a standard operator's outputs, from those that its inputs state."""
+    found = _inferred(node, {value: _dims(value) for value in node.inputs if value is not None}) or {}
+    return [(output, _dims_of(found[output.name])) for output in node.outputs if output.name in found]
+
+
+def _dims_of(found: onnx.TypeProto.Tensor) -> list[int | str | None]:
+    dims = found.shape.dim
+    return [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims]
+
+
 def _results_by_rank(node: ir.Node, operand: ir.Value | None) -> Iterator[tuple[int, Mapping[int, int]]]:
     """Return, for every rank that the operand of a node can have, the ranks of its results as far as they are known."""
+    dims = {value: _dims(value) for value in node.inputs if value is not None}
+    for rank in _ranks_of(node) if operand is not None else (0,):
+        if operand is not None:
+            dims[operand] = [None] * rank
+        found = _inferred(node, dims)
+        if found is not None:
+            yield rank, {i: len(found[o.name].shape.dim) for i, o in enumerate(node.outputs) if o.name in found}
+
+
+def _inferred(
+    node: ir.Node, dims: Mapping[ir.Value, Sequence[int | str | None] | None]
+) -> dict[str | None, onnx.TypeProto.Tensor] | None:
+    """Return the tensor types with a shape that inference finds for outputs, by name; ``None`` where it fails."""
     version = node.version or 1
     try:
         schema = onnx.defs.get_schema(node.op_type, version, node.domain)
     except onnx.defs.SchemaError:
-        return
-    types, data = {}, {}
-    for value in node.inputs:
-        if value is not None:
-            types[str(value.name)] = _type(value, _dims(value))
-            if value.const_value is not None and _is_small(value.const_value):
-                data[str(value.name)] = ir.to_proto(value.const_value)
-    proto, opsets = ir.to_proto(node), [onnx.helper.make_opsetid("", version)]
-    for rank in _ranks_of(node) if operand is not None else (0,):
-        if operand is not None:
-            types[str(operand.name)] = _type(operand, [None] * rank)
-        try:
-            results = onnx.shape_inference.infer_node_outputs(schema, proto, types, data, opset_imports=opsets)
-        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
-            continue
-        shapes = {name: found.tensor_type for name, found in results.items() if found.tensor_type.HasField("shape")}
-        yield rank, {i: len(shapes[o.name].shape.dim) for i, o in enumerate(node.outputs) if o.name in shapes}
+        return None
+    types = {str(value.name): _type(value, shape) for value, shape in dims.items()}
+    constants = {str(value.name): value.const_value for value in dims if value.const_value is not None}
+    data = {name: ir.to_proto(tensor) for name, tensor in constants.items() if _is_small(tensor)}
+    opsets = [onnx.helper.make_opsetid("", version)]
+    try:
+        results = onnx.shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, data, opset_imports=opsets)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
+        return None
+    return {name: found.tensor_type for name, found in results.items() if found.tensor_type.HasField("shape")}
 
 
 def _ranks_of(node: ir.Node) -> Iterable[int]:

@@ -40,6 +40,23 @@ def test_export(name):
     hold("onnx", f"{name}@export", functools.partial(check, CASES[name], RUNS["export"]))
 
 
+def _check_litert(name: str) -> None:
+    if reason := ledger("onnx").get(name) or ledger("random").get(name):
+        pytest.xfail(reason)
+    hold("litert", name, functools.partial(check, CASES[name], RUNS["litert"]))
+
+
+@pytest.mark.parametrize("name", _one_per_operator()[::4])
+def test_litert(name):
+    _check_litert(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_litert_of_every_case(name):
+    _check_litert(name)
+
+
 def _one_per_rule() -> list[str]:
     """Return one case for each operator with a layout rule, with channels to be moved if there is one."""
     ranked: dict[str, tuple[bool, str]] = {}
@@ -61,4 +78,5 @@ def test_channels_last_wherever_there_is_a_rule(name):
 
 
 def test_the_ledger_lists_cases_that_exist():
-    assert not {name.removesuffix("@export") for name in ledger("onnx") | ledger("random")} - CASES.keys()
+    official = {name for name in ledger("litert") if not name.startswith("zoo/")}
+    assert not {name.removesuffix("@export") for name in {*ledger("onnx"), *ledger("random"), *official}} - CASES.keys()
