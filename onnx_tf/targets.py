@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnx_tf.errors import OptionError
+from onnx_tf.passes.batch_products import batch_products
 from onnx_tf.passes.keep_apart import keep_apart
+from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.settle_shapes import settle_shapes
@@ -41,7 +43,19 @@ class Target:
 SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
-LITERT = Target("litert", recognitions=(recognize_gelu, settle_shapes), passes=(pack_weights,), forms=("litert",))
+LITERT = Target(
+    "litert",
+    recognitions=(
+        recognize_gelu,
+        settle_shapes,
+    ),
+    passes=(
+        pack_weights,
+        batch_products,
+        make_addends_vectors,
+    ),
+    forms=("litert",),
+)
 """LiteRT's operators, in .tflite files."""
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}

@@ -119,6 +119,8 @@ def pad(x: tf.Tensor, paddings: Sequence[tuple[Dim, Dim]], mode: str = "CONSTANT
         return tf.pad(data, pairs, mode, constant_values=value)
 
     changes = [None if _is_same(low, 0) and _is_same(high, 0) else (low, high) for low, high in paddings]
+    if all(change is None for change in changes):
+        return x
     return by_groups(apply, x, changes, MAX_PADDED if mode == "CONSTANT" else MAX_MIRRORED)
 
 

@@ -11,7 +11,7 @@ from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
 from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers._control import counted_loop
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, rank_of
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, rank_of, static_value
 from onnx_tf.handlers._versions import earlier
 from onnx_tf.registry import onnx_op
 from onnx_tf.values import Body
@@ -40,8 +40,9 @@ def attention(
         offset = 0 if past_key is None else dims_of(past_key)[2]
     window = (left_window_size, 0 if is_causal else right_window_size)
     allowed = _allowed(dims_of(q)[2], dims_of(k)[2], offset, window, nonpad_kv_seqlen)
+    attn_mask = _of_all_keys(attn_mask, dims_of(k)[2])
     biased = _masked(capped, attn_mask, allowed)
-    probabilities = _softmax(biased, softmax_precision, guarded=biased is not capped)
+    probabilities = _softmax(biased, softmax_precision, _empty_rows(attn_mask, allowed))
     y = weighted_sums(tf.cast(probabilities, raw.dtype), tf.cast(v, raw.dtype))  # they may differ in dtype
     if packed:
         y = join_heads(y)
@@ -174,25 +175,45 @@ def _allowed(
     return allowed
 
 
+def _of_all_keys(mask: tf.Tensor | None, keys: Dim) -> tf.Tensor | None:
+    """Return a mask, which may lack the last keys, with these forbidden."""
+    if mask is None or (isinstance(keys, int) and mask.shape[-1] == keys):
+        return mask
+    missing = tf.cast(keys, tf.int32) - tf.shape(mask)[-1]
+    fill = False if mask.dtype == tf.bool else -math.inf
+    return tf.pad(mask, [[0, 0]] * (rank_of(mask) - 1) + [[0, missing]], constant_values=fill)
+
+
 def _masked(scores: tf.Tensor, mask: tf.Tensor | None, allowed: tf.Tensor | None) -> tf.Tensor:
-    """Return the scores [batch, heads, queries, keys] with a mask, which may lack the last keys, and positions."""
-    if mask is not None:
-        missing = tf.shape(scores)[-1] - tf.shape(mask)[-1]
-        if mask.shape[-1] is None or mask.shape[-1] != scores.shape[-1]:
-            fill = False if mask.dtype == tf.bool else -math.inf
-            mask = tf.pad(mask, [[0, 0]] * (rank_of(mask) - 1) + [[0, missing]], constant_values=fill)
-        if mask.dtype == tf.bool:
-            allowed = mask if allowed is None else tf.logical_and(allowed, mask)
-        else:
-            scores = scores + tf.cast(mask, scores.dtype)
-    return scores if allowed is None else tf.where(allowed, scores, tf.constant(-math.inf, scores.dtype))
+    """Return the scores [batch, heads, queries, keys] with a mask and positions."""
+    if mask is not None and mask.dtype != tf.bool:
+        scores, mask = scores + tf.cast(mask, scores.dtype), None
+    both = _both(mask, allowed)
+    return scores if both is None else tf.where(both, scores, tf.constant(-math.inf, scores.dtype))
 
 
-def _softmax(scores: tf.Tensor, precision: int | None, *, guarded: bool) -> tf.Tensor:
+def _empty_rows(mask: tf.Tensor | None, allowed: tf.Tensor | None) -> tf.Tensor | None:
+    """Return which queries may see no key, [..., queries, 1]; ``None`` if it is known that each may see one."""
+    if mask is not None and mask.dtype != tf.bool:
+        mask = mask > -math.inf
+    both = _both(mask, allowed)
+    if both is None:
+        return None
+    empty = ~tf.reduce_any(both, -1, keepdims=True)
+    known = static_value(empty)
+    return None if known is not None and not known.any() else empty
+
+
+def _both(mask: tf.Tensor | None, allowed: tf.Tensor | None) -> tf.Tensor | None:
+    if mask is None or allowed is None:
+        return allowed if mask is None else mask
+    return tf.logical_and(mask, allowed)
+
+
+def _softmax(scores: tf.Tensor, precision: int | None, empty: tf.Tensor | None) -> tf.Tensor:
     """Return the softmax; rows without any allowed key are 0."""
     scores = scores if precision is None else tf.cast(scores, to_tf(precision))
-    if not guarded:
+    if empty is None:
         return tf.nn.softmax(scores)
-    empty = tf.reduce_max(scores, axis=-1, keepdims=True) == -math.inf
-    probabilities = tf.nn.softmax(tf.where(empty, tf.zeros_like(scores), scores))
-    return tf.where(empty, tf.zeros_like(scores), probabilities)
+    zero = tf.zeros([], scores.dtype)
+    return tf.where(empty, zero, tf.nn.softmax(tf.where(empty, zero, scores)))
