@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnx_tf.errors import OptionError
+from onnx_tf.passes.carry_integers import carry_integers
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.recognize_gelu import recognize_gelu
@@ -40,7 +41,7 @@ class Target:
 SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
-LITERT = Target("litert", recognitions=(recognize_gelu,), passes=(pack_weights,), forms=("litert",))
+LITERT = Target("litert", recognitions=(recognize_gelu, carry_integers), passes=(pack_weights,), forms=("litert",))
 """LiteRT's operators, in .tflite files."""
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}
