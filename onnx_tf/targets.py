@@ -12,6 +12,7 @@ from onnx_tf.passes.carry_integers import carry_integers
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.recognize_gelu import recognize_gelu
+from onnx_tf.passes.widen_floats import widen_floats
 
 __all__ = ["LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "target_named"]
 
@@ -41,7 +42,9 @@ class Target:
 SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
-LITERT = Target("litert", recognitions=(recognize_gelu, carry_integers), passes=(pack_weights,), forms=("litert",))
+LITERT = Target(
+    "litert", recognitions=(widen_floats, recognize_gelu, carry_integers), passes=(pack_weights,), forms=("litert",)
+)
 """LiteRT's operators, in .tflite files."""
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}
