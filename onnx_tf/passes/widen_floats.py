@@ -30,7 +30,9 @@ def widen_floats(model: ir.Model) -> bool:
     inputs = [value for value in graph.inputs if value.dtype in _OTHERS]
     outputs = [(index, value) for index, value in enumerate(graph.outputs) if value.dtype in _OTHERS]
     dtypes = [value.dtype for _, value in outputs]
-    widened = [_widen(value) for value in _values(model) if value.dtype in _OTHERS and value not in inputs]
+    widened = [value for value in _values(model) if value.dtype in _OTHERS and value not in inputs]
+    for value in widened:
+        _widen(value)
     changed = [_widen_attributes(node) for node in graph.all_nodes()]
     for value in inputs:
         _cast_input(graph, value)
@@ -55,13 +57,13 @@ def _widen(value: ir.Value) -> None:
 
 
 def _widened(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
-    def compute() -> ir.Tensor:
+    def compute() -> ir.Tensor[np.ndarray]:
         array = tensor.numpy()
-        finite = np.clip(array, -LARGEST, LARGEST) if tensor.dtype is ir.DataType.DOUBLE else array
         # The least of all numbers must not become an infinity: masks of it would give NaN.
-        return ir.tensor(np.where(np.isinf(array), array, finite).astype(np.float32))
+        finite = np.clip(array, -LARGEST, LARGEST) if tensor.dtype is ir.DataType.DOUBLE else array
+        return ir.Tensor(np.where(np.isinf(array), array, finite).astype(np.float32))
 
-    return ir.LazyTensor(compute, dtype=FLOAT, shape=tensor.shape, name=tensor.name)
+    return ir.LazyTensor(compute, dtype=FLOAT, shape=ir.Shape(tensor.shape.numpy()), name=tensor.name)
 
 
 def _widen_attributes(node: ir.Node) -> bool:

@@ -7,6 +7,8 @@ import onnx
 import pytest
 from onnx import helper
 
+from onnx_tf import convert
+from onnx_tf.export.flatbuffer import operators
 from test.handlers.check import make_op_model
 from test.litert.check import check_tflite
 
@@ -102,3 +104,25 @@ def test_floats_out_of_range_lose_their_high_bits_as_in_onnx_runtime(tmp_path):
     inputs = {"x": np.array([300.0, -5.0, 2.9, -2.9, 255.5, 70000.0], np.float32)}
     nodes = " ".join(f"y{to} = Cast<to = {to}>(x)" for to in (2, 3, 4, 5, 6, 7, 9, 12))
     check_tflite(model_of(nodes, inputs), inputs, tmp_path)
+
+
+KNOWN = """shape = Shape(x) rows = Gather<axis = 0>(shape, one) half = Div(rows, two) place = ArgMax<axis = 1>(x)
+row = Div(place, three) column = Mod<fmod = 1>(place, three)"""
+
+
+def test_what_is_known_to_fit_is_divided_in_32_bits(tmp_path):
+    inputs = {"x": np.random.default_rng(0).standard_normal((5, 9)).astype(np.float32)}
+    model = model_of(KNOWN, inputs)
+    numbers = {"one": np.array(1), "two": np.array(2), "three": np.array([3])}
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in numbers.items())
+    found = check_tflite(model, [inputs, {"x": inputs["x"][:, :4]}], tmp_path)
+    assert found["DIV"] == 2
+    assert "ROUND" not in found
+
+
+def test_consent_makes_a_division_one_operator(tmp_path):
+    inputs = {"a": np.array([7, -7, 5]), "b": np.array([2, 2, -3])}
+    file = tmp_path / "model.tflite"
+    done = convert(model_of("y = Div(a, b)", inputs), file, int64_as_int32=True)
+    assert done.fits
+    assert dict(operators(file.read_bytes())) == {"CAST": 3, "DIV": 1}
