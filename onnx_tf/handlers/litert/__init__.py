@@ -4,6 +4,6 @@ Each is registered with ``target="litert"`` for every version from which the ope
 signature: whichever holds goes before all that are for all targets.
 """
 
-from onnx_tf.handlers.litert import integers, recurrent, splitting
+from onnx_tf.handlers.litert import integers, quantized, recurrent, splitting, transposing
 
-__all__ = ["integers", "recurrent", "splitting"]
+__all__ = ["integers", "quantized", "recurrent", "splitting", "transposing"]
