@@ -28,7 +28,7 @@ from onnx_tf.export.writing import check_target, written_file
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
-from onnx_tf.targets import LITERT, SAVED_MODEL, Target
+from onnx_tf.targets import LITERT, LITERT_32_BITS, SAVED_MODEL, Target
 
 __all__ = ["FORMATS", "Conversion", "Format", "Written", "convert"]
 
@@ -111,6 +111,7 @@ def convert(
     freeze: bool = False,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
+    int64_as_int32: bool = False,
     overwrite: bool = True,
     check: bool | Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -134,6 +135,9 @@ def convert(
         freeze: bake the weights of a SavedModel into the graph as constants.
         allow_flex: write TensorFlow's operators into .tflite files where LiteRT has none.
         allow_custom_ops: write custom operators there where there is neither.
+        int64_as_int32: let .tflite files compute 64-bit integers in 32 bits where LiteRT has kernels for these alone,
+            also where it is not known that they fit: one operator for a division instead of about 28. Inputs and
+            outputs stay int64. Without it results are exact, whatever the numbers.
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
@@ -162,7 +166,7 @@ def convert(
         if files:
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
-            run.write_tflite(temporary, allowed)
+            run.write_tflite(temporary, allowed, LITERT_32_BITS if int64_as_int32 else LITERT)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
@@ -218,8 +222,8 @@ class _Run:
         self.rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
         self.timings |= self.rep.timings
 
-    def write_tflite(self, files: Mapping[Precision, Path], allowed: Mapping[str, bool]) -> None:
-        self._convert(LITERT)
+    def write_tflite(self, files: Mapping[Precision, Path], allowed: Mapping[str, bool], target: Target) -> None:
+        self._convert(target)
         self.progress("Writing .tflite")
         start = time.perf_counter()
         metadata = {"producer": "onnx-tf", "version": __version__, "source_sha256": _digest(self.model)}

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
 from onnx_tf.errors import OptionError
 from onnx_tf.passes.batch_products import batch_products
+from onnx_tf.passes.carry_integers import carry_integers, carry_integers_in_32_bits
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.settle_shapes import settle_shapes
+from onnx_tf.passes.widen_floats import widen_floats
 
-__all__ = ["LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "target_named"]
+__all__ = ["LITERT", "LITERT_32_BITS", "SAVED_MODEL", "TARGETS", "Pass", "Target", "target_named"]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -55,8 +57,15 @@ LITERT = Target(
         make_addends_vectors,
     ),
     forms=("litert",),
+    "litert", recognitions=(widen_floats, recognize_gelu, carry_integers), passes=(pack_weights,), forms=("litert",)
 )
 """LiteRT's operators, in .tflite files."""
+
+LITERT_32_BITS = replace(
+    LITERT,
+    recognitions=tuple(carry_integers_in_32_bits if run is carry_integers else run for run in LITERT.recognitions),
+)
+"""The same, for models whose 64-bit integers all fit into 32 bits."""
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}
 """The targets that users can name."""

@@ -46,6 +46,7 @@ def convert(arguments: argparse.Namespace) -> int:
             freeze=arguments.freeze,
             allow_flex=arguments.allow_flex,
             allow_custom_ops=arguments.allow_custom_ops,
+            int64_as_int32=arguments.int64_as_int32,
             overwrite=not arguments.no_overwrite,
             check=check,
             progress=progress,

@@ -111,6 +111,11 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
         convert.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
+    convert.add_argument(
+        "--int64-as-int32",
+        action="store_true",
+        help="let .tflite files compute 64-bit integers in 32 bits where that is fewer operators; numbers must fit",
+    )
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     _add_edits(convert)

@@ -14,18 +14,24 @@ __all__ = ["refused_nodes", "unsupported_nodes"]
 
 _NO_KERNEL = frozenset(
     """
-    Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
+    Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr Cholesky
     Conv3DBackpropInputV2 Cosh CropAndResize Cumprod Digamma Erf Erfinv EnsureShape FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
     MatrixSolve MaxPool3D Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
-    RightShift Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
+    Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
     StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
     """.split()  # noqa: SIM905
 )
 """Operations of any dtype."""
 
 _NO_INTEGERS = {
-    tf.int64: frozenset({"Abs", "Div", "FloorDiv", "MatMul", "BatchMatMulV2", "Pow", "RealDiv", "Sign", "TruncateDiv"})
+    tf.int32: frozenset({"MatMul", "BatchMatMulV2"}),
+    tf.int64: frozenset(
+        """
+        Abs ArgMax ArgMin BatchMatMulV2 BitwiseXor Div FloorDiv MatMul Pow RealDiv RightShift Sign TruncateDiv
+        UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum
+        """.split()  # noqa: SIM905
+    ),
 }
 """Operations that have kernels, of other dtypes than these."""
 

@@ -62,6 +62,10 @@ def _to_number(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
         return tf.not_equal(x, tf.zeros([], x.dtype))  # other readers of SavedModels know no Cast to bool
     if x.dtype.is_floating and dtype.is_integer and dtype not in (tf.int32, tf.int64, tf.uint64):
         x = _to_integer(x, tf.int64 if dtype == tf.uint32 else tf.int32)
+    if x.dtype == tf.uint64 and dtype.is_integer:
+        x = tf.bitcast(x, tf.int64)  # LiteRT casts no uint64
+    if dtype == tf.uint64 and x.dtype.is_integer:
+        return tf.bitcast(tf.cast(x, tf.int64), dtype)
     return tf.cast(x, dtype)
 
 

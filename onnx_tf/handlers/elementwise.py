@@ -46,7 +46,7 @@ def _are_powers_of_two(array: np.ndarray) -> bool:
     return bool((abs(np.frexp(array.astype(np.float64))[0]) == 0.5).all())
 
 
-def _power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
+def power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
     """Return the power in the dtype of the base, whatever that of the exponent."""
     if x.dtype.is_integer and exponent.dtype.is_integer:
         return _integer_power(x, tf.cast(exponent, x.dtype))
@@ -105,7 +105,7 @@ register_binary(
         "Sub": tf.subtract,
         "Mul": tf.multiply,
         "Div": _divide,
-        "Pow": _power,
+        "Pow": power,
     }
 )
 

@@ -54,10 +54,10 @@ def _gemm(
     """Return alpha * a * b + beta * c of matrices, a and b transposed if asked for."""
     if a.dtype in MODULAR:
         return computed_in(tf.int64, lambda x, y, z: _gemm(x, y, z, alpha, beta, transA, transB), a, b, c)
-    y = _scaled(tf.matmul(a, b, transpose_a=bool(transA), transpose_b=bool(transB)), alpha)
+    y = scaled(tf.matmul(a, b, transpose_a=bool(transA), transpose_b=bool(transB)), alpha)
     if c is None or beta == 0:
         return y
-    c = _scaled(c, beta)
+    c = scaled(c, beta)
     columns = y.shape[-1]
     if columns is not None and c.shape.rank is not None and c.shape.as_list() in ([columns], [1, columns]):
         # One row must be a vector: oneDNN refuses the matrix that grappler gives to its fused product.
@@ -65,7 +65,7 @@ def _gemm(
     return y + c
 
 
-def _scaled(x: tf.Tensor, factor: float) -> tf.Tensor:
+def scaled(x: tf.Tensor, factor: float) -> tf.Tensor:
     """Return the tensor times a number, integers rounded toward zero."""
     if factor == 1:
         return x

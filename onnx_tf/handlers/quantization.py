@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import onnx_ir as ir
 import tensorflow as tf
 
@@ -177,36 +180,44 @@ def dynamic_quantize_linear(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tens
     return quantize(x, scale, zero_point, UINT8), scale, zero_point
 
 
-@onnx_op("MatMulInteger", since=10)
-def mat_mul_integer(
-    a: tf.Tensor,
-    b: tf.Tensor,
-    a_zero_point: tf.Tensor | None = None,
-    b_zero_point: tf.Tensor | None = None,
-    *,
-    context: NodeContext,
-) -> tf.Tensor:
-    dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 1)
-    return tf.cast(integer_product(a, b, by_row(a_zero_point), b_zero_point, dtypes), tf.int32)
+Product: TypeAlias = Callable[
+    [tf.Tensor, tf.Tensor, "tf.Tensor | None", "tf.Tensor | None", tuple[ir.DataType, ir.DataType]], tf.Tensor
+]
+"""As :func:`integer_product`."""
 
 
-@onnx_op("QLinearMatMul", since=10)
-def q_linear_mat_mul(
-    a: tf.Tensor,
-    a_scale: tf.Tensor,
-    a_zero_point: tf.Tensor,
-    b: tf.Tensor,
-    b_scale: tf.Tensor,
-    b_zero_point: tf.Tensor,
-    y_scale: tf.Tensor,
-    y_zero_point: tf.Tensor,
-    *,
-    context: NodeContext,
-) -> tf.Tensor:
-    dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 3)
-    sums = integer_product(a, b, by_row(a_zero_point), b_zero_point, dtypes)
-    factor = tf.cast(by_row(a_scale), tf.float32) * tf.cast(b_scale, tf.float32) / tf.cast(y_scale, tf.float32)
-    return requantize(sums, factor, y_zero_point, onnx_dtype(y_zero_point, context, 7))
+def register_products(product: Product, target: str = "") -> None:
+    """Register the products of quantised matrices of ai.onnx, for one target or for all."""
+
+    @onnx_op("MatMulInteger", since=10, target=target)
+    def mat_mul_integer(
+        a: tf.Tensor,
+        b: tf.Tensor,
+        a_zero_point: tf.Tensor | None = None,
+        b_zero_point: tf.Tensor | None = None,
+        *,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 1)
+        return tf.cast(product(a, b, by_row(a_zero_point), b_zero_point, dtypes), tf.int32)
+
+    @onnx_op("QLinearMatMul", since=10, target=target)
+    def q_linear_mat_mul(
+        a: tf.Tensor,
+        a_scale: tf.Tensor,
+        a_zero_point: tf.Tensor,
+        b: tf.Tensor,
+        b_scale: tf.Tensor,
+        b_zero_point: tf.Tensor,
+        y_scale: tf.Tensor,
+        y_zero_point: tf.Tensor,
+        *,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        dtypes = onnx_dtype(a, context, 0), onnx_dtype(b, context, 3)
+        sums = product(a, b, by_row(a_zero_point), b_zero_point, dtypes)
+        factor = tf.cast(by_row(a_scale), tf.float32) * tf.cast(b_scale, tf.float32) / tf.cast(y_scale, tf.float32)
+        return requantize(sums, factor, y_zero_point, onnx_dtype(y_zero_point, context, 7))
 
 
 def integer_product(
@@ -233,3 +244,6 @@ def by_row(parameter: tf.Tensor | None) -> tf.Tensor | None:
     if parameter is None or rank_of(parameter) != 1:
         return parameter
     return tf.reshape(parameter, []) if parameter.shape[0] == 1 else parameter[:, None]
+
+
+register_products(integer_product)

@@ -139,31 +139,39 @@ def _with_known_rank(result: tf.Tensor, data: tf.Tensor, axes: tf.Tensor, keepdi
     return result
 
 
+def register_reduction(op_type: str, reduce: Reduction, target: str = "") -> None:
+    """Register a reduction for all versions of its operator, for one target or for all."""
+    since = 13 if op_type == "ReduceSum" else 18
+    registry.register(op_type, _with_axes_attribute(reduce), since=1, domain="", target=target)
+    registry.register(op_type, _with_axes_input(reduce), since=since, domain="", target=target)
+
+
 for _name, _reduce in REDUCTIONS.items():
-    registry.register(_name, _with_axes_attribute(_reduce), since=1, domain="")
-    registry.register(_name, _with_axes_input(_reduce), since=13 if _name == "ReduceSum" else 18, domain="")
+    register_reduction(_name, _reduce)
 
 
-def _register_arg(op_type: str, arg: Callable[..., Any]) -> None:
+def _register_arg(op_type: str, function: Callable[..., Any]) -> None:
     @onnx_op(op_type)
     def arg_1(data: tf.Tensor, *, axis: int, keepdims: int) -> tf.Tensor:
-        return _arg(arg, data, axis, keepdims, select_last_index=0)
+        return arg(function, data, axis, keepdims, select_last_index=0)
 
     @onnx_op(op_type, since=12)
     def arg_12(data: tf.Tensor, *, axis: int, keepdims: int, select_last_index: int) -> tf.Tensor:
-        return _arg(arg, data, axis, keepdims, select_last_index)
+        return arg(function, data, axis, keepdims, select_last_index)
 
 
-def _arg(arg: Callable[..., tf.Tensor], data: tf.Tensor, axis: int, keepdims: int, select_last_index: int) -> tf.Tensor:
+def arg(
+    function: Callable[..., tf.Tensor], data: tf.Tensor, axis: int, keepdims: int, select_last_index: int
+) -> tf.Tensor:
     """Return the index of the first or last extreme element along an axis, int64."""
     if rank_of(data) == 0:
         return tf.zeros([], tf.int64)
     axis = normalize_axis(axis, rank_of(data))
     if select_last_index:
         last = dims_of(data)[axis] - 1
-        index = tf.cast(last, tf.int64) - arg_along(arg, reverse(data, axis), axis)
+        index = tf.cast(last, tf.int64) - arg_along(function, reverse(data, axis), axis)
     else:
-        index = arg_along(arg, data, axis)
+        index = arg_along(function, data, axis)
     return tf.expand_dims(index, axis) if keepdims else index
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
@@ -192,43 +192,49 @@ def concat_4(*inputs: tf.Tensor, axis: int) -> tf.Tensor:
     return tf.concat(inputs, axis)
 
 
-@onnx_op("Split")
-def split_1(
-    x: tf.Tensor,
-    split_input: tf.Tensor | None = None,
-    *,
-    axis: int | None,
-    split: Sequence[int] | None,
-    context: NodeContext,
-) -> tuple[tf.Tensor, ...]:
-    sizes = split or (None if split_input is None else tf.cast(split_input, tf.int64))
-    return _split(x, sizes, axis or 0, len(context.outputs))
+Sizes: TypeAlias = "Sequence[int] | tf.Tensor"
 
 
-@onnx_op("Split", since=2)
-def split_2(x: tf.Tensor, *, axis: int, split: Sequence[int] | None, context: NodeContext) -> tuple[tf.Tensor, ...]:
-    return _split(x, split, axis, len(context.outputs))
+def register_split(split: Callable[[tf.Tensor, Sizes, int, int], Sequence[tf.Tensor]], target: str = "") -> None:
+    """Register what makes a number of parts, of given sizes, of an axis as Split, for one target or for all."""
+
+    def parts(x: tf.Tensor, sizes: Sizes | None, axis: int, count: int) -> tuple[tf.Tensor, ...]:
+        if sizes is None:
+            sizes = _chunks(dim_of(x, axis), count)
+        elif isinstance(sizes, tf.Tensor):
+            sizes = static_ints(sizes) or sizes
+        return tuple(split(x, sizes, axis, count))
+
+    @onnx_op("Split", target=target)
+    def split_1(
+        x: tf.Tensor,
+        split_input: tf.Tensor | None = None,
+        *,
+        axis: int | None,
+        split: Sequence[int] | None,
+        context: NodeContext,
+    ) -> tuple[tf.Tensor, ...]:
+        sizes = split or (None if split_input is None else tf.cast(split_input, tf.int64))
+        return parts(x, sizes, axis or 0, len(context.outputs))
+
+    @onnx_op("Split", since=2, target=target)
+    def split_2(x: tf.Tensor, *, axis: int, split: Sequence[int] | None, context: NodeContext) -> tuple[tf.Tensor, ...]:
+        return parts(x, split, axis, len(context.outputs))
+
+    @onnx_op("Split", since=13, target=target)
+    def split_13(
+        x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, context: NodeContext
+    ) -> tuple[tf.Tensor, ...]:
+        return parts(x, vector(split, "split"), axis, len(context.outputs))
+
+    @onnx_op("Split", since=18, target=target)
+    def split_18(
+        x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, num_outputs: int | None, context: NodeContext
+    ) -> tuple[tf.Tensor, ...]:
+        return parts(x, vector(split, "split"), axis, num_outputs or len(context.outputs))
 
 
-@onnx_op("Split", since=13)
-def split_13(x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, context: NodeContext) -> tuple[tf.Tensor, ...]:
-    return _split(x, vector(split, "split"), axis, len(context.outputs))
-
-
-@onnx_op("Split", since=18)
-def split_18(
-    x: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, num_outputs: int | None, context: NodeContext
-) -> tuple[tf.Tensor, ...]:
-    return _split(x, vector(split, "split"), axis, num_outputs or len(context.outputs))
-
-
-def _split(x: tf.Tensor, sizes: Sequence[int] | tf.Tensor | None, axis: int, count: int) -> tuple[tf.Tensor, ...]:
-    """Return ``count`` parts of an axis, of given or of equal sizes."""
-    if sizes is None:
-        sizes = _chunks(dim_of(x, axis), count)
-    elif isinstance(sizes, tf.Tensor):
-        sizes = static_ints(sizes) or sizes
-    return tuple(tf.split(x, sizes, axis, num=count))
+register_split(lambda x, sizes, axis, count: tf.split(x, sizes, axis, num=count))
 
 
 def _chunks(dim: Dim, count: int) -> list[int] | tf.Tensor:
@@ -236,7 +242,7 @@ def _chunks(dim: Dim, count: int) -> list[int] | tf.Tensor:
     if isinstance(dim, int):
         chunk = -(-dim // count)
         return [min(max(dim - i * chunk, 0), chunk) for i in range(count)]
-    chunk = -(-dim // count)
+    chunk = tf.cast((tf.cast(dim, tf.int32) + (count - 1)) // count, tf.int64)  # LiteRT divides no int64
     return tf.clip_by_value(dim - tf.range(count, dtype=tf.int64) * chunk, 0, chunk)
 
 

@@ -6,7 +6,7 @@ processors of a kind: a result half-way between two integers may fall either way
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -21,26 +21,29 @@ from onnx_tf.registry import NodeContext, onnx_op
 MICROSOFT = "com.microsoft"
 
 
-@onnx_op("QLinearAdd", domain=MICROSOFT)
-def q_linear_add(
-    a: tf.Tensor,
-    a_scale: tf.Tensor,
-    a_zero: tf.Tensor | None,
-    b: tf.Tensor,
-    b_scale: tf.Tensor,
-    b_zero: tf.Tensor | None,
-    c_scale: tf.Tensor,
-    c_zero: tf.Tensor | None = None,
-    *,
-    context: NodeContext,
-) -> tf.Tensor:
-    dtype = onnx_dtype(a, context, 0)
-    a_ratio, b_ratio = a_scale / c_scale, b_scale / c_scale
-    offset = _float(c_zero) - _multiply_add(a_ratio, _float(a_zero), b_ratio * _float(b_zero))
-    total = broadcasting(lambda a, b: _multiply_add(a, a_ratio, _multiply_add(b, b_ratio, offset)))(
-        _float(a), _float(b)
-    )
-    return shifted(total, None, dtype)
+def register_add(multiply_add: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor], target: str = "") -> None:
+    """Register QLinearAdd by what computes x * y + z rounded once, as processors do, for one target or for all."""
+
+    @onnx_op("QLinearAdd", domain=MICROSOFT, target=target)
+    def q_linear_add(
+        a: tf.Tensor,
+        a_scale: tf.Tensor,
+        a_zero: tf.Tensor | None,
+        b: tf.Tensor,
+        b_scale: tf.Tensor,
+        b_zero: tf.Tensor | None,
+        c_scale: tf.Tensor,
+        c_zero: tf.Tensor | None = None,
+        *,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        dtype = onnx_dtype(a, context, 0)
+        a_ratio, b_ratio = a_scale / c_scale, b_scale / c_scale
+        offset = _float(c_zero) - multiply_add(a_ratio, _float(a_zero), b_ratio * _float(b_zero))
+        total = broadcasting(lambda a, b: multiply_add(a, a_ratio, multiply_add(b, b_ratio, offset)))(
+            _float(a), _float(b)
+        )
+        return shifted(total, None, dtype)
 
 
 @onnx_op("QLinearMul", domain=MICROSOFT)
@@ -67,9 +70,11 @@ def _float(x: tf.Tensor | None) -> tf.Tensor:
 
 
 def _multiply_add(x: tf.Tensor, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
-    """Return x * y + z rounded once, as processors compute it."""
     wide = tf.cast(x, tf.float64) * tf.cast(y, tf.float64) + tf.cast(z, tf.float64)
     return tf.cast(wide, tf.float32)
+
+
+register_add(_multiply_add)
 
 
 @onnx_op("QLinearSigmoid", domain=MICROSOFT)

@@ -7,3 +7,6 @@ signature: whichever holds goes before all that are for all targets.
 from onnx_tf.handlers.litert import activations, elementwise, recurrent
 
 __all__ = ["activations", "elementwise", "recurrent"]
+from onnx_tf.handlers.litert import integers, quantized, recurrent, splitting, transposing
+
+__all__ = ["integers", "quantized", "recurrent", "splitting", "transposing"]
