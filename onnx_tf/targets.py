@@ -50,6 +50,8 @@ LITERT = Target(
     recognitions=(
         recognize_gelu,
         settle_shapes,
+        widen_floats,
+        carry_integers,
     ),
     passes=(
         pack_weights,
@@ -57,7 +59,6 @@ LITERT = Target(
         make_addends_vectors,
     ),
     forms=("litert",),
-    "litert", recognitions=(widen_floats, recognize_gelu, carry_integers), passes=(pack_weights,), forms=("litert",)
 )
 """LiteRT's operators, in .tflite files."""
 

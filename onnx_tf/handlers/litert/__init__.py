@@ -4,9 +4,14 @@ Each is registered with ``target="litert"`` for every version from which the ope
 signature: whichever holds goes before all that are for all targets.
 """
 
-from onnx_tf.handlers.litert import activations, elementwise, recurrent
+from onnx_tf.handlers.litert import (
+    activations,
+    elementwise,
+    integers,
+    quantized,
+    recurrent,
+    splitting,
+    transposing,
+)
 
-__all__ = ["activations", "elementwise", "recurrent"]
-from onnx_tf.handlers.litert import integers, quantized, recurrent, splitting, transposing
-
-__all__ = ["integers", "quantized", "recurrent", "splitting", "transposing"]
+__all__ = ["activations", "elementwise", "integers", "quantized", "recurrent", "splitting", "transposing"]
