@@ -12,7 +12,7 @@ from onnx_tf.values import Tensors
 
 @onnx_op("SequenceAt", since=11, target="litert")
 def chosen(sequence: Tensors, position: tf.Tensor) -> tf.Tensor:
-    """Choose among the elements of a list at run time; past its ends is the last one, where others raise an error."""
+    """Choose among the elements of a list at run time; past the ends of a list of unlike shapes is its last one."""
     position = tf.reshape(position, [])
     if not isinstance(sequence, list) or not sequence or known_int(position) is not None:
         return sequence_at(sequence, position)
@@ -21,7 +21,7 @@ def chosen(sequence: Tensors, position: tf.Tensor) -> tf.Tensor:
     index = tf.where(index < 0, index + count, index)
     shapes = [element.shape for element in sequence]
     if all(shape.is_fully_defined() and shape == shapes[0] for shape in shapes):
-        return tf.gather(tf.stack(sequence), tf.clip_by_value(index, 0, count - 1))
+        return tf.gather(tf.stack(sequence), index)
 
     def from_(first: int) -> tf.Tensor:
         if first == count - 1:
