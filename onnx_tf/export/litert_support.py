@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from onnx_tf.errors import UnsupportedNode
@@ -34,6 +35,9 @@ _NO_INTEGERS = {
     ),
 }
 """Operations that have kernels, of other dtypes than these."""
+
+_LISTS = frozenset({"EmptyTensorList", "TensorListReserve"})
+"""Lists of tensors, which become one tensor where all of their elements have one known shape: their first input."""
 
 _ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
 
@@ -93,10 +97,20 @@ def _reason(operation: tf.Operation) -> str:
     for dtype in dtypes & _NO_INTEGERS.keys():
         if operation.type in _NO_INTEGERS[dtype]:
             return f"has no kernel of {dtype.name} in LiteRT"
+    if operation.type in _LISTS and not _is_shape(tf.get_static_value(operation.inputs[0])):
+        return "holds tensors of shapes that only the run tells, of which LiteRT has no lists"
     return ""
 
 
+<<<<<<< HEAD
 def _refusal(node: BoundNode, op_type: str, reason: str) -> UnsupportedNode:
+=======
+def _is_shape(dims: np.ndarray | None) -> bool:
+    return dims is not None and dims.ndim == 1 and bool((dims >= 0).all())
+
+
+def _refusal(node: BoundNode, operation: tf.Operation, reason: str) -> UnsupportedNode:
+>>>>>>> rnn
     context = node.context
     domain = "" if context.domain in INTERNAL_DOMAINS else context.domain
     reason = f"tf.{op_type} {reason}; {_ADVICE}"

@@ -7,13 +7,14 @@ something more general, all is traced again with the structure that holds both.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.framework.smart_cond import smart_constant_value
 
-from onnx_tf import tensor_list
+from onnx_tf.handlers._stores import TENSOR_LISTS, Store
 from onnx_tf.handlers._tensors import Dim
 from onnx_tf.values import Kind, build, flatten, kind_of, merged, possible_shapes, specs, with_possible_shapes
 
@@ -90,6 +91,7 @@ def while_loop(
     collected: Sequence[tf.TensorSpec] = (),
     *,
     count: Dim | None = None,
+    store: Store = TENSOR_LISTS,
 ) -> tuple[Values, list[tf.Tensor]]:
     """Return the final state of a loop, and what its iterations gave besides, stacked.
 
@@ -99,11 +101,12 @@ def while_loop(
         state: the initial values; with ``collected`` the first is the number of the iteration, from 0 on.
         collected: what those tensors are likely to be; the body is traced again where they are not.
         count: the number of iterations, where it is known before the first one.
+        store: what holds ``collected``.
     """
     kinds, rows = [kind_of(value) for value in state], list(collected)
     while True:
         try:
-            return _while_loop(condition, body, state, kinds, rows, count)
+            return _while_loop(condition, body, state, kinds, rows, count, store)
         except _WiderError as wider:
             kinds, rows = wider.kinds, wider.rows
 
@@ -115,48 +118,39 @@ def _while_loop(
     kinds: list[Kind],
     rows: list[tf.TensorSpec],
     count: Dim | None,
+    store: Store,
 ) -> tuple[Values, list[tf.Tensor]]:
-    def split(tensors: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
-        return tensors[: len(tensors) - len(rows)], tensors[len(tensors) - len(rows) :]
+    opened = [store.opened(row, count) for row in rows]
+    carried = sum(map(len, opened))
+
+    def split(tensors: Sequence[Any]) -> tuple[Sequence[Any], list[list[Any]]]:
+        following = iter(tensors[len(tensors) - carried :])
+        return tensors[: len(tensors) - carried], [[next(following) for _ in held] for held in opened]
 
     def traced_condition(*tensors: tf.Tensor) -> tf.Tensor:
         return condition(*_build(kinds, split(tensors)[0]))
 
     def traced_body(*tensors: tf.Tensor) -> list[tf.Tensor]:
         state, lists = split(tensors)
-        values, results = split(body(*_build(kinds, state)))
+        found = body(*_build(kinds, state))
+        values, results = found[: len(found) - len(rows)], found[len(found) - len(rows) :]
         wider = _merged(kinds, [kind_of(value) for value in values])
         found = [tf.TensorSpec(result.shape, result.dtype) for result in results]
         if wider != kinds or found != rows:
             raise _WiderError(wider, found)
-        filled = [place(items, state[0], result) for items, result in zip(lists, results, strict=True)]
-        return [*_flatten(kinds, values), *filled]
+        filled = [store.put(held, state[0], result, count) for held, result in zip(lists, results, strict=True)]
+        return [*_flatten(kinds, values), *itertools.chain(*filled)]
 
-    lists, place = _lists(rows, count)
     invariants = [spec.shape for kind in kinds for spec in specs(kind)]
     tensors = tf.while_loop(
         traced_condition,
         traced_body,
-        [*_flatten(kinds, state), *lists],
-        shape_invariants=[*invariants, *[tf.TensorShape([]) for _ in lists]],
+        [*_flatten(kinds, state), *itertools.chain(*opened)],
+        shape_invariants=[*invariants, *itertools.chain(*[store.shapes(row, count) for row in rows])],
     )
     final, filled = split(tensors)
-    known = count if isinstance(count, int) else None
-    stacks = [tensor_list.stack(items, row.dtype, row.shape, known) for items, row in zip(filled, rows, strict=True)]
+    stacks = [store.stacked(held, final[0], row, count) for held, row in zip(filled, rows, strict=True)]
     return _build(kinds, final), stacks
-
-
-def _lists(rows: Sequence[tf.TensorSpec], count: Dim | None) -> tuple[list[tf.Tensor], Callable[..., tf.Tensor]]:
-    """Return lists for tensors of some specs, and what adds the tensor of an iteration.
-
-    Readers of SavedModels know lists of a size that are filled by number, as ``tf.TensorArray`` is. One that
-    grows so is of no length to OpenVINO, which knows lists that are pushed to.
-    """
-    if count is None:
-        return [tensor_list.empty(row.dtype, row.shape) for row in rows], lambda items, _, row: tensor_list.push(
-            items, row
-        )
-    return [tensor_list.reserve(tf.cast(count, tf.int32), row) for row in rows], tensor_list.put
 
 
 def counted_loop(
@@ -166,6 +160,7 @@ def counted_loop(
     collected: Sequence[tf.TensorSpec] = (),
     *,
     unroll: bool = False,
+    store: Store = TENSOR_LISTS,
 ) -> tuple[Values, list[tf.Tensor]]:
     """Return the final state of a loop of a number of iterations, and what they gave, stacked.
 
@@ -175,6 +170,7 @@ def counted_loop(
         state: the initial values.
         collected: see :func:`while_loop`.
         unroll: repeat the body in the graph where the count is static.
+        store: what holds ``collected``.
     """
     if unroll and isinstance(count, int) and count > 0:
         rows = []
@@ -189,7 +185,7 @@ def counted_loop(
 
     limit = tf.cast(count, tf.int32)
     start = [tf.constant(0), *state]
-    final, stacks = while_loop(lambda index, *_: index < limit, step, start, collected, count=count)
+    final, stacks = while_loop(lambda index, *_: index < limit, step, start, collected, count=count, store=store)
     return final[1:], stacks
 
 

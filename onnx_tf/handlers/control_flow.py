@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
-from onnx_tf import tensor_list
 from onnx_tf.handlers._control import conditional, counted_loop, known_bool, known_int, while_loop
+from onnx_tf.handlers._stores import TENSOR_LISTS, Store
 from onnx_tf.handlers._tensors import Dim, dims_of, inverse_permutation, normalize_axis, rank_of
 from onnx_tf.registry import onnx_op
 from onnx_tf.values import Body
@@ -26,8 +27,9 @@ def if_(cond: tf.Tensor, *, then_branch: Body, else_branch: Body) -> tuple[Any, 
     return tuple(conditional(cond, (then_branch, else_branch)))
 
 
-@onnx_op("Loop")
-def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any, body: Body) -> tuple[Any, ...]:
+def _loop(
+    store: Store, trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any, body: Body
+) -> tuple[Any, ...]:
     limit = None if trip_count is None else tf.reshape(trip_count, [])
     # Without a condition, the one that the body computes is ignored.
     conditional = condition is not None
@@ -37,7 +39,7 @@ def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any,
         return unrolled
 
     try:
-        return _counted_loop(limit, go_on, state, body, conditional)
+        return _counted_loop(store, limit, go_on, state, body, conditional)
     except _NotCountedError:
         pass
 
@@ -49,7 +51,7 @@ def loop(trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any,
         return [iteration + 1, tf.reshape(following, []) if conditional else go_on, *results]
 
     start = [tf.constant(0, tf.int64), go_on, *state]
-    final, stacks = while_loop(proceed, step, start, body.output_specs[1 + len(state) :])
+    final, stacks = while_loop(proceed, step, start, body.output_specs[1 + len(state) :], store=store)
     return (*final[2:], *stacks)
 
 
@@ -58,7 +60,7 @@ class _NotCountedError(Exception):
 
 
 def _counted_loop(
-    limit: tf.Tensor | None, go_on: tf.Tensor, state: Sequence[Any], body: Body, conditional: bool
+    store: Store, limit: tf.Tensor | None, go_on: tf.Tensor, state: Sequence[Any], body: Body, conditional: bool
 ) -> tuple[Any, ...]:
     """Return the results of a loop whose condition stays true, as that of a ``for`` does.
 
@@ -74,7 +76,9 @@ def _counted_loop(
             raise _NotCountedError
         return results
 
-    final, stacks = counted_loop(tf.maximum(limit, 0), step, list(state), body.output_specs[1 + len(state) :])
+    final, stacks = counted_loop(
+        tf.maximum(limit, 0), step, list(state), body.output_specs[1 + len(state) :], store=store
+    )
     return (*final, *stacks)
 
 
@@ -101,8 +105,8 @@ def _unrolled_loop(
     return (*values, *[tf.stack(column) for column in zip(*rows, strict=True)])
 
 
-@onnx_op("Scan", since=9)
-def scan(
+def _scan_9(
+    store: Store,
     *inputs: tf.Tensor,
     num_scan_inputs: int,
     scan_input_axes: Sequence[int] | None,
@@ -114,14 +118,14 @@ def scan(
     count = len(inputs) - num_scan_inputs
     axes = scan_input_axes or [0] * num_scan_inputs
     slices = [_first(x, axis) for x, axis in zip(inputs[count:], axes, strict=True)]
-    state, stacks = _scan(inputs[:count], slices, dims_of(slices[0])[0], scan_input_directions, body)
+    state, stacks = _scan(inputs[:count], slices, dims_of(slices[0])[0], scan_input_directions, body, store)
     reverse = scan_output_directions or [0] * len(stacks)
     outputs = [tf.reverse(y, [0]) if r else y for y, r in zip(stacks, reverse, strict=True)]
     return (*state, *[_moved(y, axis) for y, axis in zip(outputs, scan_output_axes or [0] * len(stacks), strict=True)])
 
 
-@onnx_op("Scan", since=8)
-def scan_8(
+def _scan_8(
+    store: Store,
     sequence_lens: tf.Tensor | None,
     *inputs: tf.Tensor,
     num_scan_inputs: int,
@@ -134,30 +138,36 @@ def scan_8(
     def sample(index: tf.Tensor) -> list[tf.Tensor]:
         steps = length if sequence_lens is None else tf.cast(sequence_lens[index], tf.int32)
         rows = [x[index] for x in inputs]
-        state, stacks = _scan(rows[:count], rows[count:], steps, directions, body)
+        state, stacks = _scan(rows[:count], rows[count:], steps, directions, body, store)
         rest = tf.cast(length, tf.int32) - tf.cast(steps, tf.int32)
         return [*state, *[tf.pad(y, [[0, rest]] + [[0, 0]] * (rank_of(y) - 1)) for y in stacks]]
 
-    _, results = counted_loop(batch, sample, [], body.output_specs)
+    _, results = counted_loop(batch, sample, [], body.output_specs, store=store)
     return tuple(results)
 
 
 def _scan(
-    state: Sequence[tf.Tensor], slices: Sequence[tf.Tensor], length: Dim, directions: Sequence[int] | None, body: Body
+    state: Sequence[tf.Tensor],
+    slices: Sequence[tf.Tensor],
+    length: Dim,
+    directions: Sequence[int] | None,
+    body: Body,
+    store: Store,
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Scan tensors along their first axis."""
-    lists = [tensor_list.unstack(x) for x in slices]
+    readers = [store.rows(x) for x in slices]
     directions = directions or [0] * len(slices)
 
     def step(index: tf.Tensor, *values: Any) -> list[Any]:
         elements = []
-        for items, x, reverse in zip(lists, slices, directions, strict=True):
+        for read, reverse in zip(readers, directions, strict=True):
             position = tf.cast(length, tf.int32) - 1 - index if reverse else index
-            elements.append(tensor_list.get(items, position, x.dtype, x.shape[1:]))
+            elements.append(read(position))
         return body(*values, *elements)
 
     unroll = isinstance(length, int) and length * body.size <= MAX_UNROLLED_NODES
-    return counted_loop(length, step, list(state), body.output_specs[len(state) :], unroll=unroll)
+    specs = body.output_specs[len(state) :]
+    return counted_loop(length, step, list(state), specs, unroll=unroll, store=store)
 
 
 def _first(x: tf.Tensor, axis: int) -> tf.Tensor:
@@ -171,3 +181,12 @@ def _moved(y: tf.Tensor, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank_of(y))
     permutation = [axis, *range(axis), *range(axis + 1, rank_of(y))]
     return tf.transpose(y, inverse_permutation(permutation)) if axis else y
+
+
+def register_loops(store: Store, target: str = "") -> None:
+    """Register Loop and Scan; ``store`` holds what their iterations give."""
+    for op_type, since, handler in (("Loop", 1, _loop), ("Scan", 8, _scan_8), ("Scan", 9, _scan_9)):
+        onnx_op(op_type, since=since, target=target)(functools.partial(handler, store))
+
+
+register_loops(TENSOR_LISTS)

@@ -6,12 +6,26 @@ signature: whichever holds goes before all that are for all targets.
 
 from onnx_tf.handlers.litert import (
     activations,
+    control_flow,
     elementwise,
     integers,
     quantized,
     recurrent,
+    sequences,
     splitting,
     transposing,
+    vision,
 )
 
-__all__ = ["activations", "elementwise", "integers", "quantized", "recurrent", "splitting", "transposing"]
+__all__ = [
+    "activations",
+    "control_flow",
+    "elementwise",
+    "integers",
+    "quantized",
+    "recurrent",
+    "sequences",
+    "splitting",
+    "transposing",
+    "vision",
+]
