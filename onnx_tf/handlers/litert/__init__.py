@@ -3,3 +3,7 @@
 Each is registered with ``target="litert"`` for every version from which the operator has another
 signature: whichever holds goes before all that are for all targets.
 """
+
+from onnx_tf.handlers.litert import convolution
+
+__all__ = ["convolution"]
