@@ -214,7 +214,7 @@ def col2im(
     for i, (size, extent) in enumerate(zip(image, block, strict=True)):
         blocks = quotient(size + pads[i] + pads[i + rank] - (extent - 1) * dilations[i] - 1, strides[i]) + 1
         elements = tf.range(tf.cast(extent, tf.int64)) * dilations[i] - pads[i]
-        places = elements[:, None] + tf.range(tf.cast(blocks, tf.int64)) * strides[i]
+        places = tf.expand_dims(elements, 1) + tf.range(tf.cast(blocks, tf.int64)) * strides[i]
         kept = (places >= 0) & (places < tf.cast(size, tf.int64))
         flat = _outer(flat * tf.cast(size, tf.int64), places, tf.add)
         inside = _outer(inside, kept, tf.logical_and)
@@ -229,6 +229,6 @@ def col2im(
 
 def _outer(a: tf.Tensor, b: tf.Tensor, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """Combine [elements, blocks] of some axes with those of the next one."""
-    combined = function(a[:, None, :, None], b[None, :, None, :])
+    combined = function(_with_axes(a, (1, 3)), _with_axes(b, (0, 2)))
     dims = dims_of(combined)
     return tf.reshape(combined, as_shape([dims[0] * dims[1], dims[2] * dims[3]]))
