@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,7 @@ import onnx_ir as ir
 from onnx_tf.attributes import node_attributes
 from onnx_tf.options import Options
 from onnx_tf.origins import node_origin, origins
-from onnx_tf.passes.known_bounds import values_bounded_below
+from onnx_tf.passes.known_bounds import lower_bounds
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import NodeContext, Registry
 from onnx_tf.runtime.graph import BoundGraph, BoundNode, Constant, Held, Slot
@@ -36,7 +37,7 @@ def bind(model: ir.Model, handlers: Registry, options: Options, outputs: Sequenc
     refuse_unsupported(model.graph, handlers)
     nodes = list(model.graph.all_nodes())
     names = scopes(str(node.name) for node in nodes)
-    binder = _Binder(handlers, options, dict(zip(nodes, names, strict=True)), values_bounded_below(model.graph))
+    binder = _Binder(handlers, options, dict(zip(nodes, names, strict=True)), lower_bounds(model.graph))
     graph = binder.graph(model.graph)
     named = zip(graph.outputs, outputs or [str(value.name) for value in graph.outputs], strict=True)
     return replace(graph, outputs=tuple(_named(value, name) for value, name in named), held=binder.held(model.graph))
@@ -47,7 +48,7 @@ class _Binder:
     handlers: Registry
     options: Options
     scopes: dict[ir.Node, str]
-    bounded_below: frozenset[ir.Value]
+    bounds: dict[ir.Value, float]
     slots: dict[ir.Value, Slot] = field(default_factory=dict)
 
     def graph(self, graph: ir.Graph) -> BoundGraph:
@@ -85,7 +86,7 @@ class _Binder:
             version=version,
             outputs=tuple(bool(o.name) and (bool(o.uses()) or o.is_graph_output()) for o in node.outputs),
             input_dtypes=tuple(None if value is None else value.dtype for value in node.inputs),
-            bounded_below=tuple(value in self.bounded_below for value in node.inputs),
+            lower_bounds=tuple(-math.inf if v is None else self.bounds.get(v, -math.inf) for v in node.inputs),
             training=self.options.training,
         )
         return BoundNode(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import bisect
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -83,7 +84,7 @@ class NodeContext:
         outputs: for each output of the node, whether something uses it.
         input_dtypes: for each input, its ONNX dtype where it is present and known. TensorFlow
             carries narrow dtypes in others, see :mod:`onnx_tf.dtypes`.
-        bounded_below: for each input, whether it is known to hold no -inf.
+        lower_bounds: for each input, what it is known to hold no number below; -inf where nothing is known.
         training: whether the model is prepared for training.
         frozen: whether all weights are constants.
     """
@@ -94,9 +95,14 @@ class NodeContext:
     version: int
     outputs: tuple[bool, ...]
     input_dtypes: tuple[ir.DataType | None, ...] = ()
-    bounded_below: tuple[bool, ...] = ()
+    lower_bounds: tuple[float, ...] = ()
     training: bool = False
     frozen: bool = False
+
+    @property
+    def bounded_below(self) -> tuple[bool, ...]:
+        """For each input, whether it is known to hold no -inf."""
+        return tuple(bound > -math.inf for bound in self.lower_bounds)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,19 @@ __all__ = ["refused_nodes", "unsupported_nodes"]
 
 _NO_KERNEL = frozenset(
     """
+<<<<<<< HEAD
     Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr Cholesky
     Conv3DBackpropInputV2 Cosh CropAndResize Cumprod Digamma Erf Erfinv EnsureShape FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
     MatrixSolve MaxPool3D Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
     Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
+=======
+    Acos Acosh Asin Asinh Atan Atanh BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
+    Cosh CropAndResize Cumprod Digamma Erf Erfc Erfinv FFT FFT2D
+    FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
+    MatrixSolve Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
+    RightShift Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
+>>>>>>> img
     StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
     """.split()  # noqa: SIM905
 )
@@ -82,12 +90,24 @@ def _nodes(graph: BoundGraph, operations: Iterable[tuple[str, str, str]]) -> lis
 
 
 def _operations(graph: tf.Graph) -> Iterator[tf.Operation]:
-    """Yield the operations of a graph and of the bodies that it calls."""
-    yield from graph.get_operations()
+    """Yield the operations of a graph and of the bodies that it calls, which the converter prunes as well."""
+    yield from _computed(graph)
     for function in getattr(graph, "_functions", {}).values():
         body = getattr(function, "graph", None)
         if isinstance(body, tf.Graph):
-            yield from body.get_operations()
+            yield from _computed(body)
+
+
+def _computed(graph: tf.Graph) -> list[tf.Operation]:
+    """Return the operations that the outputs of a function's graph come from, in order."""
+    pending = [tensor.op for tensor in graph.outputs]
+    found: set[tf.Operation] = set()
+    while pending:
+        operation = pending.pop()
+        if operation not in found:
+            found.add(operation)
+            pending += [tensor.op for tensor in operation.inputs]
+    return [operation for operation in graph.get_operations() if operation in found]
 
 
 def _reason(operation: tf.Operation) -> str:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, UnsupportedError
+from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
 from onnx_tf.export.litert_support import refused_nodes, unsupported_nodes
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
@@ -49,6 +50,7 @@ def tflite_files(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         export_saved_model(model, path)
+        drop_ensured_shapes(path)
         for precision in precisions:
             converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
             try:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import strided
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, quotient, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum, pad_spatial
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
@@ -80,7 +80,7 @@ def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding
     """Convolve each channel of N, height, width, C by its own filters height, width, 1, M."""
     *kernel, _, results = dims_of(filters)
     channels = x.shape[-1] or tf.shape(x, tf.int64)[-1]
-    own = tf.reshape(filters, as_shape([*kernel, channels, results // channels]))
+    own = tf.reshape(filters, as_shape([*kernel, channels, quotient(results, channels)]))
     if x.dtype.is_integer:
         # The products of 32-bit integers need more than float64 in the worst case, those of quantised data never.
         return tf.cast(_depthwise(tf.cast(x, tf.float64), tf.cast(own, tf.float64), strides, padding), x.dtype)
@@ -93,7 +93,7 @@ def _sum_of_depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], 
     *outer, channels = dims_of(x)
 
     def convolved(x: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-        grouped = tf.reshape(x, as_shape([*outer, channels // size, size]))
+        grouped = tf.reshape(x, as_shape([*outer, quotient(channels, size), size]))
         parts = [_depthwise(grouped[..., i], filters[:, :, i : i + 1], strides, padding) for i in range(size)]
         return functools.reduce(tf.add, parts)
 

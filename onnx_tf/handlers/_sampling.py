@@ -83,7 +83,7 @@ def sample(
         values = tf.reshape(values, as_shape([*shape, channels]))
         if inside is not None:
             weight = tf.where(inside, weight, 0.0)
-        part = values * tf.cast(weight, x.dtype)[..., tf.newaxis]
+        part = values * tf.expand_dims(tf.cast(weight, x.dtype), -1)
         total = part if total is None else combine(total, part)
     return total
 

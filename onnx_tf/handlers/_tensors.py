@@ -179,6 +179,13 @@ def product(dims: Sequence[Dim]) -> Dim:
     return functools.reduce(operator.mul, unknown if known == 1 else [*unknown, known])
 
 
+def quotient(dim: Dim, divisor: Dim) -> Dim:
+    """Return a dimension divided by another, rounded down, in int32: LiteRT divides no int64."""
+    if isinstance(dim, int) and isinstance(divisor, int):
+        return dim // divisor
+    return tf.cast(tf.cast(dim, tf.int32) // tf.cast(divisor, tf.int32), tf.int64)
+
+
 def broadcast_dim(dim: Dim, other: Dim) -> Dim:
     """Return the dimension of two that broadcast; where both are known they are not checked."""
     for one, two in ((dim, other), (other, dim)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._tensors import as_shape, dims_of, quotient
 
 
 @channels_last_op("DepthToSpace")
@@ -18,7 +18,7 @@ def depth_to_space_11(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
     if mode == "DCR":
         return depth_to_space_1(x, blocksize=blocksize)
     batch, height, width, channels = dims_of(x)
-    depth = channels // blocksize**2
+    depth = quotient(channels, blocksize**2)
     blocks = tf.reshape(x, as_shape([batch, height, width, depth, blocksize, blocksize]))
     blocks = tf.transpose(_checked(blocks, mode), [0, 1, 4, 2, 5, 3])
     return tf.reshape(blocks, as_shape([batch, height * blocksize, width * blocksize, depth]))
@@ -34,7 +34,7 @@ def space_to_depth_28(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
     if mode == "DCR":
         return space_to_depth_1(x, blocksize=blocksize)
     batch, height, width, depth = dims_of(x)
-    height, width = height // blocksize, width // blocksize
+    height, width = quotient(height, blocksize), quotient(width, blocksize)
     blocks = tf.reshape(x, as_shape([batch, height, blocksize, width, blocksize, depth]))
     blocks = tf.transpose(_checked(blocks, mode), [0, 1, 3, 5, 2, 4])
     return tf.reshape(blocks, as_shape([batch, height, width, depth * blocksize**2]))

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import linear_taps, sample
-from onnx_tf.handlers._tensors import as_shape, dims_of, product
+from onnx_tf.handlers._tensors import as_shape, dims_of, product, quotient
 from onnx_tf.handlers.convolution import kernel_of
 
 
@@ -47,7 +47,7 @@ def deform_conv(
     columns = []
     for index, part in enumerate(tf.split(tf.cast(x, wide), offset_group, -1)):
         values = sample(part, [linear_taps(place[:, index]) for place in places])
-        columns.append(values if mask is None else values * mask[:, index, ..., None])
+        columns.append(values if mask is None else values * tf.expand_dims(mask[:, index], -1))
     # [batch, window elements, windows..., channels]
     column = tf.concat(columns, -1) if offset_group > 1 else columns[0]
     y = tf.cast(_contracted(column, tf.cast(w, wide), group, elements), x.dtype)
@@ -59,6 +59,6 @@ def _contracted(columns: tf.Tensor, filters: tf.Tensor, groups: int, elements: i
     batch, _, *outs, _ = dims_of(columns)
     own, results = dims_of(filters)[-2:]
     data = tf.reshape(columns, as_shape([batch, elements, product(outs), groups, own]))
-    weights = tf.reshape(filters, as_shape([elements, own, groups, results // groups]))
+    weights = tf.reshape(filters, as_shape([elements, own, groups, quotient(results, groups)]))
     y = tf.einsum("nkpgc,kcgm->npgm", data, weights)
     return tf.reshape(y, as_shape([batch, *outs, results]))

@@ -54,9 +54,15 @@ def center_crop_pad(data: tf.Tensor, shape: tf.Tensor, *, axes: Sequence[int] | 
     dims, pads = dims_of(data), [0] * (2 * rank)
     for axis, size in zip(numbers, elements_of(tf.cast(shape, tf.int64), len(numbers)), strict=True):
         more = size - dims[axis]
-        pads[axis] = math.trunc(more / 2) if isinstance(more, int) else tf.truncatediv(more, 2)
+        pads[axis] = math.trunc(more / 2) if isinstance(more, int) else _half(more)
         pads[rank + axis] = more - pads[axis]
     return _pad(data, as_shape(pads), None, "constant")
+
+
+def _half(number: tf.Tensor) -> tf.Tensor:
+    """Return half of a number, rounded towards 0, in int32: LiteRT divides no int64."""
+    less = tf.cast(number, tf.int32)
+    return tf.cast(tf.sign(less) * (tf.abs(less) // 2), tf.int64)
 
 
 def _on_all_axes(pads: tf.Tensor, axes: tf.Tensor, rank: int) -> tf.Tensor:

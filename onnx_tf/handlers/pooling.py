@@ -209,7 +209,7 @@ def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
     if has_kernel and is_same_padding(w):
         return by_kernel(x, w, "SAME")
     # Not TensorFlow's explicit padding, which LiteRT does not take.
-    padded = pad_spatial(x, w.reach, _lowest(x.dtype))
+    padded = pad_spatial(x, w.reach, _padding(x, w, context))
     return by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
 
 
@@ -241,6 +241,16 @@ def _lowest(dtype: tf.DType) -> tf.Tensor:
     return tf.constant(dtype.min if dtype.is_integer else -math.inf, dtype)
 
 
+def _padding(x: tf.Tensor, w: Windows, context: NodeContext) -> float | tf.Tensor:
+    """Return what never is the maximum of a window: where it is known the least number of the data itself.
+
+    One that the data never reaches would be a part of the range that quantisation finds.
+    """
+    if not context.bounded_below[0] or not x.dtype.is_floating or set(w.dilations) != {1}:
+        return _lowest(x.dtype)
+    return context.lower_bounds[0]
+
+
 def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor:
     """Return the mean of each window, N, windows..., C."""
     if not count_include_pad and is_same_padding(w) and _has_kernel(x, w) and 0 not in x.shape:
@@ -251,7 +261,8 @@ def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor
     counted = w.pads if count_include_pad else ((0, 0),) * len(w.pads)
     if all(map(_is_equal, itertools.chain(*w.reach), itertools.chain(*counted))):
         return mean
-    return mean * tf.cast(total / _counts(w, count_include_pad), x.dtype)
+    wide = tf.float64 if x.dtype == tf.float64 else tf.float32
+    return mean * tf.cast(total / _counts(w, count_include_pad, wide), x.dtype)
 
 
 def _is_equal(a: Dim, b: Dim) -> bool:
@@ -259,16 +270,16 @@ def _is_equal(a: Dim, b: Dim) -> bool:
     return a is b or (isinstance(a, int) and isinstance(b, int) and a == b)
 
 
-def _counts(w: Windows, count_include_pad: int) -> tf.Tensor:
+def _counts(w: Windows, count_include_pad: int, dtype: tf.DType) -> tf.Tensor:
     """Return how many elements each window averages, [1, spatial..., 1]."""
-    counts = tf.ones([1] * (len(w.dims) + 2), tf.float64)
+    counts = tf.ones([1] * (len(w.dims) + 2), dtype)
     for i, (n, s, d, (before, after), out) in enumerate(
         zip(w.dims, w.strides, w.dilations, w.pads, w.outs, strict=True)
     ):
         starts = tf.range(out, dtype=tf.int64) * s - before
-        places = starts[:, tf.newaxis] + tf.range(w.kernel[i], dtype=tf.int64) * d
+        places = tf.expand_dims(starts, 1) + tf.range(w.kernel[i], dtype=tf.int64) * d
         low, high = (-before, n + after) if count_include_pad else (0, n)
-        inside = tf.reduce_sum(tf.cast((places >= low) & (places < high), tf.float64), 1)
+        inside = tf.reduce_sum(tf.cast((places >= low) & (places < high), dtype), 1)
         counts *= tf.reshape(inside, [1] * (i + 1) + [-1] + [1] * (len(w.dims) - i))
     return counts
 
@@ -298,18 +309,24 @@ def _pool_mean(x: tf.Tensor, w: Windows) -> tf.Tensor:
 def _has_kernel(x: tf.Tensor, w: Windows) -> bool:
     """Return whether TensorFlow has a pool for these windows."""
     return (
-        len(w.kernel) <= 3
-        and set(w.dilations) == {1}
-        and all(s <= k for s, k in zip(w.strides, w.kernel, strict=True))
-        and (len(w.kernel) < 3 or x.dtype == tf.float32)
+        len(w.kernel) <= 3 and set(w.dilations) == {1} and all(s <= k for s, k in zip(w.strides, w.kernel, strict=True))
     )
 
 
 def _by_kernel(x: tf.Tensor, w: Windows, kernel: Callable[..., tf.Tensor], padding: str) -> tf.Tensor:
-    """Apply one of TensorFlow's pools; what has one spatial axis is given a second."""
+    """Apply one of TensorFlow's pools over images: a line is given an axis, a volume is pooled plane by plane."""
     if len(w.kernel) == 1:
         return tf.squeeze(kernel(tf.expand_dims(x, 1), (1, *w.kernel), (1, *w.strides), padding), 1)
-    return kernel(x, w.kernel, w.strides, padding)
+    if len(w.kernel) == 2:
+        return kernel(x, w.kernel, w.strides, padding)
+    batch, depth, *plane, channels = dims_of(x)
+    x = tf.reshape(x, as_shape([product([batch, depth]), *plane, channels]))
+    x = kernel(x, w.kernel[1:], w.strides[1:], padding)
+    rest = dims_of(x)[1:3]
+    x = kernel(
+        tf.reshape(x, as_shape([batch, depth, product(rest), channels])), (w.kernel[0], 1), (w.strides[0], 1), padding
+    )
+    return tf.reshape(x, as_shape([batch, dims_of(x)[1], *rest, channels]))
 
 
 def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
@@ -356,7 +373,8 @@ def _flat_indices(x: tf.Tensor, storage_order: int) -> tf.Tensor:
         plane = tf.transpose(plane)
     images = tf.range(batch * channels, dtype=tf.int64) * tf.reduce_prod(inner)
     images = tf.reshape(images, as_shape([batch, *[1] * len(spatial), channels]))
-    return images + plane[tf.newaxis, ..., tf.newaxis]
+    # Not by a slice with new axes: of open dimensions LiteRT has none.
+    return images + tf.expand_dims(tf.expand_dims(plane, 0), -1)
 
 
 @channels_last_op("MaxUnpool", since=9, data=(0, 1))

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Tap, edges_outside, sample
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, shaped, vector
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, quotient, shaped, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -106,19 +106,19 @@ def roi_align_16(
     # Places are [rois, output rows, samples, output columns, samples].
     shape = [dims_of(rois)[0], output_height, dims_of(used_rows)[1], output_width, dims_of(used_columns)[1]]
     taps = [
-        [(_spread(index[..., None, None], shape), _spread(weight[..., None, None], shape)) for index, weight in rows],
-        [(_spread(index[:, None, None], shape), _spread(weight[:, None, None], shape)) for index, weight in columns],
+        [(_spread(index, (3, 4), shape), _spread(weight, (3, 4), shape)) for index, weight in rows],
+        [(_spread(index, (1, 2), shape), _spread(weight, (1, 2), shape)) for index, weight in columns],
     ]
     data, images = tf.cast(x, wide), tf.cast(batch_indices, tf.int64)
     count = tf.reduce_sum(used_rows, 1) * tf.reduce_sum(used_columns, 1)
     if mode == "avg":
         total = tf.reduce_sum(sample(data, taps, edges_outside, images), [2, 4])
-        pooled = total / tf.maximum(count, 1)[:, None, None, None]
+        pooled = total / _with_axes(tf.maximum(count, 1), (1, 2, 3))
     elif mode == "max":
         values = sample(data, taps, edges_outside, images, combine=tf.maximum)
-        used = used_rows[:, None, :, None, None, None] * used_columns[:, None, None, None, :, None]
+        used = _with_axes(used_rows, (1, 3, 4, 5)) * _with_axes(used_columns, (1, 2, 3, 5))
         largest = tf.reduce_max(tf.where(used > 0, values, values.dtype.min), [2, 4])
-        pooled = tf.where(count[:, None, None, None] > 0, largest, 0)
+        pooled = tf.where(_with_axes(count, (1, 2, 3)) > 0, largest, 0)
     else:
         raise ValueError(f"mode {mode!r} is not known: use avg or max")
     return tf.cast(pooled, x.dtype)
@@ -149,9 +149,16 @@ def _samples(
     return [(low, (low + 1 - places) * kept), (low + 1, (places - low) * kept)], used
 
 
-def _spread(tensor: tf.Tensor, shape: Sequence[Dim]) -> tf.Tensor:
-    """Return a tensor broadcast to dimensions."""
-    return tf.broadcast_to(tensor, as_shape(shape))
+def _spread(tensor: tf.Tensor, axes: Sequence[int], shape: Sequence[Dim]) -> tf.Tensor:
+    """Return a tensor broadcast to dimensions, of which some axes are new."""
+    return tf.broadcast_to(_with_axes(tensor, axes), as_shape(shape))
+
+
+def _with_axes(tensor: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
+    """Return a tensor with new axes of one element: LiteRT's slices add none to open dimensions."""
+    for axis in axes:
+        tensor = tf.expand_dims(tensor, axis)
+    return tensor
 
 
 @channels_last_op("MaxRoiPool")
@@ -205,23 +212,23 @@ def col2im(
     flat = tf.zeros([1, 1], tf.int64)
     inside = tf.ones([1, 1], tf.bool)
     for i, (size, extent) in enumerate(zip(image, block, strict=True)):
-        blocks = (size + pads[i] + pads[i + rank] - (extent - 1) * dilations[i] - 1) // strides[i] + 1
+        blocks = quotient(size + pads[i] + pads[i + rank] - (extent - 1) * dilations[i] - 1, strides[i]) + 1
         elements = tf.range(tf.cast(extent, tf.int64)) * dilations[i] - pads[i]
-        places = elements[:, None] + tf.range(tf.cast(blocks, tf.int64)) * strides[i]
+        places = tf.expand_dims(elements, 1) + tf.range(tf.cast(blocks, tf.int64)) * strides[i]
         kept = (places >= 0) & (places < tf.cast(size, tf.int64))
         flat = _outer(flat * tf.cast(size, tf.int64), places, tf.add)
         inside = _outer(inside, kept, tf.logical_and)
     batch, columns, count = dims_of(x)
-    values = tf.reshape(x, as_shape([batch * (columns // product(block)), product(block) * count]))
+    values = tf.reshape(x, as_shape([batch * (quotient(columns, product(block))), product(block) * count]))
     places = tf.where(tf.reshape(inside, [-1]))
     rows = tf.gather(tf.transpose(values), places[:, 0])
     targets = tf.gather(tf.reshape(flat, [-1]), places)
     summed = tf.scatter_nd(targets, rows, as_shape([product(image), dims_of(values)[0]]))
-    return tf.reshape(tf.transpose(summed), as_shape([batch, columns // product(block), *image]))
+    return tf.reshape(tf.transpose(summed), as_shape([batch, quotient(columns, product(block)), *image]))
 
 
 def _outer(a: tf.Tensor, b: tf.Tensor, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """Combine [elements, blocks] of some axes with those of the next one."""
-    combined = function(a[:, None, :, None], b[None, :, None, :])
+    combined = function(_with_axes(a, (1, 3)), _with_axes(b, (0, 2)))
     dims = dims_of(combined)
     return tf.reshape(combined, as_shape([dims[0] * dims[1], dims[2] * dims[3]]))

@@ -1,4 +1,4 @@
-"""Which values cannot hold -inf, whatever the model is given: kernels need not look out for it there."""
+"""Which values cannot hold -inf, whatever the model is given, and what they hold no number below."""
 
 from __future__ import annotations
 
@@ -9,73 +9,80 @@ import onnx_ir as ir
 from onnx_tf.registry import BARRIER_DOMAIN, INTERNAL_DOMAINS
 from onnx_tf.schema import float_attribute, optional_float_attribute, string_attribute
 
-__all__ = ["values_bounded_below"]
+__all__ = ["lower_bounds"]
 
-_BOUNDED = frozenset(
-    {
-        "Abs",
-        "Elu",
-        "Erf",
-        "Exp",
-        "HardSigmoid",
-        "HardSwish",
-        "Relu",
-        "Sigmoid",
-        "Softmax",
-        "Softplus",
-        "Softsign",
-        "Tanh",
-    }
-)
-"""What never gives -inf: of -inf they make a number or a NaN."""
+_BOUNDS = {
+    "Abs": 0.0,
+    "Erf": -1.0,
+    "Exp": 0.0,
+    "HardSigmoid": 0.0,
+    "HardSwish": -0.375,
+    "Relu": 0.0,
+    "Sigmoid": 0.0,
+    "Softmax": 0.0,
+    "Softplus": 0.0,
+    "Softsign": -1.0,
+    "Tanh": -1.0,
+}
+"""The least numbers of what never gives -inf: of -inf they make a number or a NaN."""
 
 _MOVING = frozenset(
     """
-    AveragePool Barrier DepthToSpace Dropout Expand Flatten Gather GlobalAveragePool GlobalMaxPool Identity MaxPool
+    Barrier DepthToSpace Dropout Expand Flatten Gather GlobalAveragePool GlobalMaxPool Identity MaxPool
     Reshape Slice SpaceToDepth Split Squeeze Tile Transpose Unsqueeze
     """.split()  # noqa: SIM905
 )
 """What gives elements of its first input, or means of them."""
 
 
-def values_bounded_below(graph: ir.Graph) -> frozenset[ir.Value]:
-    """Return the values of a graph and its bodies of which no element is ever -inf."""
-    found: set[ir.Value] = set()
+def lower_bounds(graph: ir.Graph) -> dict[ir.Value, float]:
+    """Return the values of a graph and its bodies of which no element is ever -inf, and what none is below."""
+    found: dict[ir.Value, float] = {}
     for node in graph.all_nodes():
-        if _is_bounded(node, found):
-            found.update(node.outputs)
-    return frozenset(found)
+        bound = _bound(node, found)
+        if bound > -math.inf:
+            found.update(dict.fromkeys(node.outputs, bound))
+    return found
 
 
-def _is_bounded(node: ir.Node, known: set[ir.Value]) -> bool:
+def _bound(node: ir.Node, known: dict[ir.Value, float]) -> float:
     if node.domain not in ("", BARRIER_DOMAIN, *INTERNAL_DOMAINS) or not node.inputs:
-        return False
-    if node.op_type in _BOUNDED:
-        return True
+        return -math.inf
+    bounds = [-math.inf if value is None else known.get(value, -math.inf) for value in node.inputs]
+    if node.op_type in _BOUNDS:
+        return _BOUNDS[node.op_type]
+    if node.op_type == "Elu":
+        return -abs(float_attribute(node, "alpha"))
     if node.op_type == "Clip":
-        return _is_finite_clip(node)
+        return _least_of_clip(node)
     if node.op_type == "Concat":
-        return all(value in known for value in node.inputs)
+        return min(bounds)
     if node.op_type == "Pad":
-        return node.inputs[0] in known and _pads_with_numbers(node)
-    return node.op_type in _MOVING and node.inputs[0] in known
+        return min(bounds[0], _padding(node))
+    if node.op_type == "AveragePool":
+        return min(bounds[0], 0.0)  # which the padding counts as
+    return bounds[0] if node.op_type in _MOVING else -math.inf
 
 
-def _is_finite_clip(node: ir.Node) -> bool:
+def _least_of_clip(node: ir.Node) -> float:
     if (node.version or 1) < 11:
         bounds = [optional_float_attribute(node, name) for name in ("min", "max")]
     else:
         bounds = [None if value is None else _number(value) for value in (*node.inputs[1:], None, None)[:2]]
-    return bounds[0] is not None and all(bound is None or math.isfinite(bound) for bound in bounds)
+    numbers = [bound for bound in bounds if bound is not None]
+    return min(numbers) if bounds[0] is not None and all(map(math.isfinite, numbers)) else -math.inf
 
 
-def _pads_with_numbers(node: ir.Node) -> bool:
+def _padding(node: ir.Node) -> float:
+    """Return what is padded with: with elements of the data, nothing less than they are."""
     if string_attribute(node, "mode") != "constant":
-        return True
+        return math.inf
     if (node.version or 1) < 11:
-        return math.isfinite(float_attribute(node, "value"))
-    value = node.inputs[2] if len(node.inputs) > 2 else None
-    return value is None or math.isfinite(_number(value))
+        value = float_attribute(node, "value")
+    else:
+        given = node.inputs[2] if len(node.inputs) > 2 else None
+        value = 0.0 if given is None else _number(given)
+    return value if math.isfinite(value) else -math.inf
 
 
 def _number(value: ir.Value) -> float:

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from onnx_tf import prepare
-from onnx_tf.passes.known_bounds import values_bounded_below
+from onnx_tf.passes.known_bounds import lower_bounds
 from onnx_tf.pipeline import lower
 from test.models import text_model
 from test.reference import ort_outputs
@@ -22,7 +22,7 @@ def model_of(body: str) -> onnx.ModelProto:
 
 def is_bounded(body: str) -> bool:
     graph = lower(model_of(body), until="infer shapes").model.graph
-    return graph.outputs[0] in values_bounded_below(graph)
+    return graph.outputs[0] in lower_bounds(graph)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ signature: whichever holds goes before all that are for all targets.
 from onnx_tf.handlers.litert import (
     activations,
     control_flow,
+    convolution,
     elementwise,
     integers,
+    pooling,
     quantized,
     recurrent,
     sequences,
@@ -20,8 +22,10 @@ from onnx_tf.handlers.litert import (
 __all__ = [
     "activations",
     "control_flow",
+    "convolution",
     "elementwise",
     "integers",
+    "pooling",
     "quantized",
     "recurrent",
     "sequences",

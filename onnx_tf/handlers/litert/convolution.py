@@ -1,0 +1,99 @@
+"""Convolutions for LiteRT, whose kernels know groups, dilations and unequal strides, whatever is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from onnx_tf.handlers import _convolve
+from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._tensors import as_shape, dims_of, quotient, widened
+from onnx_tf.handlers._windows import Windows, is_same_padding, is_static, pad_spatial, windows
+from onnx_tf.handlers.convolution import kernel_of
+
+WIDENED = (tf.float32, tf.float16, tf.bfloat16)
+"""Dtypes that LiteRT convolves in, as float32."""
+
+
+@channels_last_op("Conv", filters=(1,), target="litert")
+def conv(
+    x: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor | None = None,
+    *,
+    auto_pad: str,
+    dilations: Sequence[int] | None,
+    group: int,
+    kernel_shape: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
+    place = windows(x, kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
+    if x.dtype not in WIDENED or 0 in x.shape or len(place.kernel) > 3:
+        return _convolve.convolve(x, w, b, place, group)
+    is_same = auto_pad == "SAME_UPPER" or is_same_padding(place)
+    return widened(lambda x, w, b: convolve(x, w, b, place, group, is_same), x, w, b)
+
+
+def convolve(
+    x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows, groups: int, is_same: bool
+) -> tf.Tensor:
+    """Return the convolution of N, 1 to 3 spatial axes, C data with spatial..., C/group, M filters, in float32.
+
+    ``is_same`` tells that the windows are those of TensorFlow's SAME.
+    """
+    if len(w.kernel) == 1:
+        y = convolve(tf.expand_dims(x, 1), tf.expand_dims(filters, 0), bias, _of_height_1(w), groups, is_same)
+        return tf.squeeze(y, 1)
+    padding = "SAME" if is_same else "VALID"
+    x = _of_known_channels(x if is_same else pad_spatial(x, w.reach), filters, groups, is_same or is_static(w.reach))
+    strides, dilations = [1, *w.strides, 1], [1, *w.dilations, 1]
+    if len(w.kernel) == 3:
+        y = _volume(x, filters, strides, padding, dilations, groups)
+    elif groups > 1 and filters.shape[-2] == 1:
+        own = tf.reshape(filters, as_shape([*w.kernel, groups, quotient(dims_of(filters)[-1], groups)]))
+        # Not tf.nn.depthwise_conv2d, which computes dilations by SpaceToBatchND.
+        y = tf.raw_ops.DepthwiseConv2dNative(input=x, filter=own, strides=strides, padding=padding, dilations=dilations)
+    else:
+        y = tf.nn.conv2d(x, filters, strides, padding, dilations=dilations)
+    return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def _of_known_channels(x: tf.Tensor, filters: tf.Tensor, groups: int, is_known: bool) -> tf.Tensor:
+    """Return data whose number of channels is the one that the filters tell: the converter needs it.
+
+    It is known where the data has it and no pads that are open were added, after which the converter knows nothing.
+    """
+    if (is_known and x.shape[-1] is not None) or filters.shape[-2] is None:
+        return x
+    return tf.reshape(x, as_shape([*dims_of(x)[:-1], filters.shape[-2] * groups]))
+
+
+def _of_height_1(w: Windows) -> Windows:
+    """Return the windows along a line as those over an image of height 1."""
+    ones, none = (1,), ((0, 0),)
+    return Windows(
+        ones + w.dims,
+        ones + w.kernel,
+        ones + w.strides,
+        ones + w.dilations,
+        none + w.pads,
+        none + w.reach,
+        ones + w.outs,
+    )
+
+
+def _volume(
+    x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str, dilations: Sequence[int], groups: int
+) -> tf.Tensor:
+    """Convolve over three axes, group by group: the kernel knows dilations and no groups."""
+    parts = [
+        tf.nn.conv3d(part, own, strides, padding, dilations=dilations)
+        for part, own in zip(_split(x, groups), _split(filters, groups), strict=True)
+    ]
+    return tf.concat(parts, -1) if groups > 1 else parts[0]
+
+
+def _split(tensor: tf.Tensor, groups: int) -> list[tf.Tensor]:
+    return tf.split(tensor, groups, -1) if groups > 1 else [tensor]
