@@ -9,7 +9,7 @@ import tensorflow as tf
 from onnx_tf.errors import UnsupportedNode
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
-__all__ = ["unsupported_nodes"]
+__all__ = ["ADVICE", "unsupported_nodes"]
 
 _NO_KERNEL = frozenset(
     """
@@ -28,7 +28,7 @@ _NO_INTEGERS = {
 }
 """Operations that have kernels, of other dtypes than these."""
 
-_ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
+ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
 
 
 def unsupported_nodes(
@@ -72,5 +72,5 @@ def _reason(operation: tf.Operation) -> str:
 def _refusal(node: BoundNode, operation: tf.Operation, reason: str) -> UnsupportedNode:
     context = node.context
     return UnsupportedNode(
-        node.onnx_node, context.op_type, context.domain, context.version, f"tf.{operation.type} {reason}; {_ADVICE}"
+        node.onnx_node, context.op_type, context.domain, context.version, f"tf.{operation.type} {reason}; {ADVICE}"
     )

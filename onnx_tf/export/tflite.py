@@ -6,16 +6,17 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
-from onnx_tf.errors import ConversionError, UnsupportedError
+from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
 from onnx_tf.export.flatbuffer import finished
-from onnx_tf.export.litert_support import unsupported_nodes
+from onnx_tf.export.litert_support import ADVICE, unsupported_nodes
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
-from onnx_tf.runtime.signature import flat_tensors
+from onnx_tf.runtime.signature import flat_names
+from onnx_tf.values import TensorSequence
 
 __all__ = ["PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
 
@@ -63,21 +64,40 @@ def refuse_unsupported(model: BackendTFModule, *, allow_flex: bool = False, allo
 
     Raises:
         UnsupportedError: there are such nodes, and what they need is not allowed.
-        ExportError: a signature cannot hold its inputs and outputs.
+        ExportError: a signature cannot hold its inputs and outputs, or one is a sequence of unknown length.
     """
     _signature_names(model)
     if allow_flex or allow_custom_ops:
         return
+    _refuse_sequences(model)
     problems = unsupported_nodes(model.graph, model.concrete().graph)
     if problems:
         raise UnsupportedError(problems, step="litert")
 
 
-def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:
-    """Return the names of the signature's inputs and outputs, in ONNX order."""
+def _specs(model: BackendTFModule) -> tuple[dict[str, Any], dict[str, Any]]:
     function = model.concrete()
     inputs = dict(zip(model.input_names, function.structured_input_signature[0], strict=True))
-    return list(flat_tensors(inputs)), list(flat_tensors(function.structured_outputs))
+    return inputs, function.structured_outputs
+
+
+def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:
+    """Return the names of the signature's inputs and outputs, in ONNX order."""
+    inputs, outputs = _specs(model)
+    return flat_names(inputs), flat_names(outputs)
+
+
+def _refuse_sequences(model: BackendTFModule) -> None:
+    """Refuse inputs and outputs that a list of unknown length stands for: LiteRT has no such lists."""
+    for side, specs in zip(("input", "output"), _specs(model), strict=True):
+        for name, spec in specs.items():
+            element = getattr(spec, "element", spec)
+            if isinstance(element, (TensorSequence, TensorSequence.Spec)):
+                raise ExportError(
+                    f"{side} {name!r} is a sequence of unknown length, which LiteRT has not: cut it off with "
+                    f"--{side}-names, {ADVICE}",
+                    step="litert",
+                )
 
 
 def _converter(
@@ -98,6 +118,8 @@ def _converter(
 
 
 _NAMED_OPERATOR = re.compile(r"\btf\.([A-Z]\w*)\(")
+_OPERATION = re.compile(r'fused\["\w+:", "([^"@]+)@')
+_PLACE = re.compile(r"^(<unknown>:0: )?(error: )?(loc\(.*?\]\)+: )?(error: )?")
 
 
 def _explained(error: Exception, model: BackendTFModule) -> Exception:
@@ -106,6 +128,12 @@ def _explained(error: Exception, model: BackendTFModule) -> Exception:
     problems = unsupported_nodes(model.graph, model.concrete().graph, dict.fromkeys(types, "has no kernel in LiteRT"))
     if problems:
         return UnsupportedError(problems, step="litert")
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
-    return ConversionError(f"TensorFlow's LiteRT converter fails: {reason.strip()[:500]}", step="litert")
+    nodes = map(model.graph.node_of, _OPERATION.findall(reason))
+    node = next((node for node in nodes if node is not None), None)
+    told = f"TensorFlow's LiteRT converter fails: {_PLACE.sub('', reason)[:500]}"
+    if node is None:
+        return ConversionError(told, step="litert")
+    op, domain, version = node.context.op_type, node.context.domain, node.context.version
+    return ConversionError(told, step="litert", node=node.onnx_node, op=op, domain=domain, version=version)
