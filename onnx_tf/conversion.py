@@ -165,7 +165,7 @@ def convert(
         if files:
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
-            run.write_tflite(temporary, allowed)
+            run.write_tflite(temporary, files, allowed)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
@@ -227,14 +227,17 @@ class _Run:
         for step, seconds in self.rep.timings.items():  # of both formats, where both are written
             self.timings[step] = self.timings.get(step, 0.0) + seconds
 
-    def write_tflite(self, files: Mapping[Precision, Path], allowed: Mapping[str, bool]) -> None:
+    def write_tflite(
+        self, files: Mapping[Precision, Path], targets: Mapping[Precision, Path], allowed: Mapping[str, bool]
+    ) -> None:
+        """Write files that become the targets later."""
         self._convert(LITERT)
-        self.progress("Writing .tflite")
+        self.progress(f"Writing .tflite ({', '.join(files)})")
         start = time.perf_counter()
         metadata = {"producer": "onnx-tf", "version": __version__, **_digest(self.model)}
         for precision, content in tflite_files(self.rep.tf_module, list(files), metadata=metadata, **allowed):
             file, found = files[precision], operators(content)
-            with refused(file):
+            with refused(targets[precision]):
                 file.write_bytes(content)
             self.written[precision] = Written("tflite", file, len(content), operators=found)
         self.timings["litert"] = time.perf_counter() - start
@@ -246,7 +249,9 @@ class _Run:
         try:
             if self.check is None:
                 _refuse_check(written)
-            accuracy = self._checked(functools.partial(compare_tflite, tolerance=tolerance), file)
+            accuracy = self._checked(
+                functools.partial(compare_tflite, tolerance=tolerance), file, f".tflite ({precision})"
+            )
         except OnnxTfError as error:
             if self.check is not None:  # who asks for it is told
                 raise
@@ -255,7 +260,7 @@ class _Run:
 
     def write_saved_model(self, path: Path, *, freeze: bool, overwrite: bool) -> None:
         self._convert(SAVED_MODEL)
-        self.progress("Writing")
+        self.progress("Writing SavedModel")
         start = time.perf_counter()
         self.rep.export_graph(path, freeze=freeze, overwrite=overwrite)
         self.timings["write"] = time.perf_counter() - start
@@ -263,8 +268,8 @@ class _Run:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         self.written["saved_model"] = Written("saved_model", path, size, accuracy)
 
-    def _checked(self, compare: Callable[..., Accuracy], path: Path) -> Accuracy:
-        self.progress("Checking")
+    def _checked(self, compare: Callable[..., Accuracy], path: Path, what: str = "SavedModel") -> Accuracy:
+        self.progress(f"Checking {what}")
         start = time.perf_counter()
         feed = None if self.check in (None, True) else self.check
         accuracy = compare(path, self.rep, self.reference(), feed)

@@ -26,7 +26,7 @@ def convert(arguments: argparse.Namespace) -> int:
         raise UsageError("--input is what --check compares with: leave out --no-check")
     if arguments.input and not arguments.check and not _writes_tflite(arguments):
         raise UsageError("--input is what --check compares with: add --check")
-    with console.tensorflow_with_progress() as progress:
+    with console.tensorflow_with_progress() as progress, console.no_native_output():
         from onnx_tf.conversion import convert as convert_model
         from onnx_tf.options import Options
         from onnx_tf.pipeline import lower
