@@ -98,6 +98,11 @@ class NodeContext:
     training: bool = False
     frozen: bool = False
 
+    @property
+    def onnx_domain(self) -> str:
+        """The domain of the operator as the model has it, for error messages."""
+        return "" if self.domain in INTERNAL_DOMAINS else self.domain
+
 
 @dataclass(frozen=True)
 class Handler:

@@ -72,5 +72,5 @@ def _reason(operation: tf.Operation) -> str:
 def _refusal(node: BoundNode, operation: tf.Operation, reason: str) -> UnsupportedNode:
     context = node.context
     return UnsupportedNode(
-        node.onnx_node, context.op_type, context.domain, context.version, f"tf.{operation.type} {reason}; {ADVICE}"
+        node.onnx_node, context.op_type, context.onnx_domain, context.version, f"tf.{operation.type} {reason}; {ADVICE}"
     )

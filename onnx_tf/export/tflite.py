@@ -22,6 +22,8 @@ __all__ = ["PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
 
 Precision = Literal["float32", "float16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
+MAX_FILE_BYTES = (1 << 31) - (1 << 20)
+"""Of a file whose parts refer to each other by 32 bits."""
 
 
 def tflite_files(
@@ -45,7 +47,7 @@ def tflite_files(
         UnsupportedError: some nodes need what is not allowed; it lists all of them.
         ConversionError: TensorFlow's converter fails otherwise.
     """
-    refuse_unsupported(model, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
+    refuse_unsupported(model, precisions, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
     names = _signature_names(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
@@ -59,20 +61,43 @@ def tflite_files(
             yield precision, finished(content, *names, metadata or {})
 
 
-def refuse_unsupported(model: BackendTFModule, *, allow_flex: bool = False, allow_custom_ops: bool = False) -> None:
+def refuse_unsupported(
+    model: BackendTFModule,
+    precisions: Sequence[Precision] = ("float32",),
+    *,
+    allow_flex: bool = False,
+    allow_custom_ops: bool = False,
+) -> None:
     """Refuse a model before it is converted, with all nodes that are known to need more than LiteRT's operators.
 
     Raises:
         UnsupportedError: there are such nodes, and what they need is not allowed.
-        ExportError: a signature cannot hold its inputs and outputs, or one is a sequence of unknown length.
+        ExportError: a signature cannot hold its inputs and outputs, one is a sequence of unknown length, or a
+            file cannot hold the weights.
     """
     _signature_names(model)
+    for precision in precisions:
+        _check_size(model, precision)
     if allow_flex or allow_custom_ops:
         return
     _refuse_sequences(model)
     problems = unsupported_nodes(model.graph, model.concrete().graph)
     if problems:
         raise UnsupportedError(problems, step="litert")
+
+
+def _check_size(model: BackendTFModule, precision: Precision) -> None:
+    halved = tf.float32 if precision == "float16" else None
+    size = sum(
+        weight.shape.num_elements() * (2 if weight.dtype == halved else weight.dtype.size)
+        for weight in model.weights.values()
+    )
+    if size > MAX_FILE_BYTES:
+        raise ExportError(
+            f"the weights take {size / 2**30:.2f} GiB in {precision}, a .tflite file holds 2 GiB at most: "
+            "store them as float16, cut the model (--input-names, --output-names), or write a SavedModel",
+            step="litert",
+        )
 
 
 def _specs(model: BackendTFModule) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -135,5 +160,5 @@ def _explained(error: Exception, model: BackendTFModule) -> Exception:
     told = f"TensorFlow's LiteRT converter fails: {_PLACE.sub('', reason)[:500]}"
     if node is None:
         return ConversionError(told, step="litert")
-    op, domain, version = node.context.op_type, node.context.domain, node.context.version
+    op, domain, version = node.context.op_type, node.context.onnx_domain, node.context.version
     return ConversionError(told, step="litert", node=node.onnx_node, op=op, domain=domain, version=version)

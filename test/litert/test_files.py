@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
@@ -16,6 +17,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf import UnsupportedError, convert
 from onnx_tf.errors import ExportError, OptionError
+from onnx_tf.export import tflite
 from onnx_tf.export.flatbuffer import operators, read_metadata
 from test.litert.check import check_tflite
 from test.models import relu_model, text_model
@@ -89,6 +91,16 @@ def test_what_needs_more_is_refused_with_its_nodes_and_nothing_is_written(tmp_pa
     assert not list(tmp_path.iterdir())
     done = convert(model, tmp_path / "model.tflite", allow_flex=True, check=False)
     assert "FlexMatrixDeterminant" in done.artifacts[0].operators
+
+
+def test_weights_that_no_file_holds_are_refused_first(tmp_path, monkeypatch):
+    model = text_model("g (float[N, 100] x) => (float[N, 100] y) { y = Add(x, w) }")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.arange(100, dtype=np.float32), "w"))
+    monkeypatch.setattr(tflite, "MAX_FILE_BYTES", 300)
+    with pytest.raises(ExportError, match=r"in float32, a \.tflite file holds 2 GiB at most: store them as float16"):
+        convert(model, tmp_path / "out", formats=["tflite"])
+    assert not list(tmp_path.iterdir())
+    convert(model, tmp_path / "out.tflite", tflite=["float16"], check=False)
 
 
 @pytest.mark.parametrize(
