@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import onnx
 import onnx_ir as ir
+from google.protobuf.message import EncodeError
 
 from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
@@ -21,10 +22,10 @@ from onnx_tf.check.accuracy import Accuracy, compare_saved_model, compare_tflite
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
-from onnx_tf.errors import OptionError
+from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.export.flatbuffer import operators
 from onnx_tf.export.tflite import PRECISIONS, Precision, tflite_files
-from onnx_tf.export.writing import check_target, written_file
+from onnx_tf.export.writing import check_target, refused, written_file
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
@@ -49,6 +50,7 @@ class Written:
         bytes: its size.
         accuracy: the comparison with ONNX Runtime, if it was made.
         operators: of a .tflite file, how often each operator is in it.
+        unchecked: why a comparison that is made by default could not be; empty otherwise.
     """
 
     format: Format
@@ -56,6 +58,7 @@ class Written:
     bytes: int
     accuracy: Accuracy | None = None
     operators: Mapping[str, int] | None = None
+    unchecked: str = ""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def convert(
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
-            files are compared, and SavedModels are not.
+            files are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
         progress: called with a word or two whenever a step begins.
 
     Raises:
@@ -166,7 +169,11 @@ def convert(
         if files:
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
+<<<<<<< HEAD
             run.write_tflite(temporary, allowed, LITERT_32_BITS if int64_as_int32 else LITERT)
+=======
+            run.write_tflite(temporary, files, allowed)
+>>>>>>> doc
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
@@ -182,15 +189,20 @@ def _paths(
         unknown = [name for name in given or () if name not in known]
         if unknown or isinstance(given, str) or (given is not None and not given):
             raise OptionError(f"{option}={given!r}: choose some of {', '.join(map(repr, known))}, as a list")
+    is_file = path.suffix.lower() == ".tflite"
+    if tflite is not None and not (is_file if formats is None else "tflite" in formats):
+        raise OptionError(
+            f"tflite={list(tflite)} is for .tflite files, and none is asked for: {path} is a SavedModel's"
+        )
     if formats is None:
-        if path.suffix != ".tflite":
+        if not is_file:
             return {"saved_model": path}
-        if tflite is not None and len(tflite) != 1:
+        if len(set(tflite or ("float32",))) != 1:
             raise OptionError(f"{path} is one file: choose one precision, or formats=['tflite'] and a folder")
         return {(tflite or PRECISIONS)[0]: path}
-    if path.suffix == ".tflite":
+    if is_file:
         raise OptionError(f"{path} is a file: formats={list(formats)} are written into a folder; name one")
-    name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.name
+    name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.absolute().name
     paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
     if "tflite" in formats:
         paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or PRECISIONS}
@@ -220,27 +232,49 @@ class _Run:
         source = self.model.clone() if isinstance(self.model, ir.Model) else self.model
         options = replace(self.options, target=target)
         self.rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
-        self.timings |= self.rep.timings
+        for step, seconds in self.rep.timings.items():  # of both formats, where both are written
+            self.timings[step] = self.timings.get(step, 0.0) + seconds
 
+<<<<<<< HEAD
     def write_tflite(self, files: Mapping[Precision, Path], allowed: Mapping[str, bool], target: Target) -> None:
         self._convert(target)
         self.progress("Writing .tflite")
+=======
+    def write_tflite(
+        self, files: Mapping[Precision, Path], targets: Mapping[Precision, Path], allowed: Mapping[str, bool]
+    ) -> None:
+        """Write files that become the targets later."""
+        self._convert(LITERT)
+        self.progress(f"Writing .tflite ({', '.join(files)})")
+>>>>>>> doc
         start = time.perf_counter()
-        metadata = {"producer": "onnx-tf", "version": __version__, "source_sha256": _digest(self.model)}
+        metadata = {"producer": "onnx-tf", "version": __version__, **_digest(self.model)}
         for precision, content in tflite_files(self.rep.tf_module, list(files), metadata=metadata, **allowed):
             file, found = files[precision], operators(content)
-            file.write_bytes(content)
+            with refused(targets[precision]):
+                file.write_bytes(content)
             self.written[precision] = Written("tflite", file, len(content), operators=found)
         self.timings["litert"] = time.perf_counter() - start
-        checked = self.check is not False and (self.check is not None or has_onnx_runtime())
-        for precision, file in files.items() if checked else ():
-            tolerance = OfScale(single=OfScale().single if precision == "float32" else FLOAT16_TOLERANCE)
-            accuracy = self._checked(functools.partial(compare_tflite, tolerance=tolerance), file)
-            self.written[precision] = replace(self.written[precision], accuracy=accuracy)
+        for precision, file in files.items() if self.check is not False else ():
+            self.written[precision] = self._checked_tflite(self.written[precision], precision, file)
+
+    def _checked_tflite(self, written: Written, precision: Precision, file: Path) -> Written:
+        tolerance = OfScale(single=OfScale().single if precision == "float32" else FLOAT16_TOLERANCE)
+        try:
+            if self.check is None:
+                _refuse_check(written)
+            accuracy = self._checked(
+                functools.partial(compare_tflite, tolerance=tolerance), file, f".tflite ({precision})"
+            )
+        except OnnxTfError as error:
+            if self.check is not None:  # who asks for it is told
+                raise
+            return replace(written, unchecked=str(error))
+        return replace(written, accuracy=accuracy)
 
     def write_saved_model(self, path: Path, *, freeze: bool, overwrite: bool) -> None:
         self._convert(SAVED_MODEL)
-        self.progress("Writing")
+        self.progress("Writing SavedModel")
         start = time.perf_counter()
         self.rep.export_graph(path, freeze=freeze, overwrite=overwrite)
         self.timings["write"] = time.perf_counter() - start
@@ -248,8 +282,8 @@ class _Run:
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         self.written["saved_model"] = Written("saved_model", path, size, accuracy)
 
-    def _checked(self, compare: Callable[..., Accuracy], path: Path) -> Accuracy:
-        self.progress("Checking")
+    def _checked(self, compare: Callable[..., Accuracy], path: Path, what: str = "SavedModel") -> Accuracy:
+        self.progress(f"Checking {what}")
         start = time.perf_counter()
         feed = None if self.check in (None, True) else self.check
         accuracy = compare(path, self.rep, self.reference(), feed)
@@ -259,19 +293,31 @@ class _Run:
         return accuracy
 
 
-def _digest(model: ModelSource) -> str:
-    """Return the SHA-256 of a model's file, without its external data."""
+def _refuse_check(written: Written) -> None:
+    """Raise what keeps a file from being compared here: it is written nevertheless, unless a check is asked for."""
+    if not has_onnx_runtime():
+        raise OnnxTfError("ONNX Runtime is not installed")
+    foreign = sorted(name for name in written.operators or () if not name.isupper())
+    if foreign:
+        raise OnnxTfError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")
+
+
+def _digest(model: ModelSource) -> dict[str, str]:
+    """Return the SHA-256 of a model's file, without its external data; nothing of one in memory that no file holds."""
     if isinstance(model, (str, os.PathLike)):
         with open(model, "rb") as file:
             return _sha256(iter(lambda: file.read(1 << 20), b""))
     if isinstance(model, (bytes, bytearray, memoryview)):
         return _sha256([bytes(model)])
-    proto = model if isinstance(model, onnx.ModelProto) else ir.to_proto(model)
-    return _sha256([proto.SerializeToString(deterministic=True)])
+    try:
+        proto = model if isinstance(model, onnx.ModelProto) else ir.to_proto(model)
+        return _sha256([proto.SerializeToString(deterministic=True)])
+    except (EncodeError, ValueError):  # of more than 2 GB
+        return {}
 
 
-def _sha256(pieces: Iterable[bytes]) -> str:
+def _sha256(pieces: Iterable[bytes]) -> dict[str, str]:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(piece)
-    return digest.hexdigest()
+    return {"source_sha256": digest.hexdigest()}

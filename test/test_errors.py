@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from onnx_tf import errors, onnx_op, prepare
 from onnx_tf.errors import ConversionError, OnnxTfError, RunError, UnsupportedError, UnsupportedNode
-from onnx_tf.registry import registry
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN, NodeContext, registry
 from onnx_tf.runtime.run_errors import run_error
 from test.models import text_model
 
@@ -169,3 +169,13 @@ def test_nodes_with_names_that_tensorflow_writes_alike(names):
     with pytest.raises(RunError, match=r"\[2\] vs\. \[3\]") as caught:
         prepare(model).run(TWO, z=THREE)
     assert caught.value.node == names[1]
+
+
+def test_errors_name_the_operator_of_the_model():
+    for domain, shown in [
+        (PACKED_DOMAIN, ""),
+        (CHANNELS_LAST_DOMAIN, ""),
+        ("com.microsoft", "com.microsoft"),
+        ("", ""),
+    ]:
+        assert NodeContext("n", "Conv", domain, 11, (True,)).onnx_domain == shown

@@ -99,7 +99,7 @@ def accepted_inputs(
         except OnnxTfError as error:
             reason = reason or str(error)
             continue
-        if any(np.size(value) for value in outputs.values()):
+        if any(map(_has_elements, outputs.values())):
             return feed, outputs
         empty = empty or (feed, outputs)
     if empty is not None:
@@ -118,6 +118,10 @@ def described(value: Any) -> str:
         return "nothing" if value is None else f"map of {len(value)}"
     array = np.asarray(value)
     return f"{'string' if array.dtype.kind in 'OSU' else array.dtype.name}{list(array.shape)}"
+
+
+def _has_elements(value: Any) -> bool:
+    return any(map(_has_elements, value)) if isinstance(value, (list, tuple)) else bool(np.size(value))
 
 
 def _dim(dim: Any, anonymous: str) -> int | str:

@@ -68,8 +68,13 @@ class LiteRT:
 
     def _call(self, folder: str) -> None:
         command = [sys.executable, "-m", "onnx_tf.check.litert_process", folder]
+        # It finds the packages that this process finds, and none that lies in the working directory.
+        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        environment = os.environ | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
         try:
-            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False)
+            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False, env=environment)
+        except OSError as error:
+            raise OnnxTfError(f"LiteRT's interpreter cannot be started: {error}") from error
         except subprocess.TimeoutExpired as error:
             raise OnnxTfError(f"LiteRT's interpreter did not end within {MAX_SECONDS:.0f} s") from error
         if done.returncode:
@@ -81,5 +86,5 @@ class LiteRT:
 
 
 def _loaded(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with np.load(path, allow_pickle=True) as arrays:  # strings need it
         return {name: arrays[f"arr_{index}"] for index, name in enumerate(names)}

@@ -26,7 +26,7 @@ def convert(arguments: argparse.Namespace) -> int:
         raise UsageError("--input is what --check compares with: leave out --no-check")
     if arguments.input and not arguments.check and not _writes_tflite(arguments):
         raise UsageError("--input is what --check compares with: add --check")
-    with console.tensorflow_with_progress() as progress:
+    with console.tensorflow_with_progress() as progress, console.no_native_output():
         from onnx_tf.conversion import convert as convert_model
         from onnx_tf.options import Options
         from onnx_tf.pipeline import lower
@@ -59,7 +59,7 @@ def convert(arguments: argparse.Namespace) -> int:
 
 
 def _writes_tflite(arguments: argparse.Namespace) -> bool:
-    return arguments.outdir.endswith(".tflite") or "tflite" in (arguments.formats or ())
+    return arguments.outdir.lower().endswith(".tflite") or "tflite" in (arguments.formats or ())
 
 
 def _moved(done: Conversion) -> dict[str, list[str]]:
@@ -76,7 +76,7 @@ def _summary(done: Conversion) -> dict[str, Any]:
             "bytes": written.bytes,
             "check": None if written.accuracy is None else _accuracy(written.accuracy),
         }
-        | ({} if written.operators is None else {"operators": dict(written.operators)})
+        | ({} if written.operators is None else {"operators": dict(written.operators), "unchecked": written.unchecked})
         for written in done.artifacts
     ]
     return {
@@ -106,7 +106,8 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
         if written.accuracy is not None:
             _print_accuracy(written.accuracy)
         elif written.format == "tflite":
-            print("  not checked")
+            reason = written.unchecked.replace("\n", "\n    ")
+            print(f"  not checked: {reason}" if reason else "  not checked")
     for step, seconds in done.timings.items() if timings else ():
         print(f"  {seconds:8.3f} s  {step}")
 
@@ -251,11 +252,16 @@ def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
     for output in outputs:
         output["error"] = output["error"] if math.isfinite(output["error"]) else None  # JSON has no infinity
         output["known"] = list(accuracy.known.get(output["name"], ()))
-    return {"fits": accuracy.fits, "inputs": dict(accuracy.inputs), "outputs": outputs}
+    modes = {how: error if math.isfinite(error) else None for how, error in accuracy.modes.items()}
+    of_tflite = {"runtime": accuracy.runtime, "modes": modes} if modes else {}
+    return {"fits": accuracy.fits, "inputs": dict(accuracy.inputs), "outputs": outputs} | of_tflite
 
 
 def _print_accuracy(accuracy: Accuracy) -> None:
     print(f"  checked with {', '.join(f'{name}: {text}' for name, text in accuracy.inputs.items()) or 'no inputs'}")
+    if accuracy.modes:
+        errors = ", ".join(f"{how} {error:.1e}" for how, error in accuracy.modes.items())
+        print(f"  in {accuracy.runtime or 'an interpreter that did not start'}: largest error {errors}")
     for output in accuracy.outputs:
         found = output.reason or f"{output.error:.1e} from ONNX Runtime (tolerance {output.tolerance:.0e})"
         print(f"  {output.name}: {found}: {'ok' if output.fits else 'DIFFERS'}")

@@ -40,6 +40,50 @@ def _no_stderr() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def no_native_output() -> Iterator[None]:
+    """Keep away what C++ writes to the screen: LiteRT's converter has notes and traces for every failure.
+
+    What Python writes, warnings among it, is shown.
+    """
+    with contextlib.ExitStack() as stack:
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            stack.enter_context(_python_only(name, number))
+        yield
+
+
+@contextlib.contextmanager
+def _python_only(name: str, number: int) -> Iterator[None]:
+    stream = getattr(sys, name)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        stream.flush()
+    try:
+        saved = os.dup(number)
+    except OSError:  # closed by who started this program
+        yield
+        return
+    own = os.fdopen(saved, "w", buffering=1, encoding=getattr(stream, "encoding", None), errors="backslashreplace")
+    with own, open(os.devnull, "w") as devnull:
+        os.dup2(devnull.fileno(), number)
+        is_python_s = _descriptor(stream) == number
+        if is_python_s:
+            setattr(sys, name, own)
+        try:
+            yield
+        finally:
+            os.dup2(saved, number)
+            if is_python_s:
+                setattr(sys, name, stream)
+
+
+def _descriptor(stream: object) -> int | None:
+    try:
+        number: int = stream.fileno()  # type: ignore[attr-defined]
+    except (AttributeError, OSError, ValueError):  # of tests and notebooks
+        return None
+    return number
+
+
+@contextlib.contextmanager
 def tensorflow_with_progress() -> Iterator[Callable[[str], None]]:
     """Import TensorFlow, then yield a function that shows which step is running: on a terminal only."""
     if not sys.stderr.isatty():

@@ -11,6 +11,8 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from onnx_tf.export.own_results import give_outputs_operators
+
 __all__ = ["finished", "operators", "read_metadata"]
 
 METADATA = "onnx_tf"
@@ -35,9 +37,8 @@ def finished(content: bytes, inputs: Sequence[str], outputs: Sequence[str], meta
     signature, graph = model.signatureDefs[0], model.subgraphs[0]
     _order(graph, "inputs", signature.inputs, inputs)
     _order(graph, "outputs", signature.outputs, outputs)
-    _give_outputs_operators(model, graph, signature)
-    for entry in (*signature.inputs, *signature.outputs):
-        graph.tensors[entry.tensorIndex].name = entry.name
+    give_outputs_operators(model, graph, signature)
+    _name(graph, [*signature.inputs, *signature.outputs])
     _describe(model, metadata)
     return _packed(model, len(content))
 
@@ -78,55 +79,14 @@ def _order(graph: Any, side: str, entries: list[Any], names: Sequence[str]) -> N
     setattr(graph, side, np.array([*named, *rest], np.int32))
 
 
-def _give_outputs_operators(model: Any, graph: Any, signature: Any) -> None:
-    """Give each output that is an input, a constant or another output as well an operator of its own."""
-    computed = {index for operator in graph.operators for index in operator.outputs}
-    taken: set[int] = set()
-    for place, entry in enumerate(signature.outputs):
-        index = entry.tensorIndex
-        if index in computed and index not in taken and index not in graph.inputs:
-            taken.add(index)
-            continue
-        copy = _copied(model, graph, index)
-        if copy is None:
-            continue
-        entry.tensorIndex = graph.outputs[place] = copy
-        taken.add(copy)
-
-
-def _copied(model: Any, graph: Any, index: int) -> int | None:
-    """Add an operator that gives the same tensor, and return where its result is; ``None`` if there is none."""
-    tensor = graph.tensors[index]
-    kinds = {schema.TensorType.BOOL: ("LOGICAL_OR", "LogicalOrOptions")}
-    known = kinds.get(tensor.type, ("MAXIMUM", "MaximumMinimumOptions"))
-    if tensor.type not in _COMPARABLE and tensor.type not in kinds:
-        return None
-    result = schema.TensorT()
-    result.shape, result.shapeSignature, result.type = tensor.shape, tensor.shapeSignature, tensor.type
-    result.hasRank, result.quantization = tensor.hasRank, tensor.quantization
-    graph.tensors.append(result)
-    operator = schema.OperatorT()
-    operator.opcodeIndex = _opcode(model, getattr(schema.BuiltinOperator, known[0]))
-    operator.inputs, operator.outputs = np.array([index, index], np.int32), np.array([len(graph.tensors) - 1], np.int32)
-    operator.builtinOptionsType = getattr(schema.BuiltinOptions, known[1])
-    operator.builtinOptions = getattr(schema, f"{known[1]}T")()
-    graph.operators.append(operator)
-    return len(graph.tensors) - 1
-
-
-_COMPARABLE = frozenset(
-    getattr(schema.TensorType, name) for name in ("FLOAT32", "INT8", "UINT8", "INT16", "INT32", "INT64")
-)
-
-
-def _opcode(model: Any, builtin: int) -> int:
-    for index, code in enumerate(model.operatorCodes):
-        if code.builtinCode == builtin:
-            return index
-    code = schema.OperatorCodeT()
-    code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, 127), 1
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
+def _name(graph: Any, entries: Sequence[Any]) -> None:
+    """Name tensors as the signature does, and nothing else so: some readers take equal names for one tensor."""
+    taken = {entry.name for entry in entries}
+    for tensor in graph.tensors:
+        while tensor.name in taken:
+            tensor.name += b"_"
+    for entry in entries:
+        graph.tensors[entry.tensorIndex].name = entry.name
 
 
 def _describe(model: Any, metadata: Mapping[str, str]) -> None:

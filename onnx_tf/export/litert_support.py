@@ -11,7 +11,11 @@ from onnx_tf.errors import UnsupportedNode
 from onnx_tf.registry import INTERNAL_DOMAINS
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
+<<<<<<< HEAD
 __all__ = ["refused_nodes", "unsupported_nodes"]
+=======
+__all__ = ["ADVICE", "unsupported_nodes"]
+>>>>>>> doc
 
 _NO_KERNEL = frozenset(
     """
@@ -44,10 +48,14 @@ _NO_INTEGERS = {
 }
 """Operations that have kernels, of other dtypes than these."""
 
+<<<<<<< HEAD
 _LISTS = frozenset({"EmptyTensorList", "TensorListReserve"})
 """Lists of tensors, which become one tensor where all of their elements have one known shape: their first input."""
 
 _ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
+=======
+ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
+>>>>>>> doc
 
 
 def unsupported_nodes(graph: BoundGraph, traced: tf.Graph) -> list[UnsupportedNode]:
@@ -132,6 +140,12 @@ def _is_shape(dims: np.ndarray | None) -> bool:
 def _refusal(node: BoundNode, operation: tf.Operation, reason: str) -> UnsupportedNode:
 >>>>>>> rnn
     context = node.context
+<<<<<<< HEAD
     domain = "" if context.domain in INTERNAL_DOMAINS else context.domain
     reason = f"tf.{op_type} {reason}; {_ADVICE}"
     return UnsupportedNode(node.onnx_node, context.op_type, domain, context.version, reason)
+=======
+    return UnsupportedNode(
+        node.onnx_node, context.op_type, context.onnx_domain, context.version, f"tf.{operation.type} {reason}; {ADVICE}"
+    )
+>>>>>>> doc

@@ -6,22 +6,31 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
+<<<<<<< HEAD
 from onnx_tf.errors import ConversionError, UnsupportedError
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
 from onnx_tf.export.litert_support import refused_nodes, unsupported_nodes
+=======
+from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
+from onnx_tf.export.flatbuffer import finished
+from onnx_tf.export.litert_support import ADVICE, unsupported_nodes
+>>>>>>> doc
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
-from onnx_tf.runtime.signature import flat_tensors
+from onnx_tf.runtime.signature import flat_names
+from onnx_tf.values import TensorSequence
 
 __all__ = ["PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
 
 Precision = Literal["float32", "float16"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
+MAX_FILE_BYTES = (1 << 31) - (1 << 20)
+"""Of a file whose parts refer to each other by 32 bits."""
 
 
 def tflite_files(
@@ -45,7 +54,7 @@ def tflite_files(
         UnsupportedError: some nodes need what is not allowed; it lists all of them.
         ConversionError: TensorFlow's converter fails otherwise.
     """
-    refuse_unsupported(model, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
+    refuse_unsupported(model, precisions, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
     names = _signature_names(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
@@ -60,26 +69,68 @@ def tflite_files(
             yield precision, finished(content, *names, metadata or {})
 
 
-def refuse_unsupported(model: BackendTFModule, *, allow_flex: bool = False, allow_custom_ops: bool = False) -> None:
+def refuse_unsupported(
+    model: BackendTFModule,
+    precisions: Sequence[Precision] = ("float32",),
+    *,
+    allow_flex: bool = False,
+    allow_custom_ops: bool = False,
+) -> None:
     """Refuse a model before it is converted, with all nodes that are known to need more than LiteRT's operators.
 
     Raises:
         UnsupportedError: there are such nodes, and what they need is not allowed.
-        ExportError: a signature cannot hold its inputs and outputs.
+        ExportError: a signature cannot hold its inputs and outputs, one is a sequence of unknown length, or a
+            file cannot hold the weights.
     """
     _signature_names(model)
+    for precision in precisions:
+        _check_size(model, precision)
     if allow_flex or allow_custom_ops:
         return
+    _refuse_sequences(model)
     problems = unsupported_nodes(model.graph, model.concrete().graph)
     if problems:
         raise UnsupportedError(problems, step="litert")
 
 
-def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:
-    """Return the names of the signature's inputs and outputs, in ONNX order."""
+def _check_size(model: BackendTFModule, precision: Precision) -> None:
+    halved = tf.float32 if precision == "float16" else None
+    size = sum(
+        weight.shape.num_elements() * (2 if weight.dtype == halved else weight.dtype.size)
+        for weight in model.weights.values()
+    )
+    if size > MAX_FILE_BYTES:
+        raise ExportError(
+            f"the weights take {size / 2**30:.2f} GiB in {precision}, a .tflite file holds 2 GiB at most: "
+            "store them as float16, cut the model (--input-names, --output-names), or write a SavedModel",
+            step="litert",
+        )
+
+
+def _specs(model: BackendTFModule) -> tuple[dict[str, Any], dict[str, Any]]:
     function = model.concrete()
     inputs = dict(zip(model.input_names, function.structured_input_signature[0], strict=True))
-    return list(flat_tensors(inputs)), list(flat_tensors(function.structured_outputs))
+    return inputs, function.structured_outputs
+
+
+def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:
+    """Return the names of the signature's inputs and outputs, in ONNX order."""
+    inputs, outputs = _specs(model)
+    return flat_names(inputs), flat_names(outputs)
+
+
+def _refuse_sequences(model: BackendTFModule) -> None:
+    """Refuse inputs and outputs that a list of unknown length stands for: LiteRT has no such lists."""
+    for side, specs in zip(("input", "output"), _specs(model), strict=True):
+        for name, spec in specs.items():
+            element = getattr(spec, "element", spec)
+            if isinstance(element, (TensorSequence, TensorSequence.Spec)):
+                raise ExportError(
+                    f"{side} {name!r} is a sequence of unknown length, which LiteRT has not: cut it off with "
+                    f"--{side}-names, {ADVICE}",
+                    step="litert",
+                )
 
 
 def _converter(
@@ -99,7 +150,13 @@ def _converter(
     return converter
 
 
+<<<<<<< HEAD
 _LOCATION = re.compile(r"error: loc\((?:callsite\()?fused\[\"(\w+):\", \"([^\"@]+)")
+=======
+_NAMED_OPERATOR = re.compile(r"\btf\.([A-Z]\w*)\(")
+_OPERATION = re.compile(r'fused\["\w+:", "([^"@]+)@')
+_PLACE = re.compile(r"^(<unknown>:0: )?(error: )?(loc\(.*?\]\)+: )?(error: )?")
+>>>>>>> doc
 
 
 def _explained(error: Exception, model: BackendTFModule) -> Exception:
@@ -108,6 +165,12 @@ def _explained(error: Exception, model: BackendTFModule) -> Exception:
     problems = refused_nodes(model.graph, model.concrete().graph, named)
     if problems:
         return UnsupportedError(problems, step="litert")
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
-    return ConversionError(f"TensorFlow's LiteRT converter fails: {reason.strip()[:500]}", step="litert")
+    nodes = map(model.graph.node_of, _OPERATION.findall(reason))
+    node = next((node for node in nodes if node is not None), None)
+    told = f"TensorFlow's LiteRT converter fails: {_PLACE.sub('', reason)[:500]}"
+    if node is None:
+        return ConversionError(told, step="litert")
+    op, domain, version = node.context.op_type, node.context.onnx_domain, node.context.version
+    return ConversionError(told, step="litert", node=node.onnx_node, op=op, domain=domain, version=version)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import shutil
 import tempfile
@@ -37,20 +39,20 @@ def written_whole(target: Path) -> Iterator[Path]:
     What was at the target stays there until then, and stays for good if the block fails.
     """
     target = target.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    try:
-        folder.chmod(0o777 & ~_umask())
-        yield folder
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
-            os.replace(target, old / "model")
-            os.replace(folder, target)
-            shutil.rmtree(old)
-        else:
-            os.replace(folder, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with _parents(target):
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            folder.chmod(0o777 & ~_umask())
+            yield folder
+            if target.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+                os.replace(target, old / "model")
+                os.replace(folder, target)
+                shutil.rmtree(old)
+            else:
+                os.replace(folder, target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -60,19 +62,32 @@ def written_file(target: Path) -> Iterator[Path]:
     Raises:
         WriteError: the operating system refuses it.
     """
-    with refused(target):
-        target.absolute().parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=target.suffix, dir=target.absolute().parent
-        )
-        os.close(descriptor)
-        file = Path(name)
-        try:
+    path = target.absolute()
+    with contextlib.ExitStack() as stack:
+        with refused(target):
+            stack.enter_context(_parents(path))
+            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+            file = Path(name)
+            stack.callback(file.unlink, missing_ok=True)
+            os.close(descriptor)
             file.chmod(0o666 & ~_umask())
-            yield file
-            os.replace(file, target)
-        finally:
-            file.unlink(missing_ok=True)
+        yield file
+        with refused(target):
+            os.replace(file, path)
+
+
+@contextmanager
+def _parents(target: Path) -> Iterator[None]:
+    """Make the folders that a target lies in; if the block fails, those that were made go again."""
+    missing = list(itertools.takewhile(lambda folder: not folder.exists(), target.parents))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # another program may have put something there
+            for folder in missing:
+                folder.rmdir()
+        raise
 
 
 def _umask() -> int:

@@ -116,7 +116,7 @@ class BoundNode:
             str(error).strip() or type(error).__name__,
             node=self.onnx_node,
             op=self.context.op_type,
-            domain=self.context.domain,
+            domain=self.context.onnx_domain,
             version=self.context.version,
             inputs={self.labels[slot]: describe(value) for slot, value in given if slot is not None},
         )

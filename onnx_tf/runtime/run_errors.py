@@ -30,9 +30,8 @@ def run_error(error: tf.errors.OpError, graph: BoundGraph | None = None) -> RunE
         node = None if graph is None else _innermost(graph, path)
         if node is not None:
             context = node.context
-            return RunError(
-                cause, node=node.onnx_node, op=context.op_type, domain=context.domain, version=context.version
-            )
+            domain = context.onnx_domain
+            return RunError(cause, node=node.onnx_node, op=context.op_type, domain=domain, version=context.version)
     return RunError(f"TensorFlow's operation {operations[0]!r}: {cause}" if operations else cause)
 
 

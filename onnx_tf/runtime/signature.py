@@ -25,7 +25,7 @@ from onnx_tf import tensor_list
 from onnx_tf.errors import ExportError
 from onnx_tf.values import Map, MapSequence, OptionalValue, TensorSequence, conformed
 
-__all__ = ["flat_tensors", "grouped_specs", "regrouped"]
+__all__ = ["flat_names", "flat_tensors", "grouped_specs", "regrouped"]
 
 _MAPS = (Map, MapSequence)
 _MAP_SPECS = (Map.Spec, MapSequence.Spec)
@@ -50,6 +50,16 @@ def flat_tensors(values: Mapping[str, Any], specs: Mapping[str, Any] | None = No
                 raise ExportError(f"two tensors of the signature would be called {part!r}: rename {name!r}")
             flat[part] = tensor
     return flat
+
+
+def flat_names(values: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tensors of :func:`flat_tensors`, without making them.
+
+    Raises:
+        ExportError: as there.
+    """
+    specs = tf.nest.map_structure(lambda value: getattr(value, "_type_spec", value), dict(values))
+    return list(flat_tensors({name: specs[name] for name in values}))
 
 
 def regrouped(like: Mapping[str, Any], flat: Mapping[str, Any]) -> dict[str, Any]:

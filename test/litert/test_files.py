@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
+from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf import UnsupportedError, convert
 from onnx_tf.errors import ExportError, OptionError
+from onnx_tf.export import tflite
 from onnx_tf.export.flatbuffer import operators, read_metadata
 from test.litert.check import check_tflite
 from test.models import relu_model, text_model
@@ -85,6 +93,16 @@ def test_what_needs_more_is_refused_with_its_nodes_and_nothing_is_written(tmp_pa
     assert "FlexMatrixDeterminant" in done.artifacts[0].operators
 
 
+def test_weights_that_no_file_holds_are_refused_first(tmp_path, monkeypatch):
+    model = text_model("g (float[N, 100] x) => (float[N, 100] y) { y = Add(x, w) }")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.arange(100, dtype=np.float32), "w"))
+    monkeypatch.setattr(tflite, "MAX_FILE_BYTES", 300)
+    with pytest.raises(ExportError, match=r"in float32, a \.tflite file holds 2 GiB at most: store them as float16"):
+        convert(model, tmp_path / "out", formats=["tflite"])
+    assert not list(tmp_path.iterdir())
+    convert(model, tmp_path / "out.tflite", tflite=["float16"], check=False)
+
+
 @pytest.mark.parametrize(
     ("path", "options", "error"),
     [
@@ -106,3 +124,47 @@ def test_what_cannot_be_written_is_refused_first(tmp_path, path, options, error)
         convert(relu_model(), tmp_path / path, **options)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["folder.tflite", "there.tflite"]
     assert (tmp_path / "there.tflite").read_text() == "kept"
+
+
+def test_a_newer_runtime_is_required_where_an_added_operator_needs_it(tmp_path):
+    plain = convert(relu_model(), tmp_path / "plain.tflite", check=False)
+    copied = convert(text_model(OF_NO_OPERATOR), tmp_path / "copied.tflite", check=False)
+    assert [min_runtime(done.path) for done in (plain, copied)] == ["1.5.0", "1.14.0"]
+
+
+def min_runtime(file: Path) -> str:
+    model = schema.ModelT.InitFromPackedBuf(file.read_bytes(), 0)
+    (entry,) = [entry for entry in model.metadata if entry.name == b"min_runtime_version"]
+    return bytes(model.buffers[entry.buffer].data).rstrip(b"\0").decode()
+
+
+def test_bytes_are_the_same_in_every_process(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(text_model(OF_NO_OPERATOR).SerializeToString())
+    root = Path(__file__).parents[2]
+    for seed in ("1", "2"):
+        subprocess.run(
+            [sys.executable, "-m", "onnx_tf", "convert", "model.onnx", "-o", f"{seed}.tflite", "--no-check"],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(root), "PYTHONHASHSEED": seed},
+            check=True,
+        )
+    assert (tmp_path / "1.tflite").read_bytes() == (tmp_path / "2.tflite").read_bytes()
+
+
+def test_both_runners_of_litert_give_the_same(tmp_path):
+    flag = np.array([True])
+    feed = {"x": np.array([[-1, 0.5, 2, -3]], np.float32), "flag": flag}
+    done = convert(text_model(OF_NO_OPERATOR), tmp_path / "model.tflite", batch_size=1, check=feed)
+    assert done.fits
+    runner = Interpreter(str(done.path)).get_signature_runner()
+    expected = runner(**feed)
+    compiled = CompiledModel.from_file(str(done.path))
+    signature = compiled.get_signature_list()["serving_default"]
+    assert signature == {"inputs": ["x", "flag"], "outputs": ["same", "y", "twin", "constant", "kept"]}
+    inputs, outputs = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
+    for name, buffer in zip(signature["inputs"], inputs, strict=True):
+        buffer.write(feed[name])
+    compiled.run_by_index(0, inputs, outputs)
+    for name, buffer in zip(signature["outputs"], outputs, strict=True):
+        found = buffer.read(expected[name].size, expected[name].dtype)
+        np.testing.assert_array_equal(found.reshape(expected[name].shape), expected[name])

@@ -1,0 +1,118 @@
+"""Time .tflite files against ONNX Runtime: ``python -m bench.litert NAME...`` prints a Markdown table.
+
+Both compute with two threads, LiteRT's with XNNPACK, each in a process of its own, and take turns. Besides
+milliseconds (medians) the table has how many operators and Transposes a file has, and the geometric mean of the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import math
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from bench.latency import Processes, model_of
+from bench.measure import in_turn, timed
+from onnx_tf import OnnxTfError, convert
+from onnx_tf.check.artifacts import OnnxRuntime
+from onnx_tf.check.interface import Interface
+from test.zoo.compare import MODELS, SHARED, manifest
+
+COLUMNS = ["model", "operators", "Transposes", "LiteRT ms", "ORT ms", "LiteRT / ORT"]
+THREADS = 2
+WARM_UP = 3
+
+
+def main() -> None:
+    """Print a row for each model, and the geometric mean."""
+    parser = argparse.ArgumentParser(prog="python -m bench.litert", description=__doc__)
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("--folder", type=Path, default=None, help="default: ../shared/zoo/dev, else test/zoo/models")
+    parser.add_argument("--runs", type=int, default=20, help="rounds of a model")
+    parser.add_argument("--processor", action="store_true", help="count time of the processor, not on the clock")
+    arguments = parser.parse_args()
+    folder = arguments.folder or next(f for f in (SHARED / "zoo" / "dev", MODELS) if f.is_dir())
+    entries = manifest(folder)
+    print(f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}", flush=True)
+    ratios, processes = [], Processes()
+    for name in arguments.names:
+        if name not in entries and name != "mobilenet_v2":
+            print(f"| {name} | not in {folder} |", flush=True)
+            continue
+        try:
+            found, times = measured(folder, entries, name, arguments.runs, arguments.processor, processes)
+        except OnnxTfError as error:
+            print(f"| {name} | {str(error).splitlines()[0]} |", flush=True)
+            continue
+        ratios.append(times["litert"] / times["onnxruntime"])
+        counts = f"{sum(found.values())} | {found.get('TRANSPOSE', 0)}"
+        print(
+            f"| {name} | {counts} | {times['litert']:.2f} | {times['onnxruntime']:.2f} | {ratios[-1]:.2f} |", flush=True
+        )
+    if ratios:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        print(f"| geometric mean {'| ' * (len(COLUMNS) - 1)}{mean:.2f} |")
+
+
+def measured(
+    folder: Path, entries: Mapping[str, Any], name: str, runs: int, processor: bool, processes: Processes
+) -> tuple[Mapping[str, int], dict[str, float]]:
+    """Return a model's operators in its .tflite file, and the median milliseconds of both runtimes.
+
+    Args:
+        folder: the zoo.
+        entries: its manifest.
+        name: the model's.
+        runs: how often each runtime runs.
+        processor: whether time of the processor counts, of all threads together.
+        processes: where they run.
+
+    Raises:
+        OnnxTfError: the model cannot be written as a .tflite file.
+    """
+    model, feed = model_of(folder, entries, name)
+    with tempfile.TemporaryDirectory() as temporary:
+        files = {"litert": f"{temporary}/model.tflite", "onnxruntime": f"{temporary}/model.onnx"}
+        onnx.save(model, files["onnxruntime"])
+        done = convert(files["onnxruntime"], files["litert"], check=False)
+        tensors = {key: value.numpy() for key, value in Interface.of(done.rep).flat(feed).items()}
+        for form, file in files.items():
+            given = tensors if form == "litert" else feed
+            processes.submit(form, _load, form, file, given, processor).result()
+        calls = {form: functools.partial(_timed_in, processes, form) for form in files}
+        return dict(done.artifacts[0].operators or {}), in_turn(calls, runs, warm_up=WARM_UP)
+
+
+_loaded: list[Callable[[], float]] = []
+"""What this process serves, at most one."""
+
+
+def _timed_in(processes: Processes, form: str) -> float:
+    return float(processes.submit(form, _call).result())
+
+
+def _load(form: str, file: str, feed: Mapping[str, np.ndarray], processor: bool) -> None:
+    _loaded.clear()
+    if form == "onnxruntime":
+        call = OnnxRuntime(file, options={"session.intra_op.allow_spinning": "0"}, threads=THREADS).bind(feed)
+    else:
+        from ai_edge_litert.interpreter import Interpreter
+
+        interpreter = Interpreter(file, num_threads=THREADS)
+        call = functools.partial(interpreter.get_signature_runner(), **feed)
+    _loaded.append(timed(call, time.process_time if processor else time.perf_counter))
+
+
+def _call() -> float:
+    return _loaded[0]()
+
+
+if __name__ == "__main__":
+    main()
