@@ -169,11 +169,8 @@ def convert(
         if files:
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
-<<<<<<< HEAD
-            run.write_tflite(temporary, allowed, LITERT_32_BITS if int64_as_int32 else LITERT)
-=======
-            run.write_tflite(temporary, files, allowed)
->>>>>>> doc
+            chosen = LITERT_32_BITS if int64_as_int32 else LITERT
+            run.write_tflite(temporary, files, allowed, chosen)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
@@ -235,18 +232,16 @@ class _Run:
         for step, seconds in self.rep.timings.items():  # of both formats, where both are written
             self.timings[step] = self.timings.get(step, 0.0) + seconds
 
-<<<<<<< HEAD
-    def write_tflite(self, files: Mapping[Precision, Path], allowed: Mapping[str, bool], target: Target) -> None:
-        self._convert(target)
-        self.progress("Writing .tflite")
-=======
     def write_tflite(
-        self, files: Mapping[Precision, Path], targets: Mapping[Precision, Path], allowed: Mapping[str, bool]
+        self,
+        files: Mapping[Precision, Path],
+        targets: Mapping[Precision, Path],
+        allowed: Mapping[str, bool],
+        target: Target,
     ) -> None:
         """Write files that become the targets later."""
-        self._convert(LITERT)
+        self._convert(target)
         self.progress(f"Writing .tflite ({', '.join(files)})")
->>>>>>> doc
         start = time.perf_counter()
         metadata = {"producer": "onnx-tf", "version": __version__, **_digest(self.model)}
         for precision, content in tflite_files(self.rep.tf_module, list(files), metadata=metadata, **allowed):

@@ -100,15 +100,14 @@ class NodeContext:
     frozen: bool = False
 
     @property
-<<<<<<< HEAD
     def bounded_below(self) -> tuple[bool, ...]:
         """For each input, whether it is known to hold no -inf."""
         return tuple(bound > -math.inf for bound in self.lower_bounds)
-=======
+
+    @property
     def onnx_domain(self) -> str:
         """The domain of the operator as the model has it, for error messages."""
         return "" if self.domain in INTERNAL_DOMAINS else self.domain
->>>>>>> doc
 
 
 @dataclass(frozen=True)

@@ -21,31 +21,12 @@ def main(folder: Path) -> None:
         for index, names in enumerate(task["inputs"]):
             with np.load(folder / f"inputs_{index}.npz", allow_pickle=True) as arrays:  # strings need it
                 feed = {name: arrays[f"arr_{i}"] for i, name in enumerate(names)}
-<<<<<<< HEAD
-            outputs = _outputs(interpreter, runner, feed)
-=======
             outputs = _outputs(interpreter, feed)
->>>>>>> doc
             np.savez(folder / f"outputs_{index}.npz", *outputs.values())
             done["outputs"].append(list(outputs))
     except Exception as error:
         done["error"] = str(error).strip() or type(error).__name__
     (folder / "done.json").write_text(json.dumps(done))
-
-
-def _outputs(interpreter: Any, runner: Any, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    try:
-        outputs: dict[str, np.ndarray] = runner(**feed)
-        return outputs
-    except ValueError as error:
-        if "Invalid tensor size" not in str(error):
-            raise
-    # It has run, but gives no tensor without elements to Python: all that there is of one is its shape.
-    details = runner.get_output_details()
-    return {
-        name: np.zeros(d["shape"], d["dtype"]) if 0 in d["shape"] else interpreter.get_tensor(d["index"])
-        for name, d in details.items()
-    }
 
 
 def _interpreter_module() -> tuple[Any, str]:
@@ -67,10 +48,23 @@ def _interpreter(module: Any, path: str, xnnpack: bool) -> Any:
 
 
 def _outputs(interpreter: Any, feed: dict[str, Any]) -> dict[str, Any]:
-    if "self" not in feed:
-        runner = interpreter.get_signature_runner(next(iter(interpreter.get_signature_list())))
+    if "self" in feed:  # Python keeps that keyword for the runner itself
+        return _outputs_by_index(interpreter, feed)
+    runner = interpreter.get_signature_runner(next(iter(interpreter.get_signature_list())))
+    try:
         return dict(runner(**feed))
-    # Python keeps that keyword for the runner itself.
+    except ValueError as error:
+        if "Invalid tensor size" not in str(error):
+            raise
+    # It has run, but gives no tensor without elements to Python: all that there is of one is its shape.
+    details = runner.get_output_details()
+    return {
+        name: np.zeros(d["shape"], d["dtype"]) if 0 in d["shape"] else interpreter.get_tensor(d["index"])
+        for name, d in details.items()
+    }
+
+
+def _outputs_by_index(interpreter: Any, feed: dict[str, Any]) -> dict[str, Any]:
     indices = {detail["name"]: detail["index"] for detail in interpreter.get_input_details()}
     for name, array in feed.items():
         interpreter.resize_tensor_input(indices[name], array.shape)

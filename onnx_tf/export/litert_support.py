@@ -8,30 +8,17 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.errors import UnsupportedNode
-from onnx_tf.registry import INTERNAL_DOMAINS
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
-<<<<<<< HEAD
-__all__ = ["refused_nodes", "unsupported_nodes"]
-=======
-__all__ = ["ADVICE", "unsupported_nodes"]
->>>>>>> doc
+__all__ = ["ADVICE", "refused_nodes", "unsupported_nodes"]
 
 _NO_KERNEL = frozenset(
     """
-<<<<<<< HEAD
-    Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr Cholesky
-    Conv3DBackpropInputV2 Cosh CropAndResize Cumprod Digamma Erf Erfinv EnsureShape FFT FFT2D
-    FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
-    MatrixSolve MaxPool3D Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
-    Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
-=======
-    Acos Acosh Asin Asinh Atan Atanh BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
-    Cosh CropAndResize Cumprod Digamma Erf Erfc Erfinv FFT FFT2D
+    Acos Acosh Asin Asinh Atan Atanh BesselI0e Betainc Bincount BitwiseAnd BitwiseOr Cholesky
+    Cosh CropAndResize Cumprod Digamma Erf Erfinv FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
     MatrixSolve Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
-    RightShift Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
->>>>>>> img
+    Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
     StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
     """.split()  # noqa: SIM905
 )
@@ -48,14 +35,10 @@ _NO_INTEGERS = {
 }
 """Operations that have kernels, of other dtypes than these."""
 
-<<<<<<< HEAD
 _LISTS = frozenset({"EmptyTensorList", "TensorListReserve"})
 """Lists of tensors, which become one tensor where all of their elements have one known shape: their first input."""
 
-_ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
-=======
 ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
->>>>>>> doc
 
 
 def unsupported_nodes(graph: BoundGraph, traced: tf.Graph) -> list[UnsupportedNode]:
@@ -130,22 +113,12 @@ def _reason(operation: tf.Operation) -> str:
     return ""
 
 
-<<<<<<< HEAD
-def _refusal(node: BoundNode, op_type: str, reason: str) -> UnsupportedNode:
-=======
 def _is_shape(dims: np.ndarray | None) -> bool:
     return dims is not None and dims.ndim == 1 and bool((dims >= 0).all())
 
 
-def _refusal(node: BoundNode, operation: tf.Operation, reason: str) -> UnsupportedNode:
->>>>>>> rnn
+def _refusal(node: BoundNode, op_type: str, reason: str) -> UnsupportedNode:
     context = node.context
-<<<<<<< HEAD
-    domain = "" if context.domain in INTERNAL_DOMAINS else context.domain
-    reason = f"tf.{op_type} {reason}; {_ADVICE}"
-    return UnsupportedNode(node.onnx_node, context.op_type, domain, context.version, reason)
-=======
     return UnsupportedNode(
-        node.onnx_node, context.op_type, context.onnx_domain, context.version, f"tf.{operation.type} {reason}; {ADVICE}"
+        node.onnx_node, context.op_type, context.onnx_domain, context.version, f"tf.{op_type} {reason}; {ADVICE}"
     )
->>>>>>> doc

@@ -11,16 +11,10 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
-<<<<<<< HEAD
-from onnx_tf.errors import ConversionError, UnsupportedError
+from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
-from onnx_tf.export.litert_support import refused_nodes, unsupported_nodes
-=======
-from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
-from onnx_tf.export.flatbuffer import finished
-from onnx_tf.export.litert_support import ADVICE, unsupported_nodes
->>>>>>> doc
+from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
@@ -150,13 +144,9 @@ def _converter(
     return converter
 
 
-<<<<<<< HEAD
 _LOCATION = re.compile(r"error: loc\((?:callsite\()?fused\[\"(\w+):\", \"([^\"@]+)")
-=======
-_NAMED_OPERATOR = re.compile(r"\btf\.([A-Z]\w*)\(")
 _OPERATION = re.compile(r'fused\["\w+:", "([^"@]+)@')
 _PLACE = re.compile(r"^(<unknown>:0: )?(error: )?(loc\(.*?\]\)+: )?(error: )?")
->>>>>>> doc
 
 
 def _explained(error: Exception, model: BackendTFModule) -> Exception:

@@ -181,8 +181,8 @@ def product(dims: Sequence[Dim]) -> Dim:
 
 def quotient(dim: Dim, divisor: Dim) -> Dim:
     """Return a dimension divided by another, rounded down, in int32: LiteRT divides no int64."""
-    if isinstance(dim, int) and isinstance(divisor, int):
-        return dim // divisor
+    if isinstance(divisor, int) and (isinstance(dim, int) or divisor == 1):
+        return dim // divisor if isinstance(dim, int) else dim
     return tf.cast(tf.cast(dim, tf.int32) // tf.cast(divisor, tf.int32), tf.int64)
 
 

@@ -67,36 +67,21 @@ def windows(
     for i, (n, s) in enumerate(zip(dims, strides, strict=True)):
         extent = (kernel[i] - 1) * dilations[i] + 1
         if auto_pad in ("SAME_UPPER", "SAME_LOWER"):
-<<<<<<< HEAD
-            out = -_quotient(-n, s)
-            # Of stride 1 the padding does not depend on the dimension.
-            total = extent - 1 if s == 1 else maximum((out - 1) * s + extent - n, 0)
-            less = _quotient(total, 2)
-=======
             out = quotient(n + s - 1, s)
             # Of stride 1 the padding does not depend on the dimension.
             total = extent - 1 if s == 1 else maximum((out - 1) * s + extent - n, 0)
             less = quotient(total, 2)
->>>>>>> img
             more = total - less
             before, after = (less, more) if auto_pad == "SAME_UPPER" else (more, less)
         elif auto_pad in ("NOTSET", "VALID", ""):
             before, after = (0, 0) if auto_pad == "VALID" else (pads[i], pads[i + rank])
-<<<<<<< HEAD
-            out = _quotient(n + before + after - extent, s) + 1
-=======
             out = quotient(n + before + after - extent, s) + 1
->>>>>>> img
         else:
             raise ValueError(f"auto_pad {auto_pad!r} is not known: use NOTSET, SAME_UPPER, SAME_LOWER or VALID")
         padding.append((before, after))
         if ceil_mode and auto_pad in ("NOTSET", ""):
             # A window may not begin in the padding after the data.
-<<<<<<< HEAD
-            out = minimum(1 - _quotient(extent - n - before - after, s), -_quotient(-n - before, s))
-=======
             out = minimum(quotient(n + before + after - extent + s - 1, s) + 1, quotient(n + before + s - 1, s))
->>>>>>> img
             after = maximum(after, (out - 1) * s + extent - n - before)
         reach.append((before, after))
         outs.append(out)
@@ -129,16 +114,6 @@ def is_same_padding(w: Windows) -> bool:
         if (before, after) != (total // 2, total - total // 2):
             return False
     return True
-
-
-def _quotient(n: Dim, divisor: int) -> Dim:
-    """Return a dimension divided by a number, rounded down."""
-    if divisor == 1:
-        return n
-    if isinstance(n, int):
-        return n // divisor
-    # LiteRT divides no int64, and what a kernel takes fits into an int32.
-    return tf.cast(tf.cast(n, tf.int32) // divisor, tf.int64)
 
 
 def maximum(a: Dim, b: Dim) -> Dim:
