@@ -17,7 +17,7 @@ _NO_KERNEL = frozenset(
     Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
     Conv3DBackpropInputV2 Cosh CropAndResize Cumprod Digamma Erf Erfc Erfinv EnsureShape FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
-    MatrixSolve MaxPool3D Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
+    MatrixSolve MaxPool3D Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
     RightShift Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
     StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
     """.split()  # noqa: SIM905

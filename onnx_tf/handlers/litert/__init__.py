@@ -4,6 +4,6 @@ Each is registered with ``target="litert"`` for every version from which the ope
 signature: whichever holds goes before all that are for all targets.
 """
 
-from onnx_tf.handlers.litert import control_flow, recurrent, sequences, signal, vision
+from onnx_tf.handlers.litert import control_flow, random, recurrent, sequences, signal, vision
 
-__all__ = ["control_flow", "recurrent", "sequences", "signal", "vision"]
+__all__ = ["control_flow", "random", "recurrent", "sequences", "signal", "vision"]
