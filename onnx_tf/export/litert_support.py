@@ -17,7 +17,7 @@ _NO_KERNEL = frozenset(
     Acos Acosh Asin Asinh Atan Atanh BesselI0e Betainc Bincount BitwiseAnd BitwiseOr Cholesky
     Cosh CropAndResize Cumprod Digamma Erf Erfinv FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
-    MatrixSolve Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
+    MatrixSolve Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
     Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
     StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
     """.split()  # noqa: SIM905

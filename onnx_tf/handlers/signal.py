@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import tensorflow as tf
 
@@ -13,18 +15,34 @@ from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, normalize_axis, pr
 from onnx_tf.registry import onnx_op
 
 
-@onnx_op("DFT", since=17)
-def dft_17(x: tf.Tensor, dft_length: tf.Tensor | None = None, *, axis: int, inverse: int, onesided: int) -> tf.Tensor:
-    return _dft(x, dft_length, normalize_axis(axis, rank_of(x)), inverse, onesided)
+@dataclass(frozen=True)
+class Fourier:
+    """Transforms of [..., length, 1 or 2] along the last axis but one, real and imaginary parts on the last.
+
+    Attributes:
+        forward: takes a signal and whether half of the result is wanted.
+        inverse: takes a spectrum of two parts.
+        inverse_real: takes half of one and the length of the signal, which it gives as [..., length, 1].
+    """
+
+    forward: Callable[[tf.Tensor, int], tf.Tensor]
+    inverse: Callable[[tf.Tensor], tf.Tensor]
+    inverse_real: Callable[[tf.Tensor, Dim], tf.Tensor]
 
 
-@onnx_op("DFT", since=20)
-def dft_20(
-    x: tf.Tensor, dft_length: tf.Tensor | None = None, axis: tf.Tensor | None = None, *, inverse: int, onesided: int
+def _dft_17(
+    fourier: Fourier, x: tf.Tensor, dft_length: tf.Tensor | None = None, *, axis: int, inverse: int, onesided: int
 ) -> tf.Tensor:
+    return _dft(fourier, x, dft_length, normalize_axis(axis, rank_of(x)), inverse, onesided)
+
+
+def _dft_20(
+    fourier: Fourier, x: tf.Tensor, dft_length: tf.Tensor | None = None, axis: tf.Tensor | None = None, *,
+    inverse: int, onesided: int,
+) -> tf.Tensor:  # fmt: skip
     known = [-2] if axis is None else static_ints(axis)
     if known is not None:
-        return _dft(x, dft_length, normalize_axis(known[0], rank_of(x)), inverse, onesided)
+        return _dft(fourier, x, dft_length, normalize_axis(known[0], rank_of(x)), inverse, onesided)
     # The transform is along the last axis but one; where the axis is known at run time only, it is
     # swapped with that one.
     rank = rank_of(x)
@@ -33,10 +51,10 @@ def dft_20(
     order = tf.range(rank)
     swap = tf.where(order == index, rank - 2, tf.where(order == rank - 2, index, order))
     moved = shaped(tf.transpose(x, swap), [*[None] * (rank - 1), x.shape[-1]])
-    return tf.transpose(_dft(moved, dft_length, rank - 2, inverse, onesided), swap)
+    return tf.transpose(_dft(fourier, moved, dft_length, rank - 2, inverse, onesided), swap)
 
 
-def _dft(x: tf.Tensor, length: tf.Tensor | None, axis: int, inverse: int, onesided: int) -> tf.Tensor:
+def _dft(fourier: Fourier, x: tf.Tensor, length: tf.Tensor | None, axis: int, inverse: int, onesided: int) -> tf.Tensor:
     """Return the transform along an axis of [..., 1 or 2], cut or filled to a length."""
     rank = rank_of(x)
     order = [i for i in range(rank - 1) if i != axis] + [axis, rank - 1]
@@ -50,16 +68,16 @@ def _dft(x: tf.Tensor, length: tf.Tensor | None, axis: int, inverse: int, onesid
         known = static_ints(length)
         length = tf.cast(tf.reshape(length, []), tf.int32) if known is None else known[0]
     if inverse and onesided:
-        result = tf.signal.irfft(_complex(signal), _ints([length]))[..., tf.newaxis]
+        result = fourier.inverse_real(signal, length)
     else:
-        signal = _fitted(signal, length)
-        result = _parts(tf.signal.ifft(_complex(signal))) if inverse else _transformed(signal, onesided)
+        signal = fitted(signal, length)
+        result = fourier.inverse(signal) if inverse else fourier.forward(signal, onesided)
     result = tf.reshape(result, as_shape([*outer, *dims_of(result)[-2:]])) if rank > MAX_SLICED else result
     return tf.cast(tf.transpose(result, [order.index(i) for i in range(rank)]), x.dtype)
 
 
-@onnx_op("STFT", since=17)
-def stft(
+def _stft(
+    fourier: Fourier,
     signal: tf.Tensor,
     frame_step: tf.Tensor,
     window: tf.Tensor | None = None,
@@ -79,7 +97,7 @@ def stft(
     frames = tf.signal.frame(x, length if isinstance(length, int) else tf.cast(length, tf.int32), step, axis=1)
     if window is not None:
         frames = frames * tf.cast(window, x.dtype)[:, tf.newaxis]
-    return tf.cast(_transformed(frames, onesided), signal.dtype)
+    return tf.cast(fourier.forward(frames, onesided), signal.dtype)
 
 
 def _transformed(signal: tf.Tensor, onesided: int) -> tf.Tensor:
@@ -95,7 +113,15 @@ def _transformed(signal: tf.Tensor, onesided: int) -> tf.Tensor:
     return _parts(spectrum[..., : dims_of(spectrum)[-1] // 2 + 1] if onesided else spectrum)
 
 
-def _fitted(signal: tf.Tensor, length: Dim) -> tf.Tensor:
+def _inverse(signal: tf.Tensor) -> tf.Tensor:
+    return _parts(tf.signal.ifft(_complex(signal)))
+
+
+def _inverse_real(signal: tf.Tensor, length: Dim) -> tf.Tensor:
+    return tf.signal.irfft(_complex(signal), _ints([length]))[..., tf.newaxis]
+
+
+def fitted(signal: tf.Tensor, length: Dim) -> tf.Tensor:
     """Cut or fill with zeros the last axis but one."""
     size = dims_of(signal)[-2]
     if isinstance(size, int) and isinstance(length, int) and size == length:
@@ -104,7 +130,8 @@ def _fitted(signal: tf.Tensor, length: Dim) -> tf.Tensor:
     missing = tf.cast(length, tf.int32) - tf.shape(signal)[-2]
     padded = tf.pad(signal, [*[[0, 0]] * (rank_of(signal) - 2), [0, missing], [0, 0]])
     size = length if isinstance(length, int) else None
-    return shaped(padded, [*signal.shape[:-2], size, signal.shape[-1]])
+    padded.set_shape([*signal.shape[:-2], size, signal.shape[-1]])
+    return padded
 
 
 def _computable(x: tf.Tensor) -> tf.Tensor:
@@ -126,6 +153,15 @@ def _parts(x: tf.Tensor) -> tf.Tensor:
 def _ints(numbers: Sequence[Dim]) -> tf.Tensor:
     """Return numbers and scalars as an int32 vector."""
     return tf.stack([tf.cast(n, tf.int32) for n in numbers])
+
+
+def register_fourier(fourier: Fourier, target: str = "") -> None:
+    """Register DFT and STFT with the transforms of a target."""
+    for op_type, since, handler in (("DFT", 17, _dft_17), ("DFT", 20, _dft_20), ("STFT", 17, _stft)):
+        onnx_op(op_type, since=since, target=target)(functools.partial(handler, fourier))
+
+
+register_fourier(Fourier(_transformed, _inverse, _inverse_real))
 
 
 def _window(*weights: float) -> Callable[..., tf.Tensor]:

@@ -33,3 +33,6 @@ __all__ = [
     "transposing",
     "vision",
 ]
+from onnx_tf.handlers.litert import control_flow, random, recurrent, sequences, signal, vision
+
+__all__ = ["control_flow", "random", "recurrent", "sequences", "signal", "vision"]

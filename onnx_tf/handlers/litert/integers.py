@@ -19,6 +19,8 @@ from onnx_tf.registry import onnx_op, registry
 
 TARGET = "litert"
 WIDE = (tf.int32, tf.int64)
+DENSE_RANKS = range(3, 7)
+"""Ranks above which LiteRT's delegate does not load a dense layer."""
 
 
 def of_integers(op_type: str, form: Callable[..., Any], dtypes: tuple[tf.DType, ...] = WIDE) -> None:
@@ -171,7 +173,15 @@ def _gemm(
     return scaled if c is None or beta == 0 else scaled + linear_algebra.scaled(c, beta)
 
 
-of_integers("MatMul", _product)
+@onnx_op("MatMul", target=TARGET)
+def mat_mul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    if a.dtype in WIDE:
+        return _product(a, b)
+    if a.shape.rank in DENSE_RANKS and b.shape.rank == 2:
+        return tf.matmul(a, b)  # one dense layer: no shapes are computed around it
+    return linear_algebra.mat_mul(a, b)
+
+
 of_integers("Gemm", _gemm)
 
-__all__ = ["of_integers"]
+__all__ = ["mat_mul", "of_integers"]
