@@ -13,10 +13,10 @@ __all__ = ["unsupported_nodes"]
 
 _NO_KERNEL = frozenset(
     """
-    Acos Acosh Asin Asinh Atan Atanh BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
+    Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
     Cosh CropAndResize Cumprod Digamma Erf Erfc Erfinv FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
-    MatrixSolve Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
+    MatrixSolve MaxPool3D Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
     RightShift Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
     StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
     """.split()  # noqa: SIM905

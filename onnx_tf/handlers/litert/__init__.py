@@ -4,6 +4,6 @@ Each is registered with ``target="litert"`` for every version from which the ope
 signature: whichever holds goes before all that are for all targets.
 """
 
-from onnx_tf.handlers.litert import convolution, pooling
+from onnx_tf.handlers.litert import convolution, pooling, transposed_convolution
 
-__all__ = ["convolution", "pooling"]
+__all__ = ["convolution", "pooling", "transposed_convolution"]
