@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._ranks import select
 from onnx_tf.handlers._sampling import cubic_weight
-from onnx_tf.handlers._tensors import Dim
+from onnx_tf.handlers._tensors import Dim, clipped_index
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _by_matrix(x: tf.Tensor, places: tf.Tensor, axis: Axis, how: Sampling) -> tf
 
 def _inside(index: tf.Tensor, axis: Axis) -> tf.Tensor:
     """Return an index along the axis, its ends for what lies beyond."""
-    return tf.clip_by_value(index, 0, tf.maximum(tf.cast(axis.before, tf.int64) - 1, 0))
+    return clipped_index(index, axis.before)
 
 
 def _along(vector: tf.Tensor, x: tf.Tensor, axis: Axis) -> tf.Tensor:

@@ -20,11 +20,11 @@ MAX_BROADCAST = 5
 MAX_SELECT = 8
 """SelectV2."""
 
-MAX_SLICED = 8
-"""Slice, StridedSlice and Reverse."""
+MAX_SLICED = 5
+"""Slice, StridedSlice and Reverse: TensorFlow's kernels take 8, LiteRT's 5."""
 
-MAX_PADDED = 6
-"""Pad."""
+MAX_PADDED = 5
+"""Pad: TensorFlow's kernel takes 6, LiteRT's 5."""
 
 MAX_MIRRORED = 5
 """MirrorPad."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product
+from onnx_tf.handlers._tensors import Dim, as_shape, clipped_index, dims_of, product
 
 Mapped = tuple[tf.Tensor, tf.Tensor | None]
 """An integer index as float, and where it is inside the data (``None``: everywhere)."""
@@ -70,9 +70,8 @@ def sample(
         weight, inside = None, None
         for (index, own), size in zip(combination, spatial, strict=True):
             mapped, known = outside(index, size)
-            last = tf.cast(size, tf.int64) - 1
             # Also what is not a number must become a valid index.
-            flat_index = flat_index * (last + 1) + tf.clip_by_value(tf.cast(mapped, tf.int64), 0, last)
+            flat_index = flat_index * tf.cast(size, tf.int64) + clipped_index(tf.cast(mapped, tf.int64), size)
             weight = own if weight is None else weight * own
             inside = known if inside is None else inside & known
         rows = tf.reshape(flat_index, as_shape([shape[0], product(shape[1:])]))

@@ -179,6 +179,14 @@ def product(dims: Sequence[Dim]) -> Dim:
     return functools.reduce(operator.mul, unknown if known == 1 else [*unknown, known])
 
 
+def clipped_index(index: tf.Tensor, size: Dim) -> tf.Tensor:
+    """Return int64 indices along an axis, its ends for those beyond them."""
+    if isinstance(size, int) and size == 7:
+        # A clip to 0..6 becomes a RELU6 in the LiteRT converter, which then finds none of int64.
+        return tf.clip_by_value(index + 1, 1, size) - 1
+    return tf.clip_by_value(index, 0, tf.maximum(tf.cast(size, tf.int64) - 1, 0))
+
+
 def quotient(dim: Dim, divisor: Dim) -> Dim:
     """Return a dimension divided by another, rounded down, in int32: LiteRT divides no int64."""
     if isinstance(divisor, int) and (isinstance(dim, int) or divisor == 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -89,7 +91,28 @@ def _sum_square(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     return tf.reduce_sum(x * x, axes, keepdims)
 
 
-REDUCTIONS: dict[str, Reduction] = {
+MAX_REDUCED = 6
+"""LiteRT's delegate computes no sums and means of more axes, and does not say so before it runs."""
+
+
+def _of_few_axes(reduce: Reduction) -> Reduction:
+    """Return the reduction of data of any rank: adjacent axes that all go or all stay are one to the kernel."""
+
+    @functools.wraps(reduce)
+    def of_any_rank(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
+        if rank_of(x) <= MAX_REDUCED or not isinstance(axes, list):
+            return reduce(x, axes, keepdims)
+        dims, gone = dims_of(x), {normalize_axis(axis, rank_of(x)) for axis in axes}
+        groups = [list(group) for _, group in itertools.groupby(range(len(dims)), gone.__contains__)]
+        merged = tf.reshape(x, as_shape([product([dims[axis] for axis in group]) for group in groups]))
+        y = reduce(merged, [i for i, group in enumerate(groups) if group[0] in gone], False)
+        left = [1 if axis in gone else dim for axis, dim in enumerate(dims) if keepdims or axis not in gone]
+        return tf.reshape(y, as_shape(left))
+
+    return of_any_rank
+
+
+_REDUCTIONS: dict[str, Reduction] = {
     "ReduceL1": _accumulated(_l1),
     "ReduceL2": _accumulated(_l2, integers_in=tf.float64),
     "ReduceLogSum": _accumulated(_log_sum, integers_in=tf.float64),
@@ -101,6 +124,7 @@ REDUCTIONS: dict[str, Reduction] = {
     "ReduceSum": _accumulated(tf.reduce_sum),
     "ReduceSumSquare": _accumulated(_sum_square),
 }
+REDUCTIONS = {name: _of_few_axes(reduce) for name, reduce in _REDUCTIONS.items()}
 
 
 def _with_axes_attribute(reduce: Reduction) -> Reduction:

@@ -190,6 +190,8 @@ def _resize(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> tf.Tensor:
     y = _bilinear(wide, axes, how) if _is_bilinear(wide, axes, how) else _resized_one_by_one(wide, axes, how)
     if x.dtype.is_integer and (how.mode == "cubic" or how.antialias):
         y = tf.round(y)
+    if x.dtype.size == 1:
+        return tf.cast(tf.clip_by_value(y, x.dtype.min, x.dtype.max), x.dtype)  # saturate_cast has no form in LiteRT
     return tf.saturate_cast(y, x.dtype) if x.dtype.is_integer else tf.cast(y, x.dtype)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._ranks import pad, sliced
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, shaped, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, quotient, shaped, widened
 from onnx_tf.handlers._windows import maximum, pad_spatial
 from onnx_tf.handlers.convolution import kernel_of
+
+Grouped = Callable[[tf.Tensor, tf.Tensor, Sequence[Dim], tuple[int, ...], int, str], "tf.Tensor | None"]
+"""(images, filters, sizes, strides, groups, "SAME" or "VALID") -> result, ``None`` where each group has its own."""
 
 MAX_SPATIAL = 3
 """TensorFlow's kernels convolve over no more axes."""
@@ -32,6 +35,26 @@ def conv_transpose(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
+    return transposed_convolution(
+        x, w, b, _by_depthwise, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
+    )
+
+
+def transposed_convolution(
+    x: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor | None,
+    grouped: Grouped,
+    auto_pad: str,
+    dilations: Sequence[int] | None,
+    group: int,
+    kernel_shape: Sequence[int] | None,
+    output_padding: Sequence[int] | None,
+    output_shape: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
+    """Return the transposed convolution of N, spatial..., C data, by ONNX's attributes and a form for groups."""
     rank = len(w.shape) - 2
     strides = tuple(strides or [1] * rank)
     dilations = dilations or [1] * rank
@@ -51,10 +74,10 @@ def conv_transpose(
     ]
     filters = _with_gaps(w, dilations)
     if rank <= MAX_SPATIAL and all(place.is_same for place in places):
-        y = _transposed(x, filters, [place.size for place in places], strides, group, "SAME")
+        y = _transposed(x, filters, [place.size for place in places], strides, group, "SAME", grouped)
     else:
         fulls = [(n - 1) * s + e for n, e, s in zip(dims, extents, strides, strict=True)]
-        y = _cut(_transposed(x, filters, fulls, strides, group, "VALID"), places, fulls)
+        y = _cut(_transposed(x, filters, fulls, strides, group, "VALID", grouped), places, fulls)
     return y if b is None else tf.nn.bias_add(y, b)
 
 
@@ -82,7 +105,8 @@ def _place(
         # The size is this much more than n strides, whether n is known or not.
         excess = extent - stride + extra - start - after
         return _Place(start, n * stride + excess, excess == 0 and start == max(extent - stride, 0) // 2)
-    start = surplus // 2 if auto_pad == "SAME_UPPER" else surplus - surplus // 2
+    half = quotient(surplus, 2)
+    start = half if auto_pad == "SAME_UPPER" else surplus - half
     return _Place(start, size, multiple and isinstance(start, int) and start == max(extent - stride, 0) // 2)
 
 
@@ -102,27 +126,23 @@ def _with_gaps(filters: tf.Tensor, dilations: Sequence[int]) -> tf.Tensor:
 
 
 def _transposed(
-    x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
+    x: tf.Tensor,
+    filters: tf.Tensor,
+    sizes: Sequence[Dim],
+    strides: tuple[int, ...],
+    groups: int,
+    padding: str,
+    grouped: Grouped,
 ) -> tf.Tensor:
     """Return the unpadded result, of the given sizes, N, spatial..., M; filters are kernel..., M/group, C."""
     if len(sizes) == 1:
-        y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding)
+        y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding, grouped)
         return tf.squeeze(y, 1)
     if len(sizes) > MAX_SPATIAL:
-        return _by_slices(x, filters, sizes, strides, groups)
+        return _by_slices(x, filters, sizes, strides, groups, grouped)
     batch = dims_of(x)[0]
-    if len(sizes) == 2 and groups > 1 and filters.shape[-2] == 1 and len(set(strides)) == 1:
-        *kernel, _, channels = dims_of(filters)
-        own = tf.reshape(filters, as_shape([*kernel, groups, channels // groups]))
-        shape = tf.cast(as_shape([batch, *sizes, groups]), tf.int32)
-        y = widened(
-            lambda x, own: tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
-                input_sizes=shape, filter=own, out_backprop=x, strides=[1, *strides, 1], padding=padding
-            ),
-            x,
-            own,
-        )
-    else:
+    y = grouped(x, filters, sizes, strides, groups, padding) if len(sizes) == 2 and groups > 1 else None
+    if y is None:
         kernel = tf.nn.conv2d_transpose if len(sizes) == 2 else tf.nn.conv3d_transpose
         shape = tf.cast(as_shape([batch, *sizes, dims_of(filters)[-2]]), tf.int32)
         parts = [
@@ -134,8 +154,31 @@ def _transposed(
     return shaped(y, [x.shape[0], *known, y.shape[-1]])
 
 
+def _by_depthwise(
+    x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
+) -> tf.Tensor | None:
+    """Return the result of groups that give one channel each, by the gradient of the depthwise convolution."""
+    if filters.shape[-2] != 1 or len(set(strides)) > 1:
+        return None
+    *kernel, _, channels = dims_of(filters)
+    own = tf.reshape(filters, as_shape([*kernel, groups, channels // groups]))
+    shape = tf.cast(as_shape([dims_of(x)[0], *sizes, groups]), tf.int32)
+    return widened(
+        lambda x, own: tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
+            input_sizes=shape, filter=own, out_backprop=x, strides=[1, *strides, 1], padding=padding
+        ),
+        x,
+        own,
+    )
+
+
 def _by_slices(
-    x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int
+    x: tf.Tensor,
+    filters: tf.Tensor,
+    sizes: Sequence[Dim],
+    strides: tuple[int, ...],
+    groups: int,
+    grouped: Grouped,
 ) -> tf.Tensor:
     """Convolve slice by slice along the first spatial axis, and add up the results where they overlap."""
     batch, count, *rest = dims_of(x)
@@ -143,7 +186,7 @@ def _by_slices(
     stride, taps = strides[0], filters.shape[0]
     total = 0
     for tap in range(taps):
-        y = _transposed(slices, filters[tap], sizes[1:], strides[1:], groups, "VALID")
+        y = _transposed(slices, filters[tap], sizes[1:], strides[1:], groups, "VALID", grouped)
         dims = dims_of(y)[1:]
         y = pad(tf.reshape(y, as_shape([batch * count, 1, product(dims)])), [(0, 0), (0, stride - 1), (0, 0)])
         y = tf.reshape(y, as_shape([batch, count * stride, product(dims)]))[:, : count * stride - stride + 1]

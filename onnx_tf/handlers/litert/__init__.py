@@ -12,9 +12,12 @@ from onnx_tf.handlers.litert import (
     integers,
     pooling,
     quantized,
+    random,
     recurrent,
     sequences,
+    signal,
     splitting,
+    transposed_convolution,
     transposing,
     vision,
 )
@@ -27,12 +30,12 @@ __all__ = [
     "integers",
     "pooling",
     "quantized",
+    "random",
     "recurrent",
     "sequences",
+    "signal",
     "splitting",
+    "transposed_convolution",
     "transposing",
     "vision",
 ]
-from onnx_tf.handlers.litert import control_flow, random, recurrent, sequences, signal, vision
-
-__all__ = ["control_flow", "random", "recurrent", "sequences", "signal", "vision"]

@@ -1,0 +1,84 @@
+"""Transposed convolutions for LiteRT, whose kernel knows no groups: those are convolutions of spread data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._ranks import sliced
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, widened
+from onnx_tf.handlers._windows import pad_spatial
+from onnx_tf.handlers.transposed_convolution import transposed_convolution
+
+MAX_SPLIT = 4
+"""Up to so many groups are transposed convolutions of their own, which compute with no inserted zeros."""
+
+
+@channels_last_op("ConvTranspose", filters=(1,), target="litert")
+def conv_transpose(
+    x: tf.Tensor,
+    w: tf.Tensor,
+    b: tf.Tensor | None = None,
+    *,
+    auto_pad: str,
+    dilations: Sequence[int] | None,
+    group: int,
+    kernel_shape: Sequence[int] | None,
+    output_padding: Sequence[int] | None,
+    output_shape: Sequence[int] | None,
+    pads: Sequence[int] | None,
+    strides: Sequence[int] | None,
+) -> tf.Tensor:
+    return transposed_convolution(
+        x, w, b, _of_spread, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
+    )
+
+
+def _of_spread(
+    x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
+) -> tf.Tensor | None:
+    """Return the result of many groups by one convolution of the images with zeros between their elements."""
+    if groups <= MAX_SPLIT and filters.shape[-2] != 1:
+        return None
+    batch, *dims, _ = dims_of(x)
+    channels = dims_of(filters)[-1]
+    steps = [1 if isinstance(n, int) and n == 1 else s for n, s in zip(dims, strides, strict=True)]
+    spread, pads = _spread(x, steps), []
+    for n, k, s, size in zip(dims, dims_of(filters)[:2], steps, sizes, strict=True):
+        before = k - 1 - (max(k - s, 0) // 2 if padding == "SAME" else 0)
+        more = size - n * s if isinstance(size, int) and isinstance(n, int) else 0 if padding == "SAME" else k - s
+        pads.append((before, more + k - 1 - before))
+    ends = [slice(None) if after >= 0 else slice(0, after) for _, after in pads]
+    spread = pad_spatial(sliced(spread, [slice(None), *ends]), [(before, max(after, 0)) for before, after in pads])
+    own = _turned(filters, groups)
+
+    def convolved(x: tf.Tensor, own: tf.Tensor) -> tf.Tensor:
+        if own.shape[-2] != 1:
+            return tf.nn.conv2d(x, own, 1, "VALID")
+        *kernel, _, results = dims_of(own)
+        own = tf.reshape(own, as_shape([*kernel, groups, results // groups]))
+        return tf.nn.depthwise_conv2d(x, own, [1, 1, 1, 1], "VALID")
+
+    return widened(convolved, tf.reshape(spread, as_shape([batch, *dims_of(spread)[1:3], channels])), own)
+
+
+def _spread(x: tf.Tensor, steps: Sequence[int]) -> tf.Tensor:
+    """Return images with ``steps`` - 1 zeros after each element of an axis."""
+    batch, height, width, channels = dims_of(x)
+    rows, columns = steps
+    if columns > 1:
+        x = tf.reshape(x, as_shape([product([batch, height, width]), 1, channels]))
+        x = tf.pad(x, [[0, 0], [0, columns - 1], [0, 0]])
+    if rows > 1:
+        x = tf.reshape(x, as_shape([product([batch, height]), 1, product([width * columns, channels])]))
+        x = tf.pad(x, [[0, 0], [0, rows - 1], [0, 0]])
+    return tf.reshape(x, as_shape([batch, height * rows, width * columns, channels]))
+
+
+def _turned(filters: tf.Tensor, groups: int) -> tf.Tensor:
+    """Return filters height, width, M/group, C as those of a convolution, height, width, C/group, M, turned around."""
+    *kernel, results, channels = dims_of(filters)
+    own = tf.reshape(tf.reverse(filters, [0, 1]), as_shape([*kernel, results, groups, channels // groups]))
+    return tf.reshape(tf.transpose(own, [0, 1, 4, 3, 2]), as_shape([*kernel, channels // groups, groups * results]))
