@@ -14,19 +14,11 @@ __all__ = ["ADVICE", "refused_nodes", "unsupported_nodes"]
 
 _NO_KERNEL = frozenset(
     """
-<<<<<<< HEAD
-    Acos Acosh Asin Asinh Atan Atanh BesselI0e Betainc Bincount BitwiseAnd BitwiseOr Cholesky
+    Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr Cholesky
     Cosh CropAndResize Cumprod Digamma Erf Erfinv FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
-    MatrixSolve Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
+    MatrixSolve MaxPool3D Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
     Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
-=======
-    Acos Acosh Asin Asinh Atan Atanh AvgPool3D BesselI0e Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Cholesky
-    Cosh CropAndResize Cumprod Digamma Erf Erfc Erfinv FFT FFT2D
-    FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
-    MatrixSolve MaxPool3D Multinomial Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
-    RightShift Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
->>>>>>> img
     StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
     """.split()  # noqa: SIM905
 )
