@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import onnx
 import onnx_ir as ir
-from google.protobuf.message import EncodeError
 
 from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
@@ -22,19 +19,18 @@ from onnx_tf.check.accuracy import Accuracy, compare_saved_model, compare_tflite
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
-from onnx_tf.errors import OnnxTfError, OptionError
+from onnx_tf.errors import OnnxTfError
 from onnx_tf.export.flatbuffer import operators
+from onnx_tf.export.paths import FORMATS, Format, artifact_paths
 from onnx_tf.export.tflite import PRECISIONS, Precision, tflite_files
 from onnx_tf.export.writing import check_target, refused, written_file
+from onnx_tf.model.digest import source_digest
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
 from onnx_tf.targets import LITERT, LITERT_32_BITS, SAVED_MODEL, Target
 
 __all__ = ["FORMATS", "Conversion", "Format", "Written", "convert"]
-
-Format = Literal["saved_model", "tflite"]
-FORMATS: tuple[Format, ...] = ("saved_model", "tflite")
 
 FLOAT16_TOLERANCE = 1e-2
 """The share of an output's scale by which weights in float16 may change it."""
@@ -151,7 +147,7 @@ def convert(
         OnnxTfError: the model, an operator or the path is not fit for it; nothing was written.
     """
     start = time.perf_counter()
-    paths = _paths(Path(path), formats, tflite, model)
+    paths = artifact_paths(Path(path), formats, tflite, model)
     for kind, target in paths.items():
         check_target(target, overwrite, is_folder=kind == "saved_model")
     edits = {
@@ -175,35 +171,6 @@ def convert(
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
     return Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
-
-
-def _paths(
-    path: Path, formats: Sequence[Format] | None, tflite: Sequence[Precision] | None, model: ModelSource
-) -> dict[str, Path]:
-    """Return where each artefact goes: ``"saved_model"`` and the precisions of .tflite files."""
-    chosen = {"formats": (formats, FORMATS), "tflite": (tflite, PRECISIONS)}
-    for option, (given, known) in chosen.items():
-        unknown = [name for name in given or () if name not in known]
-        if unknown or isinstance(given, str) or (given is not None and not given):
-            raise OptionError(f"{option}={given!r}: choose some of {', '.join(map(repr, known))}, as a list")
-    is_file = path.suffix.lower() == ".tflite"
-    if tflite is not None and not (is_file if formats is None else "tflite" in formats):
-        raise OptionError(
-            f"tflite={list(tflite)} is for .tflite files, and none is asked for: {path} is a SavedModel's"
-        )
-    if formats is None:
-        if not is_file:
-            return {"saved_model": path}
-        if len(set(tflite or ("float32",))) != 1:
-            raise OptionError(f"{path} is one file: choose one precision, or formats=['tflite'] and a folder")
-        return {(tflite or PRECISIONS)[0]: path}
-    if is_file:
-        raise OptionError(f"{path} is a file: formats={list(formats)} are written into a folder; name one")
-    name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.absolute().name
-    paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
-    if "tflite" in formats:
-        paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or PRECISIONS}
-    return paths
 
 
 class _Run:
@@ -243,7 +210,7 @@ class _Run:
         self._convert(target)
         self.progress(f"Writing .tflite ({', '.join(files)})")
         start = time.perf_counter()
-        metadata = {"producer": "onnx-tf", "version": __version__, **_digest(self.model)}
+        metadata = {"producer": "onnx-tf", "version": __version__, **source_digest(self.model)}
         for precision, content in tflite_files(self.rep.tf_module, list(files), metadata=metadata, **allowed):
             file, found = files[precision], operators(content)
             with refused(targets[precision]):
@@ -295,24 +262,3 @@ def _refuse_check(written: Written) -> None:
     foreign = sorted(name for name in written.operators or () if not name.isupper())
     if foreign:
         raise OnnxTfError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")
-
-
-def _digest(model: ModelSource) -> dict[str, str]:
-    """Return the SHA-256 of a model's file, without its external data; nothing of one in memory that no file holds."""
-    if isinstance(model, (str, os.PathLike)):
-        with open(model, "rb") as file:
-            return _sha256(iter(lambda: file.read(1 << 20), b""))
-    if isinstance(model, (bytes, bytearray, memoryview)):
-        return _sha256([bytes(model)])
-    try:
-        proto = model if isinstance(model, onnx.ModelProto) else ir.to_proto(model)
-        return _sha256([proto.SerializeToString(deterministic=True)])
-    except (EncodeError, ValueError):  # of more than 2 GB
-        return {}
-
-
-def _sha256(pieces: Iterable[bytes]) -> dict[str, str]:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return {"source_sha256": digest.hexdigest()}

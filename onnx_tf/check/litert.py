@@ -22,6 +22,13 @@ __all__ = ["LiteRT"]
 MAX_SECONDS = 600.0
 """How long a run may take before it counts as hanging."""
 
+_START = """
+import sys
+sys.path[:] = sys.argv[2:]
+import runpy
+runpy.run_module("onnx_tf.check.litert_process", run_name="__main__")
+"""
+
 
 class LiteRT:
     """A .tflite file, called by its signature.
@@ -67,12 +74,11 @@ class LiteRT:
             return [_loaded(Path(folder) / f"outputs_{i}.npz", names) for i, names in enumerate(done["outputs"])]
 
     def _call(self, folder: str) -> None:
-        command = [sys.executable, "-m", "onnx_tf.check.litert_process", folder]
         # It finds the packages that this process finds, and none that lies in the working directory.
-        paths = os.pathsep.join(path or os.getcwd() for path in sys.path)
-        environment = os.environ | {"PYTHONPATH": paths, "PYTHONSAFEPATH": "1"}
+        paths = [path or os.getcwd() for path in sys.path]
+        command = [sys.executable, "-c", _START, folder, *paths]
         try:
-            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False, env=environment)
+            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False)
         except OSError as error:
             raise OnnxTfError(f"LiteRT's interpreter cannot be started: {error}") from error
         except subprocess.TimeoutExpired as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,12 +40,13 @@ def written_whole(target: Path) -> Iterator[Path]:
     """
     target = target.absolute()
     with _parents(target):
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        folder = _beside(target)
         try:
-            folder.chmod(0o777 & ~_umask())
+            folder.mkdir()
             yield folder
             if target.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent))
+                old = _beside(target)
+                old.mkdir()
                 os.replace(target, old / "model")
                 os.replace(folder, target)
                 shutil.rmtree(old)
@@ -66,11 +67,9 @@ def written_file(target: Path) -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         with refused(target):
             stack.enter_context(_parents(path))
-            descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-            file = Path(name)
-            stack.callback(file.unlink, missing_ok=True)
-            os.close(descriptor)
-            file.chmod(0o666 & ~_umask())
+            file = _beside(path)
+            stack.callback(_removed, file)  # before it is there: an interrupt may come at any time
+            file.touch(exist_ok=False)
         yield file
         with refused(target):
             os.replace(file, path)
@@ -90,10 +89,14 @@ def _parents(target: Path) -> Iterator[None]:
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _removed(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink()
+
+
+def _beside(target: Path) -> Path:
+    """Return a path in the same folder that nothing has."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}{target.suffix}")
 
 
 def check_target(target: Path, overwrite: bool, *, is_folder: bool = True) -> None:

@@ -119,7 +119,7 @@ def test_a_disk_that_refuses(when, folder, monkeypatch):
             return original(*arguments)
         raise OSError(28, "No space left on device")
 
-    place = {"temporary file": (tempfile, "mkstemp"), "content": (Path, "write_bytes"), "replacement": (os, "replace")}
+    place = {"temporary file": (Path, "touch"), "content": (Path, "write_bytes"), "replacement": (os, "replace")}
     before = Path("model.onnx").read_bytes()
     with monkeypatch.context() as patch:
         patch.setattr(*place[when], fail)

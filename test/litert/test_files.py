@@ -109,6 +109,7 @@ def test_weights_that_no_file_holds_are_refused_first(tmp_path, monkeypatch):
         ("model", {"formats": ["onnx"]}, OptionError),
         ("model", {"formats": []}, OptionError),
         ("model", {"formats": "tflite"}, OptionError),
+        ("model", {"formats": 5}, OptionError),
         ("model.tflite", {"formats": ["tflite"]}, OptionError),
         ("model.tflite", {"tflite": ["float32", "float16"]}, OptionError),
         ("model.tflite", {"tflite": ["int3"]}, OptionError),

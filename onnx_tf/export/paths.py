@@ -1,0 +1,54 @@
+"""Where the artefacts of a conversion go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from onnx_tf.errors import OptionError
+from onnx_tf.export.tflite import PRECISIONS, Precision
+from onnx_tf.model.loading import ModelSource
+
+__all__ = ["FORMATS", "Format", "artifact_paths"]
+
+Format = Literal["saved_model", "tflite"]
+FORMATS: tuple[Format, ...] = ("saved_model", "tflite")
+_Name = TypeVar("_Name", bound=str)
+
+
+def artifact_paths(
+    path: Path, formats: Sequence[Format] | None, tflite: Sequence[Precision] | None, model: ModelSource
+) -> dict[str, Path]:
+    """Return where each artefact of a conversion goes: ``"saved_model"``, and the precisions of .tflite files.
+
+    Raises:
+        OptionError: the options do not fit each other or the path.
+    """
+    formats, tflite = _chosen("formats", formats, FORMATS), _chosen("tflite", tflite, PRECISIONS)
+    is_file = path.suffix.lower() == ".tflite"
+    if tflite is not None and not (is_file if formats is None else "tflite" in formats):
+        raise OptionError(f"tflite={tflite} is for .tflite files, and none is asked for: {path} is a SavedModel's")
+    if formats is None:
+        if not is_file:
+            return {"saved_model": path}
+        if tflite and len(tflite) > 1:
+            raise OptionError(f"{path} is one file: choose one precision, or formats=['tflite'] and a folder")
+        return {(tflite or PRECISIONS)[0]: path}
+    if is_file:
+        raise OptionError(f"{path} is a file: formats={formats} are written into a folder; name one")
+    name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.absolute().name
+    paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
+    if "tflite" in formats:
+        paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or PRECISIONS}
+    return paths
+
+
+def _chosen(option: str, given: Iterable[_Name] | None, known: Sequence[_Name]) -> list[_Name] | None:
+    if given is None:
+        return None
+    names = list(dict.fromkeys(given)) if isinstance(given, Iterable) and not isinstance(given, str) else []
+    if not names or set(names) - set(known):
+        raise OptionError(f"{option}={given!r}: choose some of {', '.join(map(repr, known))}, as a list")
+    return names
