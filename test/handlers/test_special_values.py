@@ -38,7 +38,8 @@ SUMS = (
 PRODUCTS = (
     *("ReduceProd", "ReduceProd without dims", "Einsum", "Det", "com.microsoft.Inverse"),
     *("MatMul", "com.microsoft.FusedMatMul", "com.microsoft.TransposeMatMul"),
-    *("Gemm", "Gemm scaled", "com.microsoft.FusedGemm", "GRU", "com.microsoft.MultiHeadAttention", "DeformConv"),
+    *("Gemm", "Gemm scaled", "com.microsoft.FusedGemm", "GRU", "Attention", "com.microsoft.MultiHeadAttention"),
+    "DeformConv",
     "com.microsoft.ConvTransposeWithDynamicPads",
 )
 MERGED = ("com.microsoft.FusedGemm", "com.microsoft.FusedConv")
