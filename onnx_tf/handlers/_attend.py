@@ -30,7 +30,7 @@ def scores_of(q: tf.Tensor, k: tf.Tensor, scale: float | None) -> tf.Tensor:
     """Return the scaled products of queries and keys; groups of query heads share a key head."""
     batch, heads, length, size = dims_of(q)
     if scale is None:
-        scale = 1 / math.sqrt(size) if isinstance(size, int) else tf.math.rsqrt(tf.cast(size, q.dtype))
+        scale = 1 / math.sqrt(size or 1) if isinstance(size, int) else tf.math.rsqrt(tf.cast(size, q.dtype))
     products = tf.matmul(_grouped(q * tf.cast(scale, q.dtype), dims_of(k)[1]), k, transpose_b=True)
     return tf.reshape(products, as_shape([batch, heads, length, dims_of(k)[2]]))
 

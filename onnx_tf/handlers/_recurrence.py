@@ -19,6 +19,7 @@ from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._quantized import dequantize, quantize
 from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, shaped
 from onnx_tf.handlers._versions import earlier
+from onnx_tf.handlers.linear_algebra import matrix_product
 from onnx_tf.registry import NodeContext, onnx_op
 
 __all__ = ["ACTIVATIONS", "Activations", "Advance", "Form", "Handler", "register_recurrent"]
@@ -270,7 +271,10 @@ def _last_states(
 def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -> tf.Tensor:
     """Return x [time, batch, input] times the weights of a direction and its bias: [time, batch, gates]."""
     time, batch, _ = dims_of(x)
-    product = tf.matmul(tf.reshape(x, as_shape([-1, *dims_of(x)[2:]])), w, transpose_b=True)
+    size = dims_of(x)[2]
+    # What a dimension of an empty matrix is, -1 cannot tell.
+    rows = tf.reshape(x, as_shape([-1 if isinstance(size, int) and size else time * batch, size]))
+    product = matrix_product(rows, w, transpose_b=True)
     product = product if bias is None else product + bias[index]
     return tf.reshape(product, as_shape([time, batch, *dims_of(product)[1:]]))
 

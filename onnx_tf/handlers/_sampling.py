@@ -64,6 +64,8 @@ def sample(
     batch, *spatial, channels = dims_of(x)
     flat = tf.reshape(x, as_shape([batch, product(spatial), channels]))
     shape = dims_of(taps[0][0][0])
+    if 0 in x.shape:  # TensorFlow gathers no element of nothing
+        return tf.zeros(as_shape([*shape, channels]), x.dtype)
     total = None
     for combination in itertools.product(*taps):
         flat_index = tf.zeros([], tf.int64)

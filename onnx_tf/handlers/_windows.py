@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +52,23 @@ def windows(
     auto_pad: str,
     pads: Sequence[int] | None,
     ceil_mode: int = 0,
+    of_less: bool = False,
 ) -> Windows:
-    """Return the windows over channels-last data from the attributes of the operator."""
+    """Return the windows over channels-last data from the attributes of the operator.
+
+    Args:
+        x: the data.
+        kernel: the elements of a window.
+        strides: the steps between windows, ``None`` for 1.
+        dilations: the steps between the elements of a window, ``None`` for 1.
+        auto_pad: how padding is found, as in the schema.
+        pads: the padding, all begins, then all ends; ``None`` for none.
+        ceil_mode: whether the last window may reach beyond the padding.
+        of_less: whether a known dimension that lacks less than a stride has one window, as in ONNX Runtime's pools.
+
+    Raises:
+        ValueError: the attributes do not fit the data.
+    """
     rank = len(kernel)
     dims = tuple(dims_of(x)[1:-1])
     strides = tuple(strides or [1] * rank)
@@ -76,6 +92,8 @@ def windows(
         elif auto_pad in ("NOTSET", "VALID", ""):
             before, after = (0, 0) if auto_pad == "VALID" else (pads[i], pads[i + rank])
             out = quotient(n + before + after - extent, s) + 1
+            if of_less and isinstance(n, int) and n:
+                out = _rounded_to_zero(n + before + after, extent, s)
         else:
             raise ValueError(f"auto_pad {auto_pad!r} is not known: use NOTSET, SAME_UPPER, SAME_LOWER or VALID")
         padding.append((before, after))
@@ -83,9 +101,18 @@ def windows(
             # A window may not begin in the padding after the data.
             out = minimum(quotient(n + before + after - extent + s - 1, s) + 1, quotient(n + before + s - 1, s))
             after = maximum(after, (out - 1) * s + extent - n - before)
+        elif of_less and isinstance(n, int) and isinstance(out, int) and out == 1:
+            after = maximum(after, extent - n - before)
         reach.append((before, after))
         outs.append(out)
     return Windows(dims, tuple(kernel), strides, dilations, tuple(padding), tuple(reach), tuple(outs))
+
+
+def _rounded_to_zero(size: int, extent: int, stride: int) -> int:
+    out = math.trunc((size - extent) / stride) + 1
+    if out < 0:
+        raise ValueError(f"a window that spans {extent} elements does not fit data of {size}, padding included")
+    return out
 
 
 def pad_spatial(x: tf.Tensor, padding: Sequence[Padding], value: Any = 0) -> tf.Tensor:

@@ -30,8 +30,8 @@ def mat_mul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         *outer, depth = dims_of(a)
         # What a dimension of an empty matrix is, -1 cannot tell.
         rows = tf.reshape(a, as_shape([-1 if isinstance(depth, int) and depth else product(outer), depth]))
-        return tf.reshape(tf.matmul(rows, b), as_shape([*outer, dims_of(b)[-1]]))
-    return tf.matmul(a, b)
+        return tf.reshape(matrix_product(rows, b), as_shape([*outer, dims_of(b)[-1]]))
+    return matrix_product(a, b) if rank_of(a) == rank_of(b) == 2 else tf.matmul(a, b)
 
 
 @onnx_op("Gemm")
@@ -54,7 +54,7 @@ def _gemm(
     """Return alpha * a * b + beta * c of matrices, a and b transposed if asked for."""
     if a.dtype in MODULAR:
         return computed_in(tf.int64, lambda x, y, z: _gemm(x, y, z, alpha, beta, transA, transB), a, b, c)
-    y = scaled(tf.matmul(a, b, transpose_a=bool(transA), transpose_b=bool(transB)), alpha)
+    y = scaled(matrix_product(a, b, transpose_a=bool(transA), transpose_b=bool(transB)), alpha)
     if c is None or beta == 0:
         return y
     c = scaled(c, beta)
@@ -63,6 +63,14 @@ def _gemm(
         # One row must be a vector: oneDNN refuses the matrix that grappler gives to its fused product.
         return tf.nn.bias_add(y, tf.reshape(c, [columns]))
     return y + c
+
+
+def matrix_product(a: tf.Tensor, b: tf.Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> tf.Tensor:
+    """Return the product of two matrices, zeros where they are known to have nothing in common."""
+    if 0 in a.shape or 0 in b.shape:
+        # TensorFlow merges a product with a bias into one of oneDNN's, which ends the process where there is nothing.
+        return tf.zeros(as_shape([dims_of(a)[1 if transpose_a else 0], dims_of(b)[0 if transpose_b else 1]]), a.dtype)
+    return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
 def scaled(x: tf.Tensor, factor: float) -> tf.Tensor:

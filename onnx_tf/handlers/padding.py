@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._ranks import pad, select, sliced
+from onnx_tf.handlers._ranks import pad, reverse, select, sliced
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -92,7 +92,7 @@ def _pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None, mode: str) -
         inside = pad(tf.fill(as_shape(dims_of(data)), True), paddings)
         return select(inside, pad(data, paddings), tf.reshape(value, []))
     if mode == "reflect" and _mirrors_once(data, before, after):
-        return pad(data, list(zip(before, after, strict=True)), "REFLECT")
+        return _mirrored(data, before, after)
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         if not (isinstance(low, int) and isinstance(high, int) and low == high == 0):
             data = tf.gather(data, _sources(dims_of(data)[axis], low, high, mode), axis=axis)
@@ -115,11 +115,29 @@ def _negated_if_negative(pad: Dim) -> Dim:
 
 
 def _mirrors_once(data: tf.Tensor, before: Sequence[Dim], after: Sequence[Dim]) -> bool:
-    """Whether TensorFlow's own mirror padding holds: it refuses a pad as long as the data, of nothing even none."""
+    """Whether each pad is known to be shorter than the axis it mirrors."""
     return all(
-        isinstance(low, int) and isinstance(high, int) and max(low, high) < (1 if dim is None else dim)
+        isinstance(low, int) and isinstance(high, int) and (low == high == 0 or max(low, high) < (dim or 0))
         for low, high, dim in zip(before, after, data.shape, strict=True)
     )
+
+
+def _mirrored(data: tf.Tensor, before: Sequence[int], after: Sequence[int]) -> tf.Tensor:
+    """Return data with mirrored elements before and after each axis."""
+    if all(data.shape):
+        return pad(data, list(zip(before, after, strict=True)), "REFLECT")
+    # TensorFlow's kernel refuses data of no elements, as an open batch may have; this is as fast (2.21, 2 cores).
+    for axis, (low, high) in enumerate(zip(before, after, strict=True)):
+        if low or high:
+            data = _mirrored_along(data, axis, low, high)
+    return data
+
+
+def _mirrored_along(data: tf.Tensor, axis: int, low: int, high: int) -> tf.Tensor:
+    def mirror(start: int, count: int) -> list[tf.Tensor]:
+        return [reverse(sliced(data, [*[slice(None)] * axis, slice(start, start + count)]), axis)] if count else []
+
+    return tf.concat([*mirror(1, low), data, *mirror(data.shape[axis] - 1 - high, high)], axis)
 
 
 def _sources(dim: Dim, low: Dim, high: Dim, mode: str) -> tf.Tensor:

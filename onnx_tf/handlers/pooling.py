@@ -42,7 +42,7 @@ def max_pool_1(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor:
-    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
     return _max_pool(x, w, context)
 
 
@@ -57,7 +57,7 @@ def max_pool_8(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
     return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
 
 
@@ -74,9 +74,7 @@ def max_pool_10(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-    w = windows(
-        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
-    )
+    w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
     return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
 
 
@@ -89,7 +87,7 @@ def average_pool_1(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
-    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
     return _average_pool(x, w, count_include_pad=0)
 
 
@@ -103,7 +101,7 @@ def average_pool_7(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
-    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
     return _average_pool(x, w, count_include_pad)
 
 
@@ -118,7 +116,7 @@ def average_pool_10(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
-    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode)
+    w = _windows(x, kernel_shape, strides, None, auto_pad, pads, ceil_mode)
     return _average_pool(x, w, count_include_pad)
 
 
@@ -134,9 +132,7 @@ def average_pool_19(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
-    w = windows(
-        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
-    )
+    w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
     return _average_pool(x, w, count_include_pad)
 
 
@@ -152,7 +148,7 @@ def lp_pool_1(
 ) -> tf.Tensor:
     # Opset 1 lets kernel_shape be absent: one window over everything.
     kernel_shape = x.shape[1:-1] if kernel_shape is None else kernel_shape
-    return _lp_pool(x, windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads), p)
+    return _lp_pool(x, _windows(x, kernel_shape, strides, None, auto_pad, pads), p)
 
 
 @channels_last_op("LpPool", since=18)
@@ -167,10 +163,29 @@ def lp_pool_18(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
-    w = windows(
-        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
-    )
+    w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
     return _lp_pool(x, w, p)
+
+
+def _windows(
+    x: tf.Tensor,
+    kernel: Sequence[int],
+    strides: Sequence[int] | None,
+    dilations: Sequence[int] | None,
+    auto_pad: str,
+    pads: Sequence[int] | None,
+    ceil_mode: int = 0,
+) -> Windows:
+    return windows(
+        x,
+        kernel,
+        strides=strides,
+        dilations=dilations,
+        auto_pad=auto_pad,
+        pads=pads,
+        ceil_mode=ceil_mode,
+        of_less=True,
+    )
 
 
 def _global_average_pool(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
@@ -202,7 +217,7 @@ def _spatial(x: tf.Tensor, first: int) -> list[int]:
 
 
 def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
-    if 0 in x.shape:
+    if _is_nothing(x, w):
         return _of_nothing(x, w, _lowest(x.dtype))
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     by_kernel = _max_pool_of_finite if context.bounded_below[0] or not x.dtype.is_floating else _max_pool_of_any
@@ -213,8 +228,12 @@ def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
     return by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
 
 
+def _is_nothing(x: tf.Tensor, w: Windows) -> bool:
+    return 0 in x.shape or any(isinstance(out, int) and out == 0 for out in w.outs)
+
+
 def _of_nothing(x: tf.Tensor, w: Windows, value: float | tf.Tensor) -> tf.Tensor:
-    """Return windows over data without elements, which TensorFlow's kernels refuse."""
+    """Return windows over data without elements, or no windows: TensorFlow's kernels refuse both."""
     batch, *_, channels = dims_of(x)
     return tf.fill(as_shape([batch, *[maximum(out, 0) for out in w.outs], channels]), value)
 
@@ -299,7 +318,7 @@ def _root(x: tf.Tensor, p: float) -> tf.Tensor:
 
 def _pool_mean(x: tf.Tensor, w: Windows) -> tf.Tensor:
     """Return the mean over each window, its padding counted as zeros."""
-    if 0 in x.shape:
+    if _is_nothing(x, w):
         return _of_nothing(x, w, tf.zeros([], x.dtype))
     if _has_kernel(x, w):
         return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
@@ -355,6 +374,8 @@ def _elements(padded: tf.Tensor, w: Windows) -> list[tf.Tensor]:
 
 def _max_pool_with_indices(x: tf.Tensor, w: Windows, storage_order: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the maxima and where they are in the data in ONNX order, N, C, spatial...."""
+    if _is_nothing(x, w):
+        return _of_nothing(x, w, _lowest(x.dtype)), _of_nothing(x, w, tf.zeros([], tf.int64))
     values = _elements(pad_spatial(x, w.reach, _lowest(x.dtype)), w)
     places = _elements(pad_spatial(_flat_indices(x, storage_order), w.reach, -1), w)
     best, where = values[0], broadcast_to(places[0], dims_of(values[0]))

@@ -77,6 +77,9 @@ ROWS: dict[str, Build] = {}
 MORE: dict[str, Build] = {}
 """The same for other forms of operators, by any name."""
 
+FIXED: dict[str, Build] = {}
+"""The same for operators that fix the rank of their data, from the dimensions of images."""
+
 
 def unit(dims: Dims, first: int) -> Dims:
     """Return the dimensions with every second one 1, from ``first`` on."""

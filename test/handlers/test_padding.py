@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import onnx
 import pytest
 
+from onnx_tf import prepare
 from test.handlers.check import check_op, make_op_model, run_reference
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
@@ -62,3 +64,18 @@ def test_center_crop_pad(shape, axes):
         settings = {"constants": [1], "reference": expected}
         check_op("CenterCropPad", [X, np.array(shape, dtype)], attributes, **settings)
     check_op("CenterCropPad", inputs, attributes, reference=expected, through=["static"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, bool])
+def test_mirrors_of_an_open_batch(dtype):
+    """TensorFlow's kernel refuses data of no elements."""
+    pads = [0, 0, 2, 1, 0, 0, 0, 3]
+    x = onnx.helper.make_tensor_value_info("x", onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), ["n", 2, 3, 4])
+    y = onnx.helper.make_empty_tensor_value_info("y")
+    node = onnx.helper.make_node("Pad", ["x", "pads"], ["y"], mode="reflect")
+    graph = onnx.helper.make_graph([node], "g", [x], [y], [onnx.numpy_helper.from_array(np.array(pads), "pads")])
+    rep = prepare(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8))
+    data = np.random.default_rng(0).integers(0, 2, (2, 2, 3, 4)).astype(dtype)
+    for batch in (data, data[:0]):
+        expected = np.pad(batch, list(zip(pads[:4], pads[4:], strict=True)), "reflect")
+        np.testing.assert_array_equal(rep.run({"x": batch})[0], expected, strict=True)

@@ -7,6 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from onnx_tf import prepare
+from onnx_tf.errors import ConversionError
 from test.handlers.check import check_op, make_op_model, run_reference
 
 RNG = np.random.default_rng(1)
@@ -61,6 +63,32 @@ def test_max_pool_indices(name, storage_order):
     shape, attributes = {**POOLS, **CEIL, **DILATED}[name]
     x = image((2, *shape[1:]))
     check_op("MaxPool", [x], {**attributes, "storage_order": storage_order}, opset=22, outputs=2)
+
+
+@pytest.mark.parametrize(
+    ("shape", "attributes"),
+    [
+        ((1, 8, 2, 3), {"kernel_shape": [3, 3], "strides": [2, 2]}),
+        ((1, 8, 2, 3), {"kernel_shape": [5, 5], "strides": [4, 4], "pads": [1, 0, 0, 1]}),
+        ((1, 2, 2, 3), {"kernel_shape": [3, 3]}),
+        ((2, 8, 1, 3), {"kernel_shape": [4, 3], "strides": [2, 2]}),
+        ((1, 3, 2), {"kernel_shape": [3], "strides": [2]}),
+        ((1, 3, 1, 4, 4), {"kernel_shape": [2, 2, 2], "strides": [2, 2, 2]}),
+    ],
+)
+@pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool", "LpPool"])
+def test_windows_that_span_more_than_the_data(op_type, shape, attributes):
+    """One window of what lacks less than a stride, none of what lacks more, as in ONNX Runtime."""
+    check_op(op_type, [image(shape)], attributes, opset=22, through=["static"])
+    if op_type == "MaxPool":
+        check_op(op_type, [image(shape)], attributes, opset=22, outputs=2, through=["static"])
+    if op_type == "AveragePool":
+        check_op(op_type, [image(shape)], {**attributes, "count_include_pad": 1}, opset=22, through=["static"])
+
+
+def test_a_window_that_fits_nowhere():
+    with pytest.raises(ConversionError, match="spans 7 elements"):
+        prepare(make_op_model("MaxPool", [image((1, 2, 1, 1))], {"kernel_shape": [7, 7], "strides": [2, 2]}))
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.float16, np.float64])

@@ -16,15 +16,15 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from onnx_tf import prepare
-from test.handlers import table_any_rank, table_images  # noqa: F401
+from test.handlers import table_any_rank, table_fixed, table_images  # noqa: F401
 from test.handlers.branches import branched, check_branches
 from test.handlers.check import check_op
-from test.handlers.table import MORE, ROWS, Case, Source
+from test.handlers.table import FIXED, MORE, ROWS, Case, Source
 from test.reference import ort_outputs
 
 DIMS = (2, 8, 4, 3)
 INF, NAN, MOST, TINY = math.inf, math.nan, float(np.finfo(np.float32).max), 1e-40
-POOLS = ("MaxPool", "MaxPool padded", "MaxPool same")
+POOLS = ("MaxPool", "MaxPool padded", "MaxPool same", "MaxRoiPool")
 CONVOLUTIONS = (
     *("Conv", "Conv of variable filters", "Conv dilated", "Conv depthwise"),
     *("ConvTranspose", "ConvTranspose of stride 2"),
@@ -38,30 +38,45 @@ SUMS = (
 PRODUCTS = (
     *("ReduceProd", "ReduceProd without dims", "Einsum", "Det", "com.microsoft.Inverse"),
     *("MatMul", "com.microsoft.FusedMatMul", "com.microsoft.TransposeMatMul"),
+    *("Gemm", "Gemm scaled", "com.microsoft.FusedGemm", "GRU", "Attention", "com.microsoft.MultiHeadAttention"),
+    "DeformConv",
+    "com.microsoft.ConvTransposeWithDynamicPads",
 )
+MERGED = ("com.microsoft.FusedGemm", "com.microsoft.FusedConv")
+DISTANCES = ("com.microsoft.CDist",)
 UNLIKE = {
-    "NaN": {"com.microsoft.Inverse", "DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", *POOLS},
+    "NaN": {"com.microsoft.Inverse", "DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", *POOLS, *MERGED},
     "infinities": {
         *("DynamicQuantizeLinear", "Softmax", "Softmax last", "LRN", "Resize"),
-        *("Conv of variable filters", "Conv dilated"),
+        *("Conv of variable filters", "Conv dilated", *MERGED, "GridSample", *DISTANCES),
+        "com.microsoft.GridSample",
     },
     "zeros": {"com.microsoft.Inverse"},
     "denormals": {"com.microsoft.Inverse"},
-    "largest": {*SUMS, *PRODUCTS, *CONVOLUTIONS, "LRN"},
-    "minus infinity": {"DynamicQuantizeLinear", "LRN", "Resize", "Conv dilated"},
-    "largest of one sign": {*PRODUCTS, *CONVOLUTIONS, "LRN"},
+    "largest": {*SUMS, *PRODUCTS, *CONVOLUTIONS, *DISTANCES, *MERGED, "LRN"},
+    "minus infinity": {
+        *("DynamicQuantizeLinear", "LRN", "Resize", "Conv dilated"),
+        *("GridSample", "com.microsoft.GridSample", *DISTANCES, *MERGED),
+    },
+    "largest of one sign": {*PRODUCTS, *CONVOLUTIONS, *DISTANCES, *MERGED, "LRN"},
+    "largest alone": {*DISTANCES, *MERGED, "LRN", "com.microsoft.ConvTransposeWithDynamicPads"},
 }
 """Cases that differ, see doc/accuracy.md for why."""
 
 
 class Special(Source):
-    """Gives the special numbers, one in four elements, and others."""
+    """Gives the special numbers, one in four elements or a single one, and others."""
 
-    def __init__(self, numbers: tuple[float, ...]) -> None:
+    def __init__(self, numbers: tuple[float, ...], *, alone: bool = False) -> None:
         super().__init__()
         self.numbers = np.array(numbers, np.float32)
+        self.alone = alone
 
     def floats(self, *dims):
+        if self.alone:
+            drawn = super().floats(*dims)
+            drawn.flat[self.rng.integers(drawn.size, size=min(drawn.size, 1))] = self.numbers[0]
+            return drawn
         drawn = self.rng.choice(self.numbers, dims).astype(np.float32)
         return np.where(self.rng.random(dims) < 0.25, drawn, super().floats(*dims)).astype(np.float32)
 
@@ -74,14 +89,20 @@ KINDS = {
     "largest": (MOST, -MOST),
 }
 NARROWER = {"minus infinity": ("infinities", (-INF,)), "largest of one sign": ("largest", (MOST,))}
-"""Kinds for what the wider kind leaves out."""
+NARROWER["largest alone"] = ("largest of one sign", (MOST,))
+"""Kinds for what the wider kind leaves out. Of a single number that overflows, or nearly, the order of a sum does not
+matter."""
 
 
 @functools.cache
 def cases(kind: str) -> dict[str, Case]:
     wider, numbers = NARROWER[kind] if kind in NARROWER else (None, KINDS[kind])
-    rows = {name: build for name, build in (ROWS | MORE).items() if wider is None or name in UNLIKE[wider]}
-    made = {name: build(Special(numbers), DIMS) for name, build in rows.items() if name not in UNLIKE[kind]}
+    rows = {name: build for name, build in (ROWS | MORE | FIXED).items() if wider is None or name in UNLIKE[wider]}
+    made = {
+        name: build(Special(numbers, alone=kind.endswith("alone")), DIMS)
+        for name, build in rows.items()
+        if name not in UNLIKE[kind]
+    }
     return {name: case for name, case in made.items() if any(map(_is_float, case.inputs))}
 
 
@@ -140,7 +161,7 @@ def test_special_values_channels_last(kind):
 
 
 def test_every_exclusion_names_a_case():
-    assert set().union(*UNLIKE.values()) <= set(ROWS | MORE)
+    assert set().union(*UNLIKE.values()) <= set(ROWS | MORE | FIXED)
 
 
 def orders(dtype):
