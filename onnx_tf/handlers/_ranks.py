@@ -20,11 +20,11 @@ MAX_BROADCAST = 5
 MAX_SELECT = 8
 """SelectV2."""
 
-MAX_SLICED = 8
-"""Slice, StridedSlice and Reverse."""
+MAX_SLICED = 6
+"""Slice, StridedSlice and Reverse: 8 in TensorFlow, 6 in LiteRT."""
 
-MAX_PADDED = 6
-"""Pad."""
+MAX_PADDED = 5
+"""Pad: 6 in TensorFlow, 5 in LiteRT."""
 
 MAX_MIRRORED = 5
 """MirrorPad."""
