@@ -270,8 +270,7 @@ def _last_states(
 
 def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -> tf.Tensor:
     """Return x [time, batch, input] times the weights of a direction and its bias: [time, batch, gates]."""
-    time, batch, _ = dims_of(x)
-    size = dims_of(x)[2]
+    time, batch, size = dims_of(x)
     # What a dimension of an empty matrix is, -1 cannot tell.
     rows = tf.reshape(x, as_shape([-1 if isinstance(size, int) and size else time * batch, size]))
     product = matrix_product(rows, w, transpose_b=True)

@@ -158,7 +158,7 @@ def _strided(data: tf.Tensor, slices: list[Any]) -> tf.Tensor:
     begin = [0 if s.start is None else s.start for s in slices]
     end = [0 if s.stop is None else s.stop for s in slices]
     step = [1 if s.step is None else s.step for s in slices]
-    return tf.strided_slice(
+    result = tf.strided_slice(
         data,
         as_shape(begin),
         as_shape(end),
@@ -166,6 +166,8 @@ def _strided(data: tf.Tensor, slices: list[Any]) -> tf.Tensor:
         begin_mask=sum(1 << i for i, s in enumerate(slices) if s.start is None),
         end_mask=sum(1 << i for i, s in enumerate(slices) if s.stop is None),
     )
+    result.set_shape([None] * len(slices))  # bounds of run time hide the rank
+    return result
 
 
 def _places(start: Dim, end: Dim, step: Dim, dim: Dim) -> range | None:

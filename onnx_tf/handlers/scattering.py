@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import broadcast_to
@@ -9,50 +12,69 @@ from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_
 from onnx_tf.handlers.indexing import flat_positions, row_positions
 from onnx_tf.registry import onnx_op
 
-SCATTER = {
-    "none": tf.tensor_scatter_nd_update,
-    "add": tf.tensor_scatter_nd_add,
-    "max": tf.tensor_scatter_nd_max,
-    "min": tf.tensor_scatter_nd_min,
+Rows: TypeAlias = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+"""Writes rows [count, ...] at positions [count] of the first axis of data."""
+
+
+def _multiplied(data: tf.Tensor, positions: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    return data * tf.math.unsorted_segment_prod(rows, positions, dims_of(data)[0])
+
+
+def _by_kernel(kernel: Callable[..., tf.Tensor]) -> Rows:
+    return lambda data, positions, rows: kernel(data, positions[:, None], rows)
+
+
+REDUCTIONS: dict[str, Rows] = {
+    "none": _by_kernel(tf.tensor_scatter_nd_update),
+    "add": _by_kernel(tf.tensor_scatter_nd_add),
+    "mul": _multiplied,
+    "max": _by_kernel(tf.tensor_scatter_nd_max),
+    "min": _by_kernel(tf.tensor_scatter_nd_min),
 }
 
 
-@onnx_op("Scatter", since=9)
-def scatter(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int) -> tf.Tensor:
-    return _scatter_elements(data, indices, updates, axis, "none")
+def register_scatter(reductions: Mapping[str, Rows], target: str = "") -> None:
+    """Register ScatterElements and ScatterND by what writes rows, for one target or for all."""
+
+    @onnx_op("Scatter", since=9, target=target)
+    @onnx_op("ScatterElements", since=11, target=target)
+    def elements_11(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int) -> tf.Tensor:
+        return _scatter_elements(data, indices, updates, axis, reductions["none"])
+
+    @onnx_op("ScatterElements", since=16, target=target)
+    def elements_16(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int, reduction: str) -> tf.Tensor:
+        return _scatter_elements(data, indices, updates, axis, _of_numbers(reductions, reduction))
+
+    @onnx_op("ScatterND", since=11, target=target)
+    def nd_11(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor) -> tf.Tensor:
+        return _scatter_nd(data, indices, updates, reductions["none"])
+
+    @onnx_op("ScatterND", since=16, target=target)
+    def nd_16(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, reduction: str) -> tf.Tensor:
+        return _scatter_nd(data, indices, updates, _of_numbers(reductions, reduction))
 
 
-@onnx_op("ScatterElements", since=11)
-def scatter_elements_11(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int) -> tf.Tensor:
-    return _scatter_elements(data, indices, updates, axis, "none")
+def _of_numbers(reductions: Mapping[str, Rows], reduction: str) -> Rows:
+    """Return a reduction that takes booleans as numbers."""
+    write = reductions[reduction]
+
+    def of_any(data: tf.Tensor, positions: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+        if data.dtype == tf.bool and reduction != "none":
+            return computed_in(tf.int32, lambda d, r: write(d, positions, r), data, rows)
+        return write(data, positions, rows)
+
+    return of_any
 
 
-@onnx_op("ScatterElements", since=16)
-def scatter_elements_16(
-    data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, axis: int, reduction: str
-) -> tf.Tensor:
-    return _scatter_elements(data, indices, updates, axis, reduction)
-
-
-def _scatter_elements(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, axis: int, reduction: str) -> tf.Tensor:
+def _scatter_elements(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, axis: int, write: Rows) -> tf.Tensor:
     """Write updates, in the shape of the indices, along an axis."""
     axis = normalize_axis(axis, rank_of(data))
     positions = tf.reshape(flat_positions(indices, dims_of(data), axis), [-1])
-    result = _scatter_flat(tf.reshape(data, [-1]), positions, tf.reshape(updates, [-1]), reduction)
+    result = write(tf.reshape(data, [-1]), positions, tf.reshape(updates, [-1]))
     return tf.reshape(result, as_shape(dims_of(data)))
 
 
-@onnx_op("ScatterND", since=11)
-def scatter_nd_11(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor) -> tf.Tensor:
-    return _scatter_nd(data, indices, updates, "none")
-
-
-@onnx_op("ScatterND", since=16)
-def scatter_nd_16(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, *, reduction: str) -> tf.Tensor:
-    return _scatter_nd(data, indices, updates, reduction)
-
-
-def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reduction: str) -> tf.Tensor:
+def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, write: Rows) -> tf.Tensor:
     """Write updates where the index tuples on the last axis of ``indices`` name."""
     depth = indices.shape[-1]
     if depth is None:
@@ -67,17 +89,11 @@ def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, reducti
         # TensorFlow refuses to write rows without elements: write none of them.
         written = 0 if isinstance(size, int) else tf.cast(count, tf.int64) * tf.minimum(size, 1)
         positions, rows = positions[:written], rows[:written]
-    result = _scatter_flat(tf.reshape(data, as_shape([product(indexed), *kept])), positions, rows, reduction)
+    result = write(tf.reshape(data, as_shape([product(indexed), *kept])), positions, rows)
     return tf.reshape(result, as_shape(dims))
 
 
-def _scatter_flat(data: tf.Tensor, positions: tf.Tensor, updates: tf.Tensor, reduction: str) -> tf.Tensor:
-    """Write rows [count, ...] at positions [count] of the first axis."""
-    if data.dtype == tf.bool and reduction != "none":
-        return computed_in(tf.int32, lambda d, u: _scatter_flat(d, positions, u, reduction), data, updates)
-    if reduction == "mul":
-        return data * tf.math.unsorted_segment_prod(updates, positions, dims_of(data)[0])
-    return SCATTER[reduction](data, positions[:, None], updates)
+register_scatter(REDUCTIONS)
 
 
 @onnx_op("TensorScatter", since=24)
@@ -93,4 +109,4 @@ def tensor_scatter(
         places = tf.math.floormod(places, tf.cast(dims[axis], tf.int64))
     shape = [dims[0], *[1] * (axis - 1), length, *[1] * (len(dims) - axis - 1)]
     indices = broadcast_to(tf.reshape(places, as_shape(shape)), dims_of(update))
-    return _scatter_elements(past, indices, update, axis, "none")
+    return _scatter_elements(past, indices, update, axis, REDUCTIONS["none"])

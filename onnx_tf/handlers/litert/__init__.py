@@ -39,3 +39,6 @@ __all__ = [
     "transposing",
     "vision",
 ]
+from onnx_tf.handlers.litert import integers, many_axes, quantized, recurrent, scattering, splitting, transposing
+
+__all__ = ["integers", "many_axes", "quantized", "recurrent", "scattering", "splitting", "transposing"]
