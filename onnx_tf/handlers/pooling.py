@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._ranks import broadcast_to, select, sliced, strided
+from onnx_tf.handlers._pooled_indices import lowest, max_pool_with_indices
+from onnx_tf.handlers._ranks import strided
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -57,8 +58,13 @@ def max_pool_8(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+<<<<<<< HEAD
     w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
     return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
+=======
+    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
+    return max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
+>>>>>>> img
 
 
 @channels_last_op("MaxPool", since=10, results=(0, 1))
@@ -74,8 +80,15 @@ def max_pool_10(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+<<<<<<< HEAD
     w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
     return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
+=======
+    w = windows(
+        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
+    )
+    return max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
+>>>>>>> img
 
 
 @channels_last_op("AveragePool")
@@ -217,8 +230,13 @@ def _spatial(x: tf.Tensor, first: int) -> list[int]:
 
 
 def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
+<<<<<<< HEAD
     if _is_nothing(x, w):
         return _of_nothing(x, w, _lowest(x.dtype))
+=======
+    if 0 in x.shape:
+        return _of_nothing(x, w, lowest(x.dtype))
+>>>>>>> img
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     by_kernel = _max_pool_of_finite if context.bounded_below[0] or not x.dtype.is_floating else _max_pool_of_any
     if has_kernel and is_same_padding(w):
@@ -256,17 +274,13 @@ def _max_pool_of_finite(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
     return _by_kernel(x, w, tf.nn.max_pool, padding)
 
 
-def _lowest(dtype: tf.DType) -> tf.Tensor:
-    return tf.constant(dtype.min if dtype.is_integer else -math.inf, dtype)
-
-
 def _padding(x: tf.Tensor, w: Windows, context: NodeContext) -> float | tf.Tensor:
     """Return what never is the maximum of a window: where it is known the least number of the data itself.
 
     One that the data never reaches would be a part of the range that quantisation finds.
     """
     if not context.bounded_below[0] or not x.dtype.is_floating or set(w.dilations) != {1}:
-        return _lowest(x.dtype)
+        return lowest(x.dtype)
     return context.lower_bounds[0]
 
 
@@ -355,6 +369,7 @@ def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Ten
     return padded
 
 
+<<<<<<< HEAD
 def _elements(padded: tf.Tensor, w: Windows) -> list[tf.Tensor]:
     """Return for each element of the window, in order, the data of all windows at that element."""
     return [
@@ -398,6 +413,8 @@ def _flat_indices(x: tf.Tensor, storage_order: int) -> tf.Tensor:
     return images + tf.expand_dims(tf.expand_dims(plane, 0), -1)
 
 
+=======
+>>>>>>> img
 @channels_last_op("MaxUnpool", since=9, data=(0, 1))
 def max_unpool(
     x: tf.Tensor,

@@ -10,10 +10,12 @@ from onnx_tf.handlers.litert import (
     convolution,
     elementwise,
     integers,
+    many_axes,
     pooling,
     quantized,
     random,
     recurrent,
+    scattering,
     sequences,
     signal,
     splitting,
@@ -28,10 +30,12 @@ __all__ = [
     "convolution",
     "elementwise",
     "integers",
+    "many_axes",
     "pooling",
     "quantized",
     "random",
     "recurrent",
+    "scattering",
     "sequences",
     "signal",
     "splitting",
@@ -39,6 +43,3 @@ __all__ = [
     "transposing",
     "vision",
 ]
-from onnx_tf.handlers.litert import integers, many_axes, quantized, recurrent, scattering, splitting, transposing
-
-__all__ = ["integers", "many_axes", "quantized", "recurrent", "scattering", "splitting", "transposing"]
