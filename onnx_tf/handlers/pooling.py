@@ -58,13 +58,12 @@ def max_pool_8(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-<<<<<<< HEAD
     w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
-    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
-=======
-    w = windows(x, kernel_shape, strides=strides, dilations=None, auto_pad=auto_pad, pads=pads)
-    return max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
->>>>>>> img
+    if not any(context.outputs[1:]):
+        return _max_pool(x, w, context)
+    if _is_nothing(x, w):
+        return _of_nothing(x, w, lowest(x.dtype)), _of_nothing(x, w, tf.zeros([], tf.int64))
+    return max_pool_with_indices(x, w, storage_order)
 
 
 @channels_last_op("MaxPool", since=10, results=(0, 1))
@@ -80,15 +79,12 @@ def max_pool_10(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-<<<<<<< HEAD
     w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
-    return _max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
-=======
-    w = windows(
-        x, kernel_shape, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads, ceil_mode=ceil_mode
-    )
-    return max_pool_with_indices(x, w, storage_order) if any(context.outputs[1:]) else _max_pool(x, w, context)
->>>>>>> img
+    if not any(context.outputs[1:]):
+        return _max_pool(x, w, context)
+    if _is_nothing(x, w):
+        return _of_nothing(x, w, lowest(x.dtype)), _of_nothing(x, w, tf.zeros([], tf.int64))
+    return max_pool_with_indices(x, w, storage_order)
 
 
 @channels_last_op("AveragePool")
@@ -230,13 +226,8 @@ def _spatial(x: tf.Tensor, first: int) -> list[int]:
 
 
 def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
-<<<<<<< HEAD
     if _is_nothing(x, w):
-        return _of_nothing(x, w, _lowest(x.dtype))
-=======
-    if 0 in x.shape:
         return _of_nothing(x, w, lowest(x.dtype))
->>>>>>> img
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     by_kernel = _max_pool_of_finite if context.bounded_below[0] or not x.dtype.is_floating else _max_pool_of_any
     if has_kernel and is_same_padding(w):
@@ -369,52 +360,6 @@ def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Ten
     return padded
 
 
-<<<<<<< HEAD
-def _elements(padded: tf.Tensor, w: Windows) -> list[tf.Tensor]:
-    """Return for each element of the window, in order, the data of all windows at that element."""
-    return [
-        sliced(
-            padded,
-            [
-                slice(None),
-                *[
-                    slice(t * d, t * d + (out - 1) * s + 1, s)
-                    for t, d, s, out in zip(place, w.dilations, w.strides, w.outs, strict=True)
-                ],
-            ],
-        )
-        for place in itertools.product(*map(range, w.kernel))
-    ]
-
-
-def _max_pool_with_indices(x: tf.Tensor, w: Windows, storage_order: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return the maxima and where they are in the data in ONNX order, N, C, spatial...."""
-    if _is_nothing(x, w):
-        return _of_nothing(x, w, _lowest(x.dtype)), _of_nothing(x, w, tf.zeros([], tf.int64))
-    values = _elements(pad_spatial(x, w.reach, _lowest(x.dtype)), w)
-    places = _elements(pad_spatial(_flat_indices(x, storage_order), w.reach, -1), w)
-    best, where = values[0], broadcast_to(places[0], dims_of(values[0]))
-    for value, place in zip(values[1:], places[1:], strict=True):
-        better = (value > best) | ((where < 0) & (place >= 0)) | ((value != value) & (best == best))
-        best, where = select(better, value, best), select(better, place, where)
-    return best, where
-
-
-def _flat_indices(x: tf.Tensor, storage_order: int) -> tf.Tensor:
-    """Return for each element of channels-last data its flat index in N, C, spatial... order."""
-    batch, *spatial, channels = dims_of(x)
-    inner = as_shape(spatial if storage_order == 0 else spatial[::-1])
-    plane = tf.reshape(tf.range(tf.reduce_prod(inner)), inner)
-    if storage_order:
-        plane = tf.transpose(plane)
-    images = tf.range(batch * channels, dtype=tf.int64) * tf.reduce_prod(inner)
-    images = tf.reshape(images, as_shape([batch, *[1] * len(spatial), channels]))
-    # Not by a slice with new axes: of open dimensions LiteRT has none.
-    return images + tf.expand_dims(tf.expand_dims(plane, 0), -1)
-
-
-=======
->>>>>>> img
 @channels_last_op("MaxUnpool", since=9, data=(0, 1))
 def max_unpool(
     x: tf.Tensor,
