@@ -11,6 +11,7 @@ from onnx_tf.errors import OptionError
 from onnx_tf.passes.batch_products import batch_products
 from onnx_tf.passes.carry_integers import carry_integers, carry_integers_in_32_bits
 from onnx_tf.passes.keep_apart import keep_apart
+from onnx_tf.passes.keep_operands import keep_operands
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.recognize_gelu import recognize_gelu
@@ -48,15 +49,16 @@ SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
 LITERT = Target(
     "litert",
     recognitions=(
+        widen_floats,
         recognize_gelu,
         settle_shapes,
-        widen_floats,
         carry_integers,
     ),
     passes=(
         pack_weights,
         batch_products,
         make_addends_vectors,
+        keep_operands,
     ),
     forms=("litert",),
 )

@@ -7,6 +7,7 @@ import pytest
 
 from test.handlers.check import make_op_model
 from test.litert.check import check_tflite
+from test.models import text_model
 
 DIMS = (2, 3, 1, 2, 3, 2, 2, 3)
 
@@ -22,3 +23,9 @@ def test_eight_axes(perm, dynamic, tmp_path):
 def test_dtypes(dtype, tmp_path):
     x = np.arange(24).reshape(2, 3, 4).astype(dtype)
     check_tflite(make_op_model("Transpose", [x], {"perm": [2, 0, 1]}), {"x0": x}, tmp_path)
+
+
+@pytest.mark.parametrize("formula", ["Sub(number, t)", "Div(number, t)", "Reciprocal(t)", "Sub(t, number)"])
+def test_operands_behind_a_transpose_stay_in_order(formula, tmp_path):
+    body = f"g (float[N, 4] x) => (float[4, N] y) <float number = {{100}}> {{ t = Transpose(x) y = {formula} }}"
+    check_tflite(text_model(body), {"x": np.arange(1, 13, dtype=np.float32).reshape(3, 4)}, tmp_path)
