@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import strided
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, quotient, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, quotient, reshaped, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum, pad_spatial
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
@@ -80,7 +80,7 @@ def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding
     """Convolve each channel of N, height, width, C by its own filters height, width, 1, M."""
     *kernel, _, results = dims_of(filters)
     channels = x.shape[-1] or tf.shape(x, tf.int64)[-1]
-    own = tf.reshape(filters, as_shape([*kernel, channels, quotient(results, channels)]))
+    own = reshaped(filters, [*kernel, channels, quotient(results, channels)])
     if x.dtype.is_integer:
         # The products of 32-bit integers need more than float64 in the worst case, those of quantised data never.
         return tf.cast(_depthwise(tf.cast(x, tf.float64), tf.cast(own, tf.float64), strides, padding), x.dtype)
@@ -93,7 +93,7 @@ def _sum_of_depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], 
     *outer, channels = dims_of(x)
 
     def convolved(x: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
-        grouped = tf.reshape(x, as_shape([*outer, quotient(channels, size), size]))
+        grouped = reshaped(x, [*outer, quotient(channels, size), size])
         parts = [_depthwise(grouped[..., i], filters[:, :, i : i + 1], strides, padding) for i in range(size)]
         return functools.reduce(tf.add, parts)
 
@@ -134,7 +134,7 @@ def _dilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convolut
     # TensorFlow takes all dimensions that batch_to_space leaves open for one: once it learns one of them, it computes
     # with that for the others, as far as the shape of x. A Reshape has dimensions of its own, and copies nothing.
     rooms = [n + b + a - e + 1 for n, (b, a), e in zip(w.dims, w.reach, w.extents, strict=True)]
-    return tf.reshape(y, as_shape([dims_of(x)[0], *rooms, dims_of(filters)[-1]]))
+    return reshaped(y, [dims_of(x)[0], *rooms, dims_of(filters)[-1]])
 
 
 def _pairs(padding: Sequence[Padding]) -> tf.Tensor:
@@ -154,7 +154,7 @@ def _by_slices(x: tf.Tensor, filters: tf.Tensor, w: Windows, groups: int) -> tf.
     total = None
     for tap in range(w.kernel[0]):
         part = strided(x, 1, tap * step, stride, out)
-        part = tf.reshape(part, as_shape([batch * out, *rest]))
+        part = reshaped(part, [batch * out, *rest])
         y = convolve(part, filters[tap], None, inner, groups)
         total = y if total is None else total + y
-    return tf.reshape(total, as_shape([batch, out, *dims_of(total)[1:]]))
+    return reshaped(total, [batch, out, *dims_of(total)[1:]])

@@ -8,7 +8,7 @@ import math
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import broadcast_to, select, sliced
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._tensors import as_shape, dims_of, reshaped
 from onnx_tf.handlers._windows import Windows, pad_spatial
 
 
@@ -36,7 +36,7 @@ def _flat_indices(x: tf.Tensor, storage_order: int) -> tf.Tensor:
     if storage_order:
         plane = tf.transpose(plane)
     images = tf.range(batch * channels, dtype=tf.int64) * tf.reduce_prod(inner)
-    images = tf.reshape(images, as_shape([batch, *[1] * len(spatial), channels]))
+    images = reshaped(images, [batch, *[1] * len(spatial), channels])
     # Not by a slice with new axes: of open dimensions LiteRT has none.
     return images + tf.expand_dims(tf.expand_dims(plane, 0), -1)
 

@@ -12,7 +12,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, broadcast_dim, computed_in, dim_of, dims_of, product, rank_of
+from onnx_tf.handlers._tensors import (
+    Dim,
+    as_shape,
+    broadcast_dim,
+    computed_in,
+    dim_of,
+    dims_of,
+    product,
+    rank_of,
+    reshaped,
+)
 
 MAX_BROADCAST = 5
 """Binary operations and BroadcastTo."""
@@ -80,11 +90,11 @@ def by_groups(
         groups = _groups(rank, left[:count])
         dims = dims_of(x)
         own = [changes[group[0]] if group[0] in left[:count] else None for group in groups]
-        merged = apply(tf.reshape(x, as_shape([product([dims[i] for i in group]) for group in groups])), own)
+        merged = apply(reshaped(x, [product([dims[i] for i in group]) for group in groups]), own)
         for group, dim in zip(groups, dims_of(merged), strict=True):
             if group[0] in left[:count]:
                 dims[group[0]] = dim
-        x = tf.reshape(merged, as_shape(dims))
+        x = reshaped(merged, dims)
         left = left[count:]
     return x
 
@@ -148,8 +158,8 @@ def _of_blocks(x: tf.Tensor, axis: int, begin: int, step: int, count: int, place
     # TensorFlow's strided slice copies one number after the other: one element of each block takes a tenth of that.
     outer, inner = dims_of(x)[:axis], dims_of(x)[axis + 1 :]
     part = sliced(x, [*[slice(None)] * axis, slice(begin, begin + count * step)])
-    blocks = tf.reshape(part, as_shape([product(outer), count, step, product(inner)]))
-    return tf.reshape(blocks[:, :, place], as_shape([*outer, count, *inner]))
+    blocks = reshaped(part, [product(outer), count, step, product(inner)])
+    return reshaped(blocks[:, :, place], [*outer, count, *inner])
 
 
 select = broadcasting(tf.where, MAX_SELECT)
@@ -202,11 +212,11 @@ def _of_merged(function: Elementwise, tensors: Sequence[Any], ranks: Sequence[in
         if own_rank == 0:
             merged.append(tensor)
         elif len(groups) <= limit:
-            merged.append(tf.reshape(tensor, as_shape([product([dims[i] for i in group]) for group in groups])))
+            merged.append(reshaped(tensor, [product([dims[i] for i in group]) for group in groups]))
         else:  # more kinds of axes alternate than the kernel takes
             is_whole = all(map(_is_same, dims, whole))
             merged.append(tf.reshape(tensor if is_whole else broadcast_to(tensor, whole), [-1]))
-    return tf.reshape(function(*merged), as_shape(whole))
+    return reshaped(function(*merged), whole)
 
 
 def _alike(own: Sequence[Sequence[Dim]], rank: int) -> list[list[int]]:

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._quantized import dequantize, quantize
-from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, shaped
+from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, reshaped, shaped
 from onnx_tf.handlers._versions import earlier
 from onnx_tf.handlers.linear_algebra import matrix_product
 from onnx_tf.registry import NodeContext, onnx_op
@@ -272,10 +272,10 @@ def _projected(x: tf.Tensor, w: tf.Tensor, bias: tf.Tensor | None, index: int) -
     """Return x [time, batch, input] times the weights of a direction and its bias: [time, batch, gates]."""
     time, batch, size = dims_of(x)
     # What a dimension of an empty matrix is, -1 cannot tell.
-    rows = tf.reshape(x, as_shape([-1 if isinstance(size, int) and size else time * batch, size]))
+    rows = reshaped(x, [-1 if isinstance(size, int) and size else time * batch, size])
     product = matrix_product(rows, w, transpose_b=True)
     product = product if bias is None else product + bias[index]
-    return tf.reshape(product, as_shape([time, batch, *dims_of(product)[1:]]))
+    return reshaped(product, [time, batch, *dims_of(product)[1:]])
 
 
 def _initial(state: tf.Tensor | None, dtype: tf.DType, layout: int, shape: list[Any]) -> tf.Tensor:

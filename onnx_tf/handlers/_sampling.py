@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, clipped_index, dims_of, product
+from onnx_tf.handlers._tensors import Dim, as_shape, clipped_index, dims_of, product, reshaped
 
 Mapped = tuple[tf.Tensor, tf.Tensor | None]
 """An integer index as float, and where it is inside the data (``None``: everywhere)."""
@@ -62,7 +62,7 @@ def sample(
         combine: what joins the weighted elements.
     """
     batch, *spatial, channels = dims_of(x)
-    flat = tf.reshape(x, as_shape([batch, product(spatial), channels]))
+    flat = reshaped(x, [batch, product(spatial), channels])
     shape = dims_of(taps[0][0][0])
     if 0 in x.shape:  # TensorFlow gathers no element of nothing
         return tf.zeros(as_shape([*shape, channels]), x.dtype)
@@ -76,12 +76,12 @@ def sample(
             flat_index = flat_index * tf.cast(size, tf.int64) + clipped_index(tf.cast(mapped, tf.int64), size)
             weight = own if weight is None else weight * own
             inside = known if inside is None else inside & known
-        rows = tf.reshape(flat_index, as_shape([shape[0], product(shape[1:])]))
+        rows = reshaped(flat_index, [shape[0], product(shape[1:])])
         if images is None:
             values = tf.gather(flat, rows, batch_dims=1)
         else:
             values = tf.gather_nd(flat, tf.stack([tf.broadcast_to(images[:, tf.newaxis], tf.shape(rows)), rows], -1))
-        values = tf.reshape(values, as_shape([*shape, channels]))
+        values = reshaped(values, [*shape, channels])
         if inside is not None:
             weight = tf.where(inside, weight, 0.0)
         part = values * tf.expand_dims(tf.cast(weight, x.dtype), -1)

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import along_axis, arg_along, broadcasting, pad, select
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of, static_value, widened
+from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, reshaped, static_value, widened
 from onnx_tf.registry import NodeContext, onnx_op, register_table
 
 MAX_SOFTMAX_RANK = 5
@@ -138,8 +138,8 @@ def _register_over_axis(op_type: str, function: Callable[[tf.Tensor, int], tf.Te
         columns = 1
         for dim in dims[axis:]:
             columns = columns * dim
-        matrix = tf.reshape(x, as_shape([*dims[:axis], columns]))
-        return tf.reshape(function(matrix, -1), as_shape(dims))
+        matrix = reshaped(x, [*dims[:axis], columns])
+        return reshaped(function(matrix, -1), dims)
 
     @onnx_op(op_type, since=13)
     def along_axis(x: tf.Tensor, *, axis: int) -> tf.Tensor:

@@ -11,7 +11,7 @@ from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._attend import computable, join_heads, scores_of, split_heads, weighted_sums
 from onnx_tf.handlers._attributes import given
 from onnx_tf.handlers._control import counted_loop
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, rank_of, static_value
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, rank_of, reshaped, static_value
 from onnx_tf.handlers._versions import earlier
 from onnx_tf.registry import onnx_op
 from onnx_tf.values import Body
@@ -91,7 +91,7 @@ def rotary_embedding(
     packed = len(shape) == 3
     if packed:
         (num_heads,) = given(num_heads=num_heads)
-        x = tf.reshape(x, as_shape([*shape[:2], num_heads, shape[2] // num_heads]))
+        x = reshaped(x, [*shape[:2], num_heads, shape[2] // num_heads])
     if position_ids is not None:
         cos_cache, sin_cache = tf.gather(cos_cache, position_ids), tf.gather(sin_cache, position_ids)
     # Heads lie after the length in packed tensors, before it in others.
@@ -100,12 +100,12 @@ def rotary_embedding(
     rotated, kept = x[..., :size], x[..., size:]
     if interleaved:
         a, b = rotated[..., 0::2], rotated[..., 1::2]
-        turned = tf.reshape(tf.stack([cos * a - sin * b, sin * a + cos * b], -1), as_shape(dims_of(rotated)))
+        turned = reshaped(tf.stack([cos * a - sin * b, sin * a + cos * b], -1), dims_of(rotated))
     else:
         a, b = tf.split(rotated, 2, axis=-1)
         turned = tf.concat([cos * a - sin * b, sin * a + cos * b], -1)
     y = tf.concat([turned, kept], -1) if rotary_embedding_dim else turned
-    return tf.reshape(y, as_shape(shape)) if packed else y
+    return reshaped(y, shape) if packed else y
 
 
 @onnx_op("LinearAttention", since=27)
@@ -120,7 +120,7 @@ def linear_attention(
     value_size = dims_of(v)[3]
     groups = q_num_heads // kv_num_heads
     factor = scale if scale else tf.math.rsqrt(tf.cast(key_size, q.dtype))
-    q = tf.reshape(q * tf.cast(factor, q.dtype), as_shape([steps, batch, kv_num_heads, groups, key_size]))
+    q = reshaped(q * tf.cast(factor, q.dtype), [steps, batch, kv_num_heads, groups, key_size])
     rows = {"q": q, "k": k, "v": v}
     if update_rule in ("gated", "gated_delta"):
         rows["decay"] = tf.exp(_steps(decay, kv_num_heads))
@@ -145,14 +145,14 @@ def linear_attention(
     unroll = isinstance(steps, int) and steps <= MAX_UNROLLED_STEPS
     row = tf.TensorSpec([*q.shape[1:4], v.shape[3]], q.dtype)
     (state,), (sums,) = counted_loop(steps, step, [state], [row], unroll=unroll)
-    output = tf.reshape(tf.transpose(sums, [1, 0, 2, 3, 4]), as_shape([batch, steps, q_num_heads * value_size]))
+    output = reshaped(tf.transpose(sums, [1, 0, 2, 3, 4]), [batch, steps, q_num_heads * value_size])
     return tf.cast(output, query.dtype), tf.cast(state, (query if past_state is None else past_state).dtype)
 
 
 def _steps(x: tf.Tensor, heads: Dim) -> tf.Tensor:
     """Return [batch, length, heads * size] as [length, batch, heads, size]."""
     batch, length, width = dims_of(x)
-    return tf.transpose(tf.reshape(computable(x), as_shape([batch, length, heads, width // heads])), [1, 0, 2, 3])
+    return tf.transpose(reshaped(computable(x), [batch, length, heads, width // heads]), [1, 0, 2, 3])
 
 
 def _allowed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, quotient
+from onnx_tf.handlers._tensors import dims_of, quotient, reshaped
 
 
 @channels_last_op("DepthToSpace")
@@ -19,9 +19,9 @@ def depth_to_space_11(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
         return depth_to_space_1(x, blocksize=blocksize)
     batch, height, width, channels = dims_of(x)
     depth = quotient(channels, blocksize**2)
-    blocks = tf.reshape(x, as_shape([batch, height, width, depth, blocksize, blocksize]))
+    blocks = reshaped(x, [batch, height, width, depth, blocksize, blocksize])
     blocks = tf.transpose(_checked(blocks, mode), [0, 1, 4, 2, 5, 3])
-    return tf.reshape(blocks, as_shape([batch, height * blocksize, width * blocksize, depth]))
+    return reshaped(blocks, [batch, height * blocksize, width * blocksize, depth])
 
 
 @channels_last_op("SpaceToDepth")
@@ -35,9 +35,9 @@ def space_to_depth_28(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
         return space_to_depth_1(x, blocksize=blocksize)
     batch, height, width, depth = dims_of(x)
     height, width = quotient(height, blocksize), quotient(width, blocksize)
-    blocks = tf.reshape(x, as_shape([batch, height, blocksize, width, blocksize, depth]))
+    blocks = reshaped(x, [batch, height, blocksize, width, blocksize, depth])
     blocks = tf.transpose(_checked(blocks, mode), [0, 1, 3, 5, 2, 4])
-    return tf.reshape(blocks, as_shape([batch, height, width, depth * blocksize**2]))
+    return reshaped(blocks, [batch, height, width, depth * blocksize**2])
 
 
 def _checked(blocks: tf.Tensor, mode: str) -> tf.Tensor:

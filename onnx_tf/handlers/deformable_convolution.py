@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import linear_taps, sample
-from onnx_tf.handlers._tensors import as_shape, dims_of, product, quotient
+from onnx_tf.handlers._tensors import dims_of, product, quotient, reshaped
 from onnx_tf.handlers.convolution import kernel_of
 
 
@@ -34,9 +34,9 @@ def deform_conv(
     wide = tf.float64 if x.dtype == tf.float64 else tf.float32
     batch, _, *outs = dims_of(offset)
     dilations, strides, pads = dilations or [1] * rank, strides or [1] * rank, pads or [0] * 2 * rank
-    offset = tf.reshape(tf.cast(offset, wide), as_shape([batch, offset_group, elements, rank, *outs]))
+    offset = reshaped(tf.cast(offset, wide), [batch, offset_group, elements, rank, *outs])
     if mask is not None:
-        mask = tf.reshape(tf.cast(mask, wide), as_shape([batch, offset_group, elements, *outs]))
+        mask = reshaped(tf.cast(mask, wide), [batch, offset_group, elements, *outs])
     places = []
     for axis in range(rank):
         inner = tf.constant([e[axis] * dilations[axis] - pads[axis] for e in itertools.product(*map(range, kernel))])
@@ -58,7 +58,7 @@ def _contracted(columns: tf.Tensor, filters: tf.Tensor, groups: int, elements: i
     """Return [batch, elements, windows..., C] times filters kernel..., C/group, M: [batch, windows..., M]."""
     batch, _, *outs, _ = dims_of(columns)
     own, results = dims_of(filters)[-2:]
-    data = tf.reshape(columns, as_shape([batch, elements, product(outs), groups, own]))
-    weights = tf.reshape(filters, as_shape([elements, own, groups, quotient(results, groups)]))
+    data = reshaped(columns, [batch, elements, product(outs), groups, own])
+    weights = reshaped(filters, [elements, own, groups, quotient(results, groups)])
     y = tf.einsum("nkpgc,kcgm->npgm", data, weights)
-    return tf.reshape(y, as_shape([batch, *outs, results]))
+    return reshaped(y, [batch, *outs, results])

@@ -17,6 +17,7 @@ from onnx_tf.handlers._tensors import (
     normalize_axis,
     product,
     rank_of,
+    reshaped,
     scalar,
     static_ints,
     static_value,
@@ -87,7 +88,7 @@ def _gather_nd(data: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tenso
     if all(isinstance(dim, int) and dim for dim in kept) and batch_dims + depth <= MAX_INDEXED:
         return tf.gather_nd(data, wrapped(indices, as_shape(indexed)), batch_dims=batch_dims)
     # TensorFlow refuses to index what has no elements.
-    rows = tf.reshape(data, as_shape([*batches, product(indexed), *kept]))
+    rows = reshaped(data, [*batches, product(indexed), *kept])
     return tf.gather(rows, row_positions(indices, indexed), axis=batch_dims, batch_dims=batch_dims)
 
 

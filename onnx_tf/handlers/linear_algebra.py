@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, broadcast_dim, computed_in, dims_of, product, rank_of, widened
+from onnx_tf.handlers._tensors import (
+    Dim,
+    as_shape,
+    broadcast_dim,
+    computed_in,
+    dims_of,
+    product,
+    rank_of,
+    reshaped,
+    widened,
+)
 from onnx_tf.registry import onnx_op
 
 MODULAR = (tf.int8, tf.int16, tf.uint8, tf.uint16, tf.uint32, tf.uint64)
@@ -29,8 +39,8 @@ def mat_mul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         # One large product is faster than one for each matrix of a batch.
         *outer, depth = dims_of(a)
         # What a dimension of an empty matrix is, -1 cannot tell.
-        rows = tf.reshape(a, as_shape([-1 if isinstance(depth, int) and depth else product(outer), depth]))
-        return tf.reshape(matrix_product(rows, b), as_shape([*outer, dims_of(b)[-1]]))
+        rows = reshaped(a, [-1 if isinstance(depth, int) and depth else product(outer), depth])
+        return reshaped(matrix_product(rows, b), [*outer, dims_of(b)[-1]])
     return matrix_product(a, b) if rank_of(a) == rank_of(b) == 2 else tf.matmul(a, b)
 
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op, to_channels_last
 from onnx_tf.handlers._ranks import broadcasting, pad, sliced
-from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, rank_of, widened
+from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, rank_of, reshaped, widened
 from onnx_tf.registry import NodeContext, onnx_op
 
 
@@ -171,7 +171,7 @@ def _group_normalized(x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, epsilon: 
         if groups is None:
             return means
         *outer, channels = dims_of(means)
-        grouped = tf.reshape(means, as_shape([*outer, groups, channels // groups]))
+        grouped = reshaped(means, [*outer, groups, channels // groups])
         return tf.repeat(tf.reduce_mean(grouped, -1), channels // groups, axis=-1)
 
     centred = data - mean(data)

@@ -19,6 +19,7 @@ from onnx_tf.handlers._tensors import (
     elements_of,
     product,
     rank_of,
+    reshaped,
     shaped,
     vector,
     widened,
@@ -344,13 +345,11 @@ def _by_kernel(x: tf.Tensor, w: Windows, kernel: Callable[..., tf.Tensor], paddi
     if len(w.kernel) == 2:
         return kernel(x, w.kernel, w.strides, padding)
     batch, depth, *plane, channels = dims_of(x)
-    x = tf.reshape(x, as_shape([product([batch, depth]), *plane, channels]))
+    x = reshaped(x, [product([batch, depth]), *plane, channels])
     x = kernel(x, w.kernel[1:], w.strides[1:], padding)
     rest = dims_of(x)[1:3]
-    x = kernel(
-        tf.reshape(x, as_shape([batch, depth, product(rest), channels])), (w.kernel[0], 1), (w.strides[0], 1), padding
-    )
-    return tf.reshape(x, as_shape([batch, dims_of(x)[1], *rest, channels]))
+    x = kernel(reshaped(x, [batch, depth, product(rest), channels]), (w.kernel[0], 1), (w.strides[0], 1), padding)
+    return reshaped(x, [batch, dims_of(x)[1], *rest, channels])
 
 
 def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
@@ -384,7 +383,7 @@ def max_unpool(
     flat = ((image // depth) * plane + place) * depth + image % depth
     empty = tf.zeros(as_shape([product([batch, *dims, channels])]), x.dtype)
     filled = tf.tensor_scatter_nd_update(empty, tf.reshape(flat, [-1, 1]), tf.reshape(x, [-1]))
-    y = tf.reshape(filled, as_shape([batch, *dims, channels]))
+    y = reshaped(filled, [batch, *dims, channels])
     if output_shape is None:
         return y
     wanted = elements_of(shaped(vector(output_shape, "output_shape"), [rank + 2]))[2:]

@@ -11,12 +11,12 @@ import tensorflow as tf
 
 from onnx_tf.handlers._ranks import MAX_BROADCAST, arg_along, reverse
 from onnx_tf.handlers._tensors import (
-    as_shape,
     computed_in,
     dims_of,
     normalize_axis,
     product,
     rank_of,
+    reshaped,
     scalar,
     static_ints,
     vector,
@@ -80,11 +80,9 @@ def _log_sum_exp(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
     axes = [normalize_axis(axis, rank) for axis in axes]
     kept = [i for i in range(rank) if i not in axes]
     dims = dims_of(x)
-    rows = tf.reshape(
-        tf.transpose(x, [*kept, *axes]), as_shape([product([dims[i] for i in part]) for part in (kept, axes)])
-    )
+    rows = reshaped(tf.transpose(x, [*kept, *axes]), [product([dims[i] for i in part]) for part in (kept, axes)])
     left = [1 if i in axes else dims[i] for i in range(rank) if keepdims or i in kept]
-    return tf.reshape(tf.reduce_logsumexp(rows, -1), as_shape(left))
+    return reshaped(tf.reduce_logsumexp(rows, -1), left)
 
 
 def _sum_square(x: tf.Tensor, axes: Axes, keepdims: bool) -> tf.Tensor:
@@ -104,10 +102,10 @@ def _of_few_axes(reduce: Reduction) -> Reduction:
             return reduce(x, axes, keepdims)
         dims, gone = dims_of(x), {normalize_axis(axis, rank_of(x)) for axis in axes}
         groups = [list(group) for _, group in itertools.groupby(range(len(dims)), gone.__contains__)]
-        merged = tf.reshape(x, as_shape([product([dims[axis] for axis in group]) for group in groups]))
+        merged = reshaped(x, [product([dims[axis] for axis in group]) for group in groups])
         y = reduce(merged, [i for i, group in enumerate(groups) if group[0] in gone], False)
         left = [1 if axis in gone else dim for axis, dim in enumerate(dims) if keepdims or axis not in gone]
-        return tf.reshape(y, as_shape(left))
+        return reshaped(y, left)
 
     return of_any_rank
 

@@ -10,7 +10,17 @@ import tensorflow as tf
 
 from onnx_tf.handlers._interpolation import Axis, Sampling, resize_axis
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, normalize_axis, rank_of, shaped, vector
+from onnx_tf.handlers._tensors import (
+    Dim,
+    as_shape,
+    dims_of,
+    elements_of,
+    normalize_axis,
+    rank_of,
+    reshaped,
+    shaped,
+    vector,
+)
 
 
 @channels_last_op("Upsample")
@@ -239,8 +249,8 @@ def _repeated(x: tf.Tensor, axes: Sequence[Axis]) -> tf.Tensor:
         pending = count
     if pending > 1:
         parts, tiles = [*parts, 1], [*tiles, pending]
-    tiled = tf.tile(tf.reshape(x, as_shape(parts)), tiles)
-    return tf.reshape(tiled, as_shape([dim * count for dim, count in zip(dims, counts, strict=True)]))
+    tiled = tf.tile(reshaped(x, parts), tiles)
+    return reshaped(tiled, [dim * count for dim, count in zip(dims, counts, strict=True)])
 
 
 def _is_bilinear(x: tf.Tensor, axes: Sequence[Axis], how: Sampling) -> bool:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Mapped, cubic_taps, edges_outside, linear_taps, mirror, sample, zeros_outside
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, shaped, vector
+from onnx_tf.handlers._tensors import Dim, dims_of, elements_of, reshaped, shaped, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -90,4 +90,4 @@ def affine_grid(theta: tf.Tensor, size: tf.Tensor, *, align_corners: int) -> tf.
     homogeneous = tf.stack([*grids[::-1], tf.ones_like(grids[0])], -1)
     points = tf.reshape(homogeneous, [-1, len(sizes) + 1])
     moved = tf.matmul(points[tf.newaxis], tf.cast(theta, wide), transpose_b=True)
-    return tf.cast(tf.reshape(moved, as_shape([dims_of(theta)[0], *sizes, len(sizes)])), theta.dtype)
+    return tf.cast(reshaped(moved, [dims_of(theta)[0], *sizes, len(sizes)]), theta.dtype)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import broadcast_to
-from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, normalize_axis, product, rank_of, vector
+from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, product, rank_of, reshaped, vector
 from onnx_tf.handlers.indexing import flat_positions, row_positions
 from onnx_tf.registry import onnx_op
 
@@ -71,7 +71,7 @@ def _scatter_elements(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, a
     axis = normalize_axis(axis, rank_of(data))
     positions = tf.reshape(flat_positions(indices, dims_of(data), axis), [-1])
     result = write(tf.reshape(data, [-1]), positions, tf.reshape(updates, [-1]))
-    return tf.reshape(result, as_shape(dims_of(data)))
+    return reshaped(result, dims_of(data))
 
 
 def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, write: Rows) -> tf.Tensor:
@@ -83,14 +83,14 @@ def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, write: 
     indexed, kept = dims[:depth], dims[depth:]
     count = product(dims_of(indices)[:-1])
     positions = tf.reshape(row_positions(indices, indexed), [-1])
-    rows = tf.reshape(updates, as_shape([count, *kept]))
+    rows = reshaped(updates, [count, *kept])
     size = product(kept)
     if not isinstance(size, int) or size == 0:
         # TensorFlow refuses to write rows without elements: write none of them.
         written = 0 if isinstance(size, int) else tf.cast(count, tf.int64) * tf.minimum(size, 1)
         positions, rows = positions[:written], rows[:written]
-    result = write(tf.reshape(data, as_shape([product(indexed), *kept])), positions, rows)
-    return tf.reshape(result, as_shape(dims))
+    result = write(reshaped(data, [product(indexed), *kept]), positions, rows)
+    return reshaped(result, dims)
 
 
 register_scatter(REDUCTIONS)
@@ -108,5 +108,5 @@ def tensor_scatter(
     if mode == "circular":
         places = tf.math.floormod(places, tf.cast(dims[axis], tf.int64))
     shape = [dims[0], *[1] * (axis - 1), length, *[1] * (len(dims) - axis - 1)]
-    indices = broadcast_to(tf.reshape(places, as_shape(shape)), dims_of(update))
+    indices = broadcast_to(reshaped(places, shape), dims_of(update))
     return _scatter_elements(past, indices, update, axis, REDUCTIONS["none"])

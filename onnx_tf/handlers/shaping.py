@@ -21,6 +21,7 @@ from onnx_tf.handlers._tensors import (
     normalize_axis,
     product,
     rank_of,
+    reshaped,
     scalar,
     static_ints,
     vector,
@@ -33,7 +34,7 @@ from onnx_tf.values import with_possible_shapes
 def transpose(data: tf.Tensor, *, perm: Sequence[int] | None) -> tf.Tensor:
     if data.dtype != tf.string or rank_of(data) <= MAX_TEXT_TRANSPOSED:
         return tf.transpose(data, perm)
-    places = tf.reshape(tf.range(tf.size(data)), as_shape(dims_of(data)))
+    places = reshaped(tf.range(tf.size(data)), dims_of(data))
     return tf.gather(tf.reshape(data, [-1]), tf.transpose(places, perm))
 
 
@@ -60,7 +61,7 @@ def _reshape(data: tf.Tensor, shape: tf.Tensor, allowzero: int) -> tf.Tensor:
         return tf.reshape(data, shape)
     if target is not None:
         dims = dims_of(data)
-        return tf.reshape(data, as_shape([dims[i] if d == 0 else d for i, d in enumerate(target)]))
+        return reshaped(data, [dims[i] if d == 0 else d for i, d in enumerate(target)])
     result = tf.reshape(data, tf.where(shape == 0, _resized(tf.shape(data, tf.int64), shape), shape))
     if shape.shape[0] is not None:
         static = [*data.shape, *[None] * shape.shape[0]]
@@ -85,7 +86,7 @@ def flatten(x: tf.Tensor, *, axis: int) -> tf.Tensor:
         rows = -1 if not isinstance(rows, int) else rows
     elif isinstance(rows, int) and rows > 0:
         columns = -1 if not isinstance(columns, int) else columns
-    return tf.reshape(x, as_shape([rows, columns]))
+    return reshaped(x, [rows, columns])
 
 
 @onnx_op("Squeeze")

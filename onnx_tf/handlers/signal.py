@@ -11,7 +11,16 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
 from onnx_tf.handlers._ranks import MAX_SLICED
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, normalize_axis, product, rank_of, shaped, static_ints
+from onnx_tf.handlers._tensors import (
+    Dim,
+    dims_of,
+    normalize_axis,
+    product,
+    rank_of,
+    reshaped,
+    shaped,
+    static_ints,
+)
 from onnx_tf.registry import onnx_op
 
 
@@ -60,7 +69,7 @@ def _dft(fourier: Fourier, x: tf.Tensor, length: tf.Tensor | None, axis: int, in
     order = [i for i in range(rank - 1) if i != axis] + [axis, rank - 1]
     signal = tf.transpose(_computable(x), order)
     outer = dims_of(signal)[:-2]
-    signal = tf.reshape(signal, as_shape([product(outer), *dims_of(signal)[-2:]])) if rank > MAX_SLICED else signal
+    signal = reshaped(signal, [product(outer), *dims_of(signal)[-2:]]) if rank > MAX_SLICED else signal
     size = dims_of(signal)[-2]
     if length is None:
         length = 2 * (size - 1) if inverse and onesided else size
@@ -72,7 +81,7 @@ def _dft(fourier: Fourier, x: tf.Tensor, length: tf.Tensor | None, axis: int, in
     else:
         signal = fitted(signal, length)
         result = fourier.inverse(signal) if inverse else fourier.forward(signal, onesided)
-    result = tf.reshape(result, as_shape([*outer, *dims_of(result)[-2:]])) if rank > MAX_SLICED else result
+    result = reshaped(result, [*outer, *dims_of(result)[-2:]]) if rank > MAX_SLICED else result
     return tf.cast(tf.transpose(result, [order.index(i) for i in range(rank)]), x.dtype)
 
 

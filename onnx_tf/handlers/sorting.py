@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from onnx_tf.handlers._ranks import select
 from onnx_tf.handlers._tensors import (
-    as_shape,
     dims_of,
     inverse_permutation,
     normalize_axis,
     permutation_to_last,
     product,
     rank_of,
+    reshaped,
     scalar,
     vector,
 )
@@ -73,7 +73,7 @@ def unique(x: tf.Tensor, *, axis: int | None, sorted: int) -> tuple[tf.Tensor, t
     keys = _integer_keys(x)
     keys = tf.transpose(keys, [axis, *[i for i in range(rank_of(keys)) if i != axis]])
     count, *rest = dims_of(keys)
-    keys = tf.reshape(keys, as_shape([count, product(rest)]))
+    keys = reshaped(keys, [count, product(rest)])
     rows, inverse, counts = tf.raw_ops.UniqueWithCountsV2(x=keys, axis=[0], out_idx=tf.int64)
     first = tf.math.unsorted_segment_min(tf.range(count, dtype=tf.int64), inverse, tf.size(counts))
     if sorted:

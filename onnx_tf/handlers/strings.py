@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._lookup import index_in
 from onnx_tf.handlers._ranks import broadcasting
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._tensors import dims_of, reshaped
 from onnx_tf.registry import onnx_op
 
 ASCII_LOCALES = ("C", "POSIX")
@@ -76,7 +76,7 @@ def string_split(x: tf.Tensor, *, delimiter: str | None, maxsplit: int | None) -
     counts, dims = pieces.row_lengths(), dims_of(x)
     padded = pieces.to_tensor(default_value="")
     width = tf.shape(padded, out_type=tf.int64)[1]
-    return tf.reshape(padded, as_shape([*dims, width])), tf.reshape(counts, as_shape(dims))
+    return reshaped(padded, [*dims, width]), reshaped(counts, dims)
 
 
 @onnx_op("TfIdfVectorizer", since=9)

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._ranks import pad, sliced
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, quotient, shaped, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, quotient, reshaped, shaped, widened
 from onnx_tf.handlers._windows import maximum, pad_spatial
 from onnx_tf.handlers.convolution import kernel_of
 
@@ -116,11 +116,11 @@ def _with_gaps(filters: tf.Tensor, dilations: Sequence[int]) -> tf.Tensor:
         if dilation == 1:
             continue
         dims = dims_of(filters)
-        spread = tf.reshape(filters, as_shape([*dims[: axis + 1], 1, *dims[axis + 1 :]]))
+        spread = reshaped(filters, [*dims[: axis + 1], 1, *dims[axis + 1 :]])
         padding = [(0, 0)] * (len(dims) + 1)
         padding[axis + 1] = (0, dilation - 1)
         dims[axis] *= dilation
-        spread = tf.reshape(pad(spread, padding), as_shape(dims))
+        spread = reshaped(pad(spread, padding), dims)
         filters = sliced(spread, [*[slice(None)] * axis, slice(None, 1 - dilation)])
     return filters
 
@@ -161,7 +161,7 @@ def _by_depthwise(
     if filters.shape[-2] != 1 or len(set(strides)) > 1:
         return None
     *kernel, _, channels = dims_of(filters)
-    own = tf.reshape(filters, as_shape([*kernel, groups, channels // groups]))
+    own = reshaped(filters, [*kernel, groups, channels // groups])
     shape = tf.cast(as_shape([dims_of(x)[0], *sizes, groups]), tf.int32)
     return widened(
         lambda x, own: tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
@@ -182,15 +182,15 @@ def _by_slices(
 ) -> tf.Tensor:
     """Convolve slice by slice along the first spatial axis, and add up the results where they overlap."""
     batch, count, *rest = dims_of(x)
-    slices = tf.reshape(x, as_shape([batch * count, *rest]))
+    slices = reshaped(x, [batch * count, *rest])
     stride, taps = strides[0], filters.shape[0]
     total = 0
     for tap in range(taps):
         y = _transposed(slices, filters[tap], sizes[1:], strides[1:], groups, "VALID", grouped)
         dims = dims_of(y)[1:]
-        y = pad(tf.reshape(y, as_shape([batch * count, 1, product(dims)])), [(0, 0), (0, stride - 1), (0, 0)])
-        y = tf.reshape(y, as_shape([batch, count * stride, product(dims)]))[:, : count * stride - stride + 1]
-        total += tf.reshape(pad(y, [(0, 0), (tap, taps - 1 - tap), (0, 0)]), as_shape([batch, sizes[0], *dims]))
+        y = pad(reshaped(y, [batch * count, 1, product(dims)]), [(0, 0), (0, stride - 1), (0, 0)])
+        y = reshaped(y, [batch, count * stride, product(dims)])[:, : count * stride - stride + 1]
+        total += reshaped(pad(y, [(0, 0), (tap, taps - 1 - tap), (0, 0)]), [batch, sizes[0], *dims])
     return total
 
 

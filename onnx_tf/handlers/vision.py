@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Tap, edges_outside, sample
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, quotient, shaped, vector
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, quotient, reshaped, shaped, vector
 from onnx_tf.registry import onnx_op
 
 
@@ -31,7 +31,7 @@ def non_max_suppression(
     most = tf.clip_by_value(tf.reshape(max_output_boxes_per_class, []), 0, tf.cast(count, tf.int64))
     overlap = tf.zeros([]) if iou_threshold is None else tf.reshape(iou_threshold, [])
     lowest = tf.constant(float("-inf")) if score_threshold is None else tf.reshape(score_threshold, [])
-    flat_scores = tf.reshape(scores, as_shape([batch * classes, count]))
+    flat_scores = reshaped(scores, [batch * classes, count])
 
     def select(pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         chosen, valid = tf.raw_ops.NonMaxSuppressionV4(
@@ -186,7 +186,8 @@ def max_roi_pool(x: tf.Tensor, rois: tf.Tensor, *, pooled_shape: Sequence[int], 
 
 def _bins(start: tf.Tensor, end: tf.Tensor, bins: int, size: Dim) -> tf.Tensor:
     """Return which elements of an axis belong to each bin, [bins, size]."""
-    step = tf.maximum(end - start + 1, 1) / bins
+    # Grappler makes a division by a constant a product with its reciprocal, which rounds otherwise: not of this one.
+    step = tf.math.divide_no_nan(tf.maximum(end - start + 1, 1), tf.constant(bins, tf.float32))
     numbers = tf.range(bins, dtype=tf.float32)
     first, last = tf.floor(numbers * step) + start, tf.math.ceil((numbers + 1) * step) + start
     places = tf.range(tf.cast(size, tf.float32), dtype=tf.float32)
@@ -221,16 +222,16 @@ def col2im(
         flat = _outer(flat * tf.cast(size, tf.int64), places, tf.add)
         inside = _outer(inside, kept, tf.logical_and)
     batch, columns, count = dims_of(x)
-    values = tf.reshape(x, as_shape([batch * (quotient(columns, product(block))), product(block) * count]))
+    values = reshaped(x, [batch * (quotient(columns, product(block))), product(block) * count])
     places = tf.where(tf.reshape(inside, [-1]))
     rows = tf.gather(tf.transpose(values), places[:, 0])
     targets = tf.gather(tf.reshape(flat, [-1]), places)
     summed = tf.scatter_nd(targets, rows, as_shape([product(image), dims_of(values)[0]]))
-    return tf.reshape(tf.transpose(summed), as_shape([batch, quotient(columns, product(block)), *image]))
+    return reshaped(tf.transpose(summed), [batch, quotient(columns, product(block)), *image])
 
 
 def _outer(a: tf.Tensor, b: tf.Tensor, function: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """Combine [elements, blocks] of some axes with those of the next one."""
     combined = function(_with_axes(a, (1, 3)), _with_axes(b, (0, 2)))
     dims = dims_of(combined)
-    return tf.reshape(combined, as_shape([dims[0] * dims[1], dims[2] * dims[3]]))
+    return reshaped(combined, [dims[0] * dims[1], dims[2] * dims[3]])

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from onnx_tf.handlers._attend import computable
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._tensors import dims_of, reshaped
 from onnx_tf.handlers.com_microsoft.weight_only import unpacked
 from onnx_tf.registry import onnx_op
 
@@ -88,10 +88,10 @@ def _dequantized(
     else:
         count = rows if not block_size else blocks
         zeros = tf.cast(unpacked(zeros, bits)[..., :count], scales.dtype)
-        zeros = tf.reshape(zeros, as_shape([experts, rows, blocks, 1]))
-    scales = tf.reshape(scales, as_shape([experts, rows, blocks, 1]))
-    values = tf.reshape(values, as_shape([experts, rows, blocks, columns // blocks]))
-    return tf.reshape((values - zeros) * scales, as_shape([experts, rows, columns]))
+        zeros = reshaped(zeros, [experts, rows, blocks, 1])
+    scales = reshaped(scales, [experts, rows, blocks, 1])
+    values = reshaped(values, [experts, rows, blocks, columns // blocks])
+    return reshaped((values - zeros) * scales, [experts, rows, columns])
 
 
 def _routes(
@@ -118,7 +118,7 @@ def _mixed(
 ) -> tf.Tensor:
     """Return the tokens after their experts; each expert computes the tokens that chose it alone."""
     dims = dims_of(x)
-    tokens = tf.reshape(computable(x), as_shape([-1, dims[-1]]))
+    tokens = reshaped(computable(x), [-1, dims[-1]])
     wide: list[Any] = [None if w is None else (computable(w), None if b is None else computable(b)) for w, b in layers]
 
     def expert(index: tf.Tensor, total: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -132,7 +132,7 @@ def _mixed(
 
     count = dims_of(routes)[1]
     _, total = tf.while_loop(lambda i, _: i < tf.cast(count, tf.int32), expert, (0, tf.zeros_like(tokens)))
-    return tf.cast(tf.reshape(total, as_shape(dims)), x.dtype)
+    return tf.cast(reshaped(total, dims), x.dtype)
 
 
 def _layer(x: tf.Tensor, layer: tuple[tf.Tensor, tf.Tensor | None], expert: tf.Tensor) -> tf.Tensor:

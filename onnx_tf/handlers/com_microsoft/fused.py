@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, widened
+from onnx_tf.handlers._tensors import dims_of, normalize_axis, product, rank_of, reshaped, widened
 from onnx_tf.handlers.linear_algebra import gemm_7, mat_mul
 from onnx_tf.registry import onnx_op
 
@@ -142,6 +142,6 @@ def bias_softmax(x: tf.Tensor, bias: tf.Tensor, *, axis: int = 1, is_inner_broad
         # The bias lacks the axes between its batch and the softmax.
         inner = dims_of(bias)
         outer = rank_of(bias) - (rank - axis)
-        bias = tf.reshape(bias, as_shape([*inner[:outer], *[1] * (axis - outer), *inner[outer:]]))
-    rows = tf.reshape(x + bias, as_shape([*dims[:axis], product(dims[axis:])]))
-    return tf.reshape(widened(tf.nn.softmax, rows), as_shape(dims))
+        bias = reshaped(bias, [*inner[:outer], *[1] * (axis - outer), *inner[outer:]])
+    rows = reshaped(x + bias, [*dims[:axis], product(dims[axis:])])
+    return reshaped(widened(tf.nn.softmax, rows), dims)

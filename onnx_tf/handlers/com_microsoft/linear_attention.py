@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._attend import computable
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import as_shape, dims_of, product, rank_of, shaped, widened
+from onnx_tf.handlers._tensors import dims_of, product, rank_of, reshaped, shaped, widened
 from onnx_tf.handlers.attention import linear_attention as standard_linear_attention
 from onnx_tf.handlers.convolution import causal_convolution
 from onnx_tf.handlers.linear_algebra import mat_mul
@@ -30,8 +30,8 @@ def linear_attention(
     groups = kv_num_heads // q_num_heads
     if groups > 1:
         batch, length, width = dims_of(query)
-        heads = tf.reshape(query, as_shape([batch, length, q_num_heads, width // q_num_heads]))
-        query = tf.reshape(tf.repeat(heads, groups, axis=2), as_shape([batch, length, width * groups]))
+        heads = reshaped(query, [batch, length, q_num_heads, width // q_num_heads])
+        query = reshaped(tf.repeat(heads, groups, axis=2), [batch, length, width * groups])
         q_num_heads = kv_num_heads
     return standard_linear_attention(
         query, key, value, past_state, decay, beta,
@@ -78,10 +78,10 @@ def causal_conv_with_state(
     y, state = causal_convolution(
         to_channels_first(_flat(x)), weight, bias, past_state, activation, dilation, state_length
     )
-    y = tf.reshape(to_channels_last(y), as_shape(dims))
+    y = reshaped(to_channels_last(y), dims)
     if not rows_last:
         state = to_channels_last(state)
-        state = tf.reshape(state, as_shape([*dims_of(state)[:2], *dims[2:]]))
+        state = reshaped(state, [*dims_of(state)[:2], *dims[2:]])
     return y, state, _first_rows(x, state_update_capacity) if state_update_capacity else None
 
 
@@ -95,7 +95,7 @@ def _first_rows(x: tf.Tensor, count: int) -> tf.Tensor:
 def _flat(x: tf.Tensor) -> tf.Tensor:
     """Return [batch, length, channels...] with its channels on one axis."""
     batch, length, *channels = dims_of(x)
-    return tf.reshape(x, as_shape([batch, length, product(channels)]))
+    return reshaped(x, [batch, length, product(channels)])
 
 
 @onnx_op("LinearAttentionGate", domain=MICROSOFT)
@@ -114,9 +114,9 @@ def gated_rms_norm(
         raise ValueError(f"activation {activation!r} is not known: silu, swish or sigmoid is expected")
     wide, opened = computable(x), computable(gate)
     size, dims = dims_of(scale)[0], dims_of(x)
-    heads = tf.reshape(wide, as_shape([*dims[:-1], dims[-1] // size, size]))
+    heads = reshaped(wide, [*dims[:-1], dims[-1] // size, size])
     factor = tf.math.rsqrt(tf.reduce_mean(tf.square(heads), -1, keepdims=True) + epsilon)
-    y = tf.reshape(heads * factor * computable(scale), as_shape(dims))
+    y = reshaped(heads * factor * computable(scale), dims)
     return tf.cast(y * (tf.sigmoid(opened) if activation == "sigmoid" else tf.nn.silu(opened)), x.dtype)
 
 

@@ -14,7 +14,7 @@ from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
 from onnx_tf.handlers._quantized import centred, dequantize, quantize, requantize, shifted
 from onnx_tf.handlers._ranks import broadcasting, select
-from onnx_tf.handlers._tensors import as_shape, dims_of, exact_quotient, normalize_axis, product, rank_of
+from onnx_tf.handlers._tensors import dims_of, exact_quotient, normalize_axis, product, rank_of, reshaped
 from onnx_tf.handlers.pooling import average_pool_10
 from onnx_tf.registry import NodeContext, onnx_op
 
@@ -123,8 +123,8 @@ def q_linear_softmax(
     if opset < 13:
         axis = normalize_axis(axis, rank_of(x)) if rank_of(x) else 0
         dims = dims_of(x)
-        rows = tf.reshape(values, as_shape([product(dims[:axis]), -1]))
-        soft = tf.reshape(tf.nn.softmax(rows), as_shape(dims))
+        rows = reshaped(values, [product(dims[:axis]), -1])
+        soft = reshaped(tf.nn.softmax(rows), dims)
     else:
         soft = tf.nn.softmax(values, axis=axis)
     return quantize(soft, y_scale, y_zero, dtype)

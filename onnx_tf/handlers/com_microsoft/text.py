@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._tensors import dims_of, reshaped
 from onnx_tf.registry import onnx_op
 
 BREAK, END = "\x1e", "\x1f"
@@ -45,7 +45,7 @@ def tokenizer(
         fence = tf.fill([tf.shape(flat)[0], some], START_MARK), tf.fill([tf.shape(flat)[0], some], END_MARK)
         tokens = tf.concat([fence[0], tokens, fence[1]], 1)
     padded = tokens.to_tensor(default_value=pad_value)
-    return tf.reshape(padded, as_shape([*dims_of(x), tf.shape(padded)[1]]))
+    return reshaped(padded, [*dims_of(x), tf.shape(padded)[1]])
 
 
 def _matches(text: tf.Tensor, expression: str) -> tf.RaggedTensor:
@@ -86,7 +86,7 @@ def murmur_hash_3(x: tf.Tensor, *, positive: int = 1, seed: int = 0) -> tf.Tenso
         state = _low(tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, shift)) * factor)
     state = tf.bitwise.bitwise_xor(state, tf.bitwise.right_shift(state, 16))
     hashes = tf.cast(state, tf.uint32)
-    return tf.reshape(hashes if positive else tf.bitcast(hashes, tf.int32), as_shape(dims_of(x)))
+    return reshaped(hashes if positive else tf.bitcast(hashes, tf.int32), dims_of(x))
 
 
 def _low(x: tf.Tensor) -> tf.Tensor:

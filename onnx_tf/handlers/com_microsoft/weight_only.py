@@ -8,7 +8,7 @@ import tensorflow as tf
 from onnx_tf.handlers._attend import computable
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._quantized import dequantize, spread
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of
+from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, reshaped
 from onnx_tf.handlers.indexing import gather
 from onnx_tf.handlers.linear_algebra import mat_mul
 from onnx_tf.registry import NodeContext, onnx_op
@@ -128,4 +128,4 @@ def unpacked(packed: tf.Tensor, bits: int) -> tf.Tensor:
     numbers = tf.bitwise.right_shift(packed[..., None], shifts)
     numbers = tf.bitwise.bitwise_and(numbers, tf.constant((1 << bits) - 1, tf.uint8))
     *outer, last = dims_of(packed)
-    return tf.reshape(numbers, as_shape([*outer, last * (8 // bits)]))
+    return reshaped(numbers, [*outer, last * (8 // bits)])

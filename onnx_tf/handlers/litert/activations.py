@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import broadcasting, select
-from onnx_tf.handlers._tensors import as_shape, dims_of, rank_of, static_value, widened
+from onnx_tf.handlers._tensors import dims_of, rank_of, reshaped, static_value, widened
 from onnx_tf.registry import onnx_op
 
 MAX_EXPONENT = 20.0
@@ -63,7 +63,7 @@ def prelu_7(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
     if rank < 2 or len(dims) > rank or (len(dims) == rank and dims[0] != 1):
         return broadcasting(lambda x, slope: tf.where(x < 0, x * slope, x))(x, slope)
     # In this one form, with a constant slope of every axis but the batch, it becomes PRELU.
-    own = tf.reshape(slope, as_shape([*[1] * (rank - 1 - len(dims)), *dims[-(rank - 1) :]]))
+    own = reshaped(slope, [*[1] * (rank - 1 - len(dims)), *dims[-(rank - 1) :]])
     return broadcasting(lambda x, slope: tf.nn.relu(x) + -slope * tf.nn.relu(-x))(x, own)
 
 

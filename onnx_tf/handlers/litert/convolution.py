@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers import _convolve
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import as_shape, dims_of, quotient, widened
+from onnx_tf.handlers._tensors import dims_of, quotient, reshaped, widened
 from onnx_tf.handlers._windows import Windows, is_same_padding, is_static, pad_spatial, windows
 from onnx_tf.handlers.convolution import kernel_of
 
@@ -52,7 +52,7 @@ def convolve(
     if len(w.kernel) == 3:
         y = _volume(x, filters, strides, padding, dilations, groups)
     elif groups > 1 and filters.shape[-2] == 1:
-        own = tf.reshape(filters, as_shape([*w.kernel, groups, quotient(dims_of(filters)[-1], groups)]))
+        own = reshaped(filters, [*w.kernel, groups, quotient(dims_of(filters)[-1], groups)])
         # Not tf.nn.depthwise_conv2d, which computes dilations by SpaceToBatchND.
         y = tf.raw_ops.DepthwiseConv2dNative(input=x, filter=own, strides=strides, padding=padding, dilations=dilations)
     else:
@@ -67,7 +67,7 @@ def _of_known_channels(x: tf.Tensor, filters: tf.Tensor, groups: int, is_known: 
     """
     if (is_known and x.shape[-1] is not None) or filters.shape[-2] is None:
         return x
-    return tf.reshape(x, as_shape([*dims_of(x)[:-1], filters.shape[-2] * groups]))
+    return reshaped(x, [*dims_of(x)[:-1], filters.shape[-2] * groups])
 
 
 def _of_height_1(w: Windows) -> Windows:

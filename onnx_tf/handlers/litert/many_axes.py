@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import select
-from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, static_value
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, product, rank_of, reshaped, static_value
 from onnx_tf.registry import onnx_op
 
 MAX_AXES = 6
@@ -19,9 +19,9 @@ def concat(*inputs: tf.Tensor, axis: int) -> tf.Tensor:
     axis = normalize_axis(axis, rank)
     dims = dims_of(inputs[0])
     outer, inner = dims[:axis], dims[axis + 1 :]
-    rows = [tf.reshape(x, as_shape([product(outer), dims_of(x)[axis], product(inner)])) for x in inputs]
+    rows = [reshaped(x, [product(outer), dims_of(x)[axis], product(inner)]) for x in inputs]
     joined = tf.concat(rows, 1)
-    return tf.reshape(joined, as_shape([*outer, dims_of(joined)[1], *inner]))
+    return reshaped(joined, [*outer, dims_of(joined)[1], *inner])
 
 
 @onnx_op("CumProd", since=26, target="litert")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers import pooling
 from onnx_tf.handlers._layout import channels_last_op, to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, shaped, vector
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, reshaped, shaped, vector
 from onnx_tf.handlers._windows import pad_spatial
 from onnx_tf.registry import NodeContext
 
@@ -71,7 +71,7 @@ def max_unpool(
     if any(s < k for s, k in zip(strides, kernel_shape, strict=True)):
         # Windows that overlap have the same maximum at the same place.
         filled /= tf.maximum(tf.scatter_nd(places, tf.ones_like(values), size), 1)
-    y = to_channels_last(tf.reshape(filled, as_shape([batch, channels, *dims])))
+    y = to_channels_last(reshaped(filled, [batch, channels, *dims]))
     if output_shape is None:
         return y
     wanted = elements_of(shaped(vector(output_shape, "output_shape"), [rank + 2]))[2:]

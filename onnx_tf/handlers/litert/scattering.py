@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import select
-from onnx_tf.handlers._tensors import as_shape, dims_of
+from onnx_tf.handlers._tensors import dims_of, reshaped
 from onnx_tf.handlers.scattering import REDUCTIONS, Rows, register_scatter
 
 
@@ -18,7 +18,7 @@ def _by_segments(segments: Callable[..., tf.Tensor], combined: Callable[[tf.Tens
         found = combined(data, segments(rows, places, count))
         # What no row is written to stays, also where it is an infinity.
         written = tf.math.unsorted_segment_sum(tf.ones_like(places), places, count) > 0
-        return select(tf.reshape(written, as_shape([dims_of(data)[0], *[1] * len(kept)])), found, data)
+        return select(reshaped(written, [dims_of(data)[0], *[1] * len(kept)]), found, data)
 
     return write
 

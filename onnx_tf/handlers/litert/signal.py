@@ -7,7 +7,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product
+from onnx_tf.handlers._tensors import Dim, dims_of, product, reshaped
 from onnx_tf.handlers.signal import Fourier, fitted, register_fourier
 
 
@@ -64,9 +64,9 @@ def _waves(rows: Dim, columns: Dim, length: Dim) -> tuple[tf.Tensor, tf.Tensor]:
 def _products(x: tf.Tensor, *matrices: tf.Tensor) -> list[tf.Tensor]:
     """Return the products of the last axis with matrices: of two axes, which is a dense layer to LiteRT."""
     *outer, length = dims_of(x)
-    flat = tf.reshape(x, as_shape([product(outer), length]))
+    flat = reshaped(x, [product(outer), length])
     found = [tf.matmul(flat, matrix) for matrix in matrices]
-    return [tf.reshape(y, as_shape([*outer, dims_of(y)[-1]])) for y in found]
+    return [reshaped(y, [*outer, dims_of(y)[-1]]) for y in found]
 
 
 register_fourier(Fourier(_forward, _inverse, _inverse_real), target="litert")

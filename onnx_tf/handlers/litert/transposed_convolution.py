@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._ranks import sliced
-from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, widened
+from onnx_tf.handlers._tensors import Dim, dims_of, product, reshaped, widened
 from onnx_tf.handlers._windows import pad_spatial
 from onnx_tf.handlers.transposed_convolution import transposed_convolution
 
@@ -58,10 +58,10 @@ def _of_spread(
         if own.shape[-2] != 1:
             return tf.nn.conv2d(x, own, 1, "VALID")
         *kernel, _, results = dims_of(own)
-        own = tf.reshape(own, as_shape([*kernel, groups, results // groups]))
+        own = reshaped(own, [*kernel, groups, results // groups])
         return tf.nn.depthwise_conv2d(x, own, [1, 1, 1, 1], "VALID")
 
-    return widened(convolved, tf.reshape(spread, as_shape([batch, *dims_of(spread)[1:3], channels])), own)
+    return widened(convolved, reshaped(spread, [batch, *dims_of(spread)[1:3], channels]), own)
 
 
 def _spread(x: tf.Tensor, steps: Sequence[int]) -> tf.Tensor:
@@ -69,16 +69,16 @@ def _spread(x: tf.Tensor, steps: Sequence[int]) -> tf.Tensor:
     batch, height, width, channels = dims_of(x)
     rows, columns = steps
     if columns > 1:
-        x = tf.reshape(x, as_shape([product([batch, height, width]), 1, channels]))
+        x = reshaped(x, [product([batch, height, width]), 1, channels])
         x = tf.pad(x, [[0, 0], [0, columns - 1], [0, 0]])
     if rows > 1:
-        x = tf.reshape(x, as_shape([product([batch, height]), 1, product([width * columns, channels])]))
+        x = reshaped(x, [product([batch, height]), 1, product([width * columns, channels])])
         x = tf.pad(x, [[0, 0], [0, rows - 1], [0, 0]])
-    return tf.reshape(x, as_shape([batch, height * rows, width * columns, channels]))
+    return reshaped(x, [batch, height * rows, width * columns, channels])
 
 
 def _turned(filters: tf.Tensor, groups: int) -> tf.Tensor:
     """Return filters height, width, M/group, C as those of a convolution, height, width, C/group, M, turned around."""
     *kernel, results, channels = dims_of(filters)
-    own = tf.reshape(tf.reverse(filters, [0, 1]), as_shape([*kernel, results, groups, channels // groups]))
-    return tf.reshape(tf.transpose(own, [0, 1, 4, 3, 2]), as_shape([*kernel, channels // groups, groups * results]))
+    own = reshaped(tf.reverse(filters, [0, 1]), [*kernel, results, groups, channels // groups])
+    return reshaped(tf.transpose(own, [0, 1, 4, 3, 2]), [*kernel, channels // groups, groups * results])

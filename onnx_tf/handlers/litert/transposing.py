@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._tensors import as_shape, computed_in, dims_of, product, rank_of
+from onnx_tf.handlers._tensors import computed_in, dims_of, product, rank_of, reshaped
 from onnx_tf.handlers.shaping import transpose as transpose_for_all
 from onnx_tf.registry import onnx_op
 
@@ -34,9 +34,9 @@ def transpose(data: tf.Tensor, *, perm: Sequence[int] | None) -> tf.Tensor:
     if len(groups) > MAX_TRANSPOSED:
         return _in_two_steps(data, order)
     places = sorted(range(len(groups)), key=lambda i: groups[i][0])
-    merged = tf.reshape(data, as_shape([product([dims[axis] for axis in groups[i]]) for i in places]))
+    merged = reshaped(data, [product([dims[axis] for axis in groups[i]]) for i in places])
     turned = tf.transpose(merged, [places.index(i) for i in range(len(groups))])
-    return tf.reshape(turned, as_shape([dims[axis] for axis in order]))
+    return reshaped(turned, [dims[axis] for axis in order])
 
 
 def _together(order: Sequence[int]) -> list[list[int]]:
@@ -60,8 +60,8 @@ def _in_two_steps(data: tf.Tensor, order: Sequence[int]) -> tf.Tensor:
     merged = [product([dims[axis], dims[last]]) if axis == neighbour else dims[axis] for axis in kept]
     if not data.shape.is_fully_defined():
         moved = _apart(moved)
-    rest = transpose(tf.reshape(moved, as_shape(merged)), perm=[kept.index(axis) for axis in order[:-1]])
-    return tf.reshape(rest, as_shape([dims[axis] for axis in order]))
+    rest = transpose(reshaped(moved, merged), perm=[kept.index(axis) for axis in order[:-1]])
+    return reshaped(rest, [dims[axis] for axis in order])
 
 
 def _apart(x: tf.Tensor) -> tf.Tensor:

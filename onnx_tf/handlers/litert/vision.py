@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._control import counted_loop
-from onnx_tf.handlers._tensors import as_shape, dims_of, static_ints, static_value
+from onnx_tf.handlers._tensors import dims_of, reshaped, static_ints, static_value
 from onnx_tf.handlers.litert._buffers import put_row
 from onnx_tf.registry import onnx_op
 
@@ -43,7 +43,7 @@ def non_max_suppression(
     asked = tf.cast(tf.maximum(asked, -1), tf.int32)
     most = tf.maximum(asked, 1)
     overlap = _above(tf.zeros([]) if iou_threshold is None else tf.reshape(iou_threshold, []))
-    order, ranks = _ranked(tf.reshape(scores, as_shape([batch * classes, count])), score_threshold)
+    order, ranks = _ranked(reshaped(scores, [batch * classes, count]), score_threshold)
 
     def select(image: tf.Tensor, pair: tf.Tensor) -> Selected:
         best = tf.gather(order, pair)
@@ -59,9 +59,9 @@ def non_max_suppression(
 
     chosen, valid = _for_all(select, batch, classes, most)
     # Three axes to look for places in need no division by the number of classes.
-    kept = tf.range(most) < tf.reshape(valid, as_shape([batch, classes, 1]))
+    kept = tf.range(most) < reshaped(valid, [batch, classes, 1])
     places = tf.where(kept)
-    indices = tf.gather_nd(tf.reshape(chosen, as_shape([batch, classes, tf.cast(most, tf.int64)])), places)
+    indices = tf.gather_nd(reshaped(chosen, [batch, classes, tf.cast(most, tf.int64)]), places)
     return tf.concat([places[:, :2], tf.cast(indices, tf.int64)[:, tf.newaxis]], 1)
 
 
