@@ -25,12 +25,15 @@ _VERSION = 13
 
 def batch_products(model: ir.Model) -> bool:
     """Add an axis to the operands of MatMul and Einsum where it is needed; return whether it was anywhere."""
-    changed = [_batch(node) for graph in model.graphs() for node in list(graph)]
+    constants = _constants(model)
+    changed = [_batch(node, constants) for graph in model.graphs() for node in list(graph)]
     return any(changed)
 
 
-def _batch(node: ir.Node) -> bool:
-    if node.domain != "" or len(node.inputs) != 2 or any(i is None or _is_constant(i) for i in node.inputs):
+def _batch(node: ir.Node, constants: set[ir.Value]) -> bool:
+    if node.domain != "" or len(node.inputs) != 2:
+        return False
+    if any(i is None or i.const_value is not None or i in constants for i in node.inputs):
         return False
     ranks = [i.shape.rank() if i is not None and i.shape is not None else None for i in node.inputs]
     if node.op_type == "MatMul" and ranks[0] is not None and ranks[1] in (1, 2):
@@ -42,12 +45,13 @@ def _batch(node: ir.Node) -> bool:
     return False
 
 
-def _is_constant(value: ir.Value) -> bool:
-    """Return whether a value is computed from constants alone."""
-    if value.const_value is not None:
-        return True
-    node = value.producer()
-    return node is not None and all(i is None or _is_constant(i) for i in node.inputs) and bool(node.inputs)
+def _constants(model: ir.Model) -> set[ir.Value]:
+    """Return the values that are computed from constants alone."""
+    found: set[ir.Value] = set()
+    for node in model.graph.all_nodes():
+        if node.inputs and all(i is None or i.const_value is not None or i in found for i in node.inputs):
+            found.update(node.outputs)
+    return found
 
 
 def _batch_product(node: ir.Node, rank: int, other: int) -> None:
