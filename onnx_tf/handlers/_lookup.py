@@ -13,7 +13,7 @@ from onnx_tf.handlers._ranks import select
 HASH_RANGE = (1 << 63) - 1
 
 MAX_COMPARED_KEYS = 64
-"""Up to so many numbers an element is compared with each."""
+"""Up to so many keys an element is compared with each."""
 
 
 def index_in(
@@ -99,6 +99,9 @@ def _first_not_below(ordered: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def _search_strings(x: tf.Tensor, keys: np.ndarray) -> tuple[tf.Tensor, tf.Tensor]:
     """Return for each string of a vector its position in the keys, and whether it is there."""
+    if len(keys) <= MAX_COMPARED_KEYS:  # LiteRT compares strings, and has no fingerprints
+        equal = tf.reshape(x, [-1, 1]) == tf.constant(keys[np.newaxis], tf.string)
+        return tf.argmax(tf.cast(equal, tf.int32), 1), tf.reduce_any(equal, 1)
     # Fingerprints are computed while tracing: they are the same wherever the graph runs.
     with tf.init_scope():
         hashes = tf.strings.to_hash_bucket_fast(tf.constant(keys, tf.string), HASH_RANGE).numpy()
