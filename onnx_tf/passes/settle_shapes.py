@@ -46,7 +46,7 @@ class _Settling:
 
     def run(self) -> bool:
         for node in list(self.graph):
-            if node.domain != "" or any(a.type is ir.AttributeType.GRAPH for a in node.attributes.values()):
+            if not _is_plain(node):
                 continue
             self._improve_shapes(node)
             self._find_sizes(node)
@@ -146,6 +146,14 @@ class _Settling:
         tensor = ir.tensor(np.array(numbers, np.int64))
         node.replace_input_with(1, add_initializer(self.graph, f"{node.name}_shape", tensor))
         self.settled = True
+
+
+def _is_plain(node: ir.Node) -> bool:
+    """Return whether a node is a standard operator of tensors alone."""
+    values = [value for value in (*node.inputs, *node.outputs) if value is not None]
+    has_body = any(attribute.type is ir.AttributeType.GRAPH for attribute in node.attributes.values())
+    are_tensors = all(isinstance(value.type, ir.TensorType) for value in values)
+    return node.domain == "" and bool(node.inputs) and not has_body and are_tensors
 
 
 def _reshaped(dims: Sizes, target: Sizes, allows_zero: bool) -> Sizes | None:

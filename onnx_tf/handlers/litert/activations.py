@@ -60,7 +60,7 @@ def prelu_1(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
 def prelu_7(x: tf.Tensor, slope: tf.Tensor) -> tf.Tensor:
     """Return x where it is not negative, else its product with the slope."""
     rank, dims = rank_of(x), dims_of(slope)
-    if rank < 2 or len(dims) > rank or (len(dims) == rank and dims[0] != 1):
+    if not 2 <= rank <= 4 or len(dims) > rank or (len(dims) == rank and dims[0] != 1):
         return broadcasting(lambda x, slope: tf.where(x < 0, x * slope, x))(x, slope)
     # In this one form, with a constant slope of every axis but the batch, it becomes PRELU.
     own = reshaped(slope, [*[1] * (rank - 1 - len(dims)), *dims[-(rank - 1) :]])
