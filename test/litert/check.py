@@ -11,12 +11,12 @@ import onnx
 from onnx_tf import TensorflowRep
 from onnx_tf.check.compare import OfScale, Tolerance, compare
 from onnx_tf.check.interface import Interface
-from onnx_tf.check.litert import LiteRT
 from onnx_tf.export.flatbuffer import operators
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.targets import LITERT
+from test.litert.served import ServedLiteRT
 from test.reference import ort_outputs
 
 STRICT = OfScale(single=1e-5, half=1e-2)
@@ -54,7 +54,7 @@ def check_tflite(
     interface = written(model, file, **options)
     wanted = [ort_outputs(model, feed) for feed in feeds] if expected is None else expected
     for xnnpack in (True, False):
-        for outputs, found in zip(wanted, LiteRT(file, interface, xnnpack=xnnpack).runs(feeds), strict=True):
+        for outputs, found in zip(wanted, ServedLiteRT(file, interface, xnnpack=xnnpack).runs(feeds), strict=True):
             comparison = compare(outputs, found, tolerance)
             assert comparison.fits, f"XNNPACK {xnnpack}: {comparison}"
     found_operators = operators(file.read_bytes())
