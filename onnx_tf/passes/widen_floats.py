@@ -28,17 +28,28 @@ def widen_floats(model: ir.Model) -> bool:
     """
     graph = model.graph
     inputs = [value for value in graph.inputs if value.dtype in _OTHERS]
-    outputs = [(index, value) for index, value in enumerate(graph.outputs) if value.dtype in _OTHERS]
+    moved = [node for node in graph if _hands_through(node)]
+    kept = {node.outputs[0]: node.inputs[0] for node in moved}
+    outputs = [(i, value) for i, value in enumerate(graph.outputs) if value.dtype in _OTHERS and value not in kept]
     dtypes = [value.dtype for _, value in outputs]
-    widened = [value for value in _values(model) if value.dtype in _OTHERS and value not in inputs]
+    widened = [v for v in _values(model) if v.dtype in _OTHERS and v not in inputs and v not in kept]
     for value in widened:
         _widen(value)
     changed = [_widen_attributes(node) for node in graph.all_nodes()]
     for value in inputs:
         _cast_input(graph, value)
+    for node in moved:
+        node.replace_input_with(0, kept[node.outputs[0]])
     for (index, value), dtype in zip(outputs, dtypes, strict=True):
         _cast_output(graph, index, value, dtype)
     return bool(inputs or widened) or any(changed)
+
+
+def _hands_through(node: ir.Node) -> bool:
+    """Return whether a node gives a graph input as it is to a graph output: there is nothing to be computed."""
+    given, result = (node.inputs or (None,))[0], node.outputs[0]
+    is_identity = node.domain == "" and node.op_type == "Identity" and given is not None
+    return is_identity and given.is_graph_input() and result.is_graph_output() and not result.uses()  # type: ignore[union-attr]
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:

@@ -27,7 +27,8 @@ def max_pool(
     strides: Sequence[int] | None,
     context: NodeContext,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-    is_small = x.dtype in (tf.int8, tf.uint8)
+    # The operator takes integers of 8 bits, which other passes may carry in 32.
+    is_small = x.dtype.is_integer
     if is_small:
         context = dataclasses.replace(context, lower_bounds=(float(x.dtype.min),))
     found = pooling.max_pool_10(
