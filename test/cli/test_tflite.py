@@ -21,7 +21,7 @@ from test.cli.test_cli import ROOT, command
 from test.models import relu_model, text_model
 
 CONVERT = ["convert", "model.onnx", "-o", "model.tflite"]
-DOUBLE = "g (double[N, 2] x) => (double[N, 4] y) { y = Concat <axis = 1> (x, x) }"
+STRINGS = "g (string[N] a, string[N] b) => (string[N] y) { y = StringConcat(a, b) }"
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +43,14 @@ def test_nothing_but_the_result_is_printed(folder):
 
 
 def test_what_the_converter_refuses_is_told_once(folder):
-    (folder / "model.onnx").write_bytes(text_model(DOUBLE).SerializeToString())
+    (folder / "model.onnx").write_bytes(text_model(STRINGS, opset=20, ir_version=9).SerializeToString())
     done = command(*CONVERT, cwd=folder)
     assert (done.returncode, done.stdout) == (1, "")
     first, second = done.stderr.splitlines()
     assert first == "onnx-tf: 1 node cannot be converted:"
-    assert second.startswith("  node 'Concat_0': ai.onnx.Concat (opset 17): tf.ConcatV2 has no kernel in LiteRT")
+    assert second.startswith(
+        "  node 'StringConcat_0': ai.onnx.StringConcat (opset 20): tf.Add has no kernel for string in LiteRT"
+    )
     assert os.listdir(folder) == ["model.onnx"]
 
 
