@@ -20,7 +20,7 @@ from onnx_tf.check.compare import OfScale
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
 from onnx_tf.errors import OnnxTfError
-from onnx_tf.export.flatbuffer import operators
+from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.paths import FORMATS, Format, artifact_paths
 from onnx_tf.export.tflite import PRECISIONS, Precision, tflite_files
 from onnx_tf.export.writing import check_target, refused, written_file
@@ -259,6 +259,6 @@ def _refuse_check(written: Written) -> None:
     """Raise what keeps a file from being compared here: it is written nevertheless, unless a check is asked for."""
     if not has_onnx_runtime():
         raise OnnxTfError("ONNX Runtime is not installed")
-    foreign = sorted(name for name in written.operators or () if not name.isupper())
+    foreign = foreign_operators(written.operators or {})
     if foreign:
         raise OnnxTfError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")

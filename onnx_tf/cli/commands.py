@@ -91,13 +91,15 @@ def _summary(done: Conversion) -> dict[str, Any]:
 
 
 def _print_conversion(done: Conversion, timings: bool) -> None:
+    from onnx_tf.export.flatbuffer import foreign_operators
+
     for written in done.artifacts:
         what = "SavedModel" if written.format == "saved_model" else ".tflite"
         print(f"{written.path}: {what}, {console.size(written.bytes)}, in {done.seconds:.1f} s")
         if written.operators is not None:
             count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)
             print(f"  {count} operators, {transposes} of them Transposes")
-            foreign = sorted(name for name in written.operators if not name.isupper())
+            foreign = foreign_operators(written.operators)
             if foreign:
                 print(f"  not LiteRT's own: {', '.join(foreign)}")
         for side, changed in _moved(done).items():

@@ -13,7 +13,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.own_results import give_outputs_operators
 
-__all__ = ["finished", "operators", "read_metadata"]
+__all__ = ["finished", "foreign_operators", "operators", "read_metadata"]
 
 METADATA = "onnx_tf"
 IDENTIFIER = b"TFL3"
@@ -54,6 +54,11 @@ def operators(content: bytes) -> Counter[str]:
         names.append(custom.decode() if custom else _BUILTINS[builtin])
     graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
     return Counter(names[graph.Operators(i).OpcodeIndex()] for graph in graphs for i in range(graph.OperatorsLength()))
+
+
+def foreign_operators(found: Mapping[str, int]) -> list[str]:
+    """Return the names of operators that are not LiteRT's own: custom ones and TensorFlow's, which are no capitals."""
+    return sorted(name for name in found if not name.isupper())
 
 
 def read_metadata(content: bytes) -> dict[str, str]:

@@ -41,6 +41,7 @@ from onnx_tf.handlers import (
     tensorflow_ops,
     training,
     transposed_convolution,
+    unpooling,
     vision,
 )
 
@@ -82,5 +83,6 @@ __all__ = [
     "tensorflow_ops",
     "training",
     "transposed_convolution",
+    "unpooling",
     "vision",
 ]

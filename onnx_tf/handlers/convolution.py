@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from onnx_tf.handlers._convolve import convolve
 from onnx_tf.handlers._layout import channels_last_op, pack_filters, to_channels_first, to_channels_last
 from onnx_tf.handlers._tensors import as_shape, dims_of, widened
-from onnx_tf.handlers._windows import windows
+from onnx_tf.handlers._windows import Windows, windows
 from onnx_tf.registry import onnx_op
 
+Convolve = Callable[[tf.Tensor, tf.Tensor, tf.Tensor | None, Windows, int, str], tf.Tensor]
+"""(data, packed filters, bias, windows, groups, auto_pad) -> result."""
 
-@channels_last_op("Conv", filters=(1,))
-def conv(
-    x: tf.Tensor,
-    w: tf.Tensor,
-    b: tf.Tensor | None = None,
-    *,
-    auto_pad: str,
-    dilations: Sequence[int] | None,
-    group: int,
-    kernel_shape: Sequence[int] | None,
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    place = windows(x, kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
-    return convolve(x, w, b, place, group)
+
+def register_conv(form: Convolve, *, target: str = "") -> None:
+    """Register a form of Conv, see :func:`onnx_tf.registry.onnx_op`."""
+
+    @channels_last_op("Conv", filters=(1,), target=target)
+    def conv(
+        x: tf.Tensor,
+        w: tf.Tensor,
+        b: tf.Tensor | None = None,
+        *,
+        auto_pad: str,
+        dilations: Sequence[int] | None,
+        group: int,
+        kernel_shape: Sequence[int] | None,
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        kernel = kernel_of(w, kernel_shape)
+        place = windows(x, kernel, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
+        return form(x, w, b, place, group, auto_pad)
+
+
+register_conv(lambda x, w, b, place, group, _: convolve(x, w, b, place, group))
 
 
 def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[int]:

@@ -78,7 +78,7 @@ def _gemm(
 def matrix_product(a: tf.Tensor, b: tf.Tensor, *, transpose_a: bool = False, transpose_b: bool = False) -> tf.Tensor:
     """Return the product of two matrices, zeros where they are known to have nothing in common."""
     if 0 in a.shape or 0 in b.shape:
-        # TensorFlow merges a product with a bias into one of oneDNN's, which ends the process where there is nothing.
+        # oneDNN has no product of nothing with a bias.
         return tf.zeros(as_shape([dims_of(a)[1 if transpose_a else 0], dims_of(b)[0 if transpose_b else 1]]), a.dtype)
     return tf.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 

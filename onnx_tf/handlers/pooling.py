@@ -16,12 +16,9 @@ from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
     dims_of,
-    elements_of,
     product,
     rank_of,
     reshaped,
-    shaped,
-    vector,
     widened,
 )
 from onnx_tf.handlers._windows import Windows, is_same_padding, maximum, pad_spatial, windows
@@ -357,34 +354,3 @@ def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Ten
     for axis, (k, d, s, out) in enumerate(zip(w.kernel, w.dilations, w.strides, w.outs, strict=True), start=1):
         padded = functools.reduce(combine, [strided(padded, axis, t * d, s, out) for t in range(k)])
     return padded
-
-
-@channels_last_op("MaxUnpool", since=9, data=(0, 1))
-def max_unpool(
-    x: tf.Tensor,
-    indices: tf.Tensor,
-    output_shape: tf.Tensor | None = None,
-    *,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    rank = len(kernel_shape)
-    batch, *pooled, channels = dims_of(x)
-    strides, pads = strides or [1] * rank, pads or [0] * 2 * rank
-    dims = [
-        (n - 1) * s + k - pads[i] - pads[i + rank]
-        for i, (n, s, k) in enumerate(zip(pooled, strides, kernel_shape, strict=True))
-    ]
-    # The indices count in N, C, spatial... order.
-    plane = tf.cast(product(dims), tf.int64)
-    image, place = indices // plane, indices % plane
-    depth = tf.cast(channels, tf.int64)
-    flat = ((image // depth) * plane + place) * depth + image % depth
-    empty = tf.zeros(as_shape([product([batch, *dims, channels])]), x.dtype)
-    filled = tf.tensor_scatter_nd_update(empty, tf.reshape(flat, [-1, 1]), tf.reshape(x, [-1]))
-    y = reshaped(filled, [batch, *dims, channels])
-    if output_shape is None:
-        return y
-    wanted = elements_of(shaped(vector(output_shape, "output_shape"), [rank + 2]))[2:]
-    return pad_spatial(y, [(0, size - n) for size, n in zip(wanted, dims, strict=True)])

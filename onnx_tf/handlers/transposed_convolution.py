@@ -20,24 +20,27 @@ MAX_SPATIAL = 3
 """TensorFlow's kernels convolve over no more axes."""
 
 
-@channels_last_op("ConvTranspose", filters=(1,))
-def conv_transpose(
-    x: tf.Tensor,
-    w: tf.Tensor,
-    b: tf.Tensor | None = None,
-    *,
-    auto_pad: str,
-    dilations: Sequence[int] | None,
-    group: int,
-    kernel_shape: Sequence[int] | None,
-    output_padding: Sequence[int] | None,
-    output_shape: Sequence[int] | None,
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    return transposed_convolution(
-        x, w, b, _by_depthwise, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
-    )
+def register_conv_transpose(grouped: Grouped, *, target: str = "") -> None:
+    """Register ConvTranspose with a form for groups, see :func:`onnx_tf.registry.onnx_op`."""
+
+    @channels_last_op("ConvTranspose", filters=(1,), target=target)
+    def conv_transpose(
+        x: tf.Tensor,
+        w: tf.Tensor,
+        b: tf.Tensor | None = None,
+        *,
+        auto_pad: str,
+        dilations: Sequence[int] | None,
+        group: int,
+        kernel_shape: Sequence[int] | None,
+        output_padding: Sequence[int] | None,
+        output_shape: Sequence[int] | None,
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        return transposed_convolution(
+            x, w, b, grouped, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
+        )
 
 
 def transposed_convolution(
@@ -204,3 +207,6 @@ def _cut(y: tf.Tensor, places: Sequence[_Place], fulls: Sequence[Dim]) -> tf.Ten
     missing = [(0, maximum(p.start + p.size - full, 0)) for p, full in zip(places, fulls, strict=True)]
     region = [slice(p.start, p.start + p.size) for p in places]
     return sliced(pad_spatial(y, missing), [slice(None), *region])
+
+
+register_conv_transpose(_by_depthwise)

@@ -7,29 +7,15 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers import _convolve
-from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._tensors import dims_of, quotient, reshaped, widened
-from onnx_tf.handlers._windows import Windows, is_same_padding, is_static, pad_spatial, windows
-from onnx_tf.handlers.convolution import kernel_of
+from onnx_tf.handlers._windows import Windows, is_same_padding, is_static, pad_spatial
+from onnx_tf.handlers.convolution import register_conv
 
 WIDENED = (tf.float32, tf.float16, tf.bfloat16)
 """Dtypes that LiteRT convolves in, as float32."""
 
 
-@channels_last_op("Conv", filters=(1,), target="litert")
-def conv(
-    x: tf.Tensor,
-    w: tf.Tensor,
-    b: tf.Tensor | None = None,
-    *,
-    auto_pad: str,
-    dilations: Sequence[int] | None,
-    group: int,
-    kernel_shape: Sequence[int] | None,
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    place = windows(x, kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
+def conv(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor | None, place: Windows, group: int, auto_pad: str) -> tf.Tensor:
     if x.dtype not in WIDENED or 0 in x.shape or len(place.kernel) > 3:
         return _convolve.convolve(x, w, b, place, group)
     is_same = auto_pad == "SAME_UPPER" or is_same_padding(place)
@@ -97,3 +83,6 @@ def _volume(
 
 def _split(tensor: tf.Tensor, groups: int) -> list[tf.Tensor]:
     return tf.split(tensor, groups, -1) if groups > 1 else [tensor]
+
+
+register_conv(conv, target="litert")

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from onnx_tf.handlers import pooling
 from onnx_tf.handlers._layout import channels_last_op, to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, product, reshaped, shaped, vector
-from onnx_tf.handlers._windows import pad_spatial
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, reshaped
+from onnx_tf.handlers.unpooling import register_max_unpool
 from onnx_tf.registry import NodeContext
 
 
@@ -47,33 +47,15 @@ def max_pool(
     return (tf.cast(found[0], x.dtype), found[1]) if isinstance(found, tuple) else tf.cast(found, x.dtype)
 
 
-@channels_last_op("MaxUnpool", since=9, data=(0, 1), target="litert")
-def max_unpool(
-    x: tf.Tensor,
-    indices: tf.Tensor,
-    output_shape: tf.Tensor | None = None,
-    *,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    rank = len(kernel_shape)
-    batch, *pooled, channels = dims_of(x)
-    strides, pads = strides or [1] * rank, pads or [0] * 2 * rank
-    dims = [
-        (n - 1) * s + k - pads[i] - pads[i + rank]
-        for i, (n, s, k) in enumerate(zip(pooled, strides, kernel_shape, strict=True))
-    ]
+def _filled(x: tf.Tensor, indices: tf.Tensor, dims: Sequence[Dim]) -> tf.Tensor:
+    batch, *_, channels = dims_of(x)
     # In the order in which the indices count, so that nothing is divided.
     places = tf.reshape(to_channels_first(indices), [-1, 1])
     values = tf.reshape(to_channels_first(x), [-1])
     size = as_shape([product([batch, channels, *dims])])
-    filled = tf.scatter_nd(places, values, size)
-    if any(s < k for s, k in zip(strides, kernel_shape, strict=True)):
-        # Windows that overlap have the same maximum at the same place.
-        filled /= tf.maximum(tf.scatter_nd(places, tf.ones_like(values), size), 1)
-    y = to_channels_last(reshaped(filled, [batch, channels, *dims]))
-    if output_shape is None:
-        return y
-    wanted = elements_of(shaped(vector(output_shape, "output_shape"), [rank + 2]))[2:]
-    return pad_spatial(y, [(0, size - n) for size, n in zip(wanted, dims, strict=True)])
+    # Windows that overlap have the same maximum at the same place, where LiteRT adds them up.
+    count = tf.maximum(tf.scatter_nd(places, tf.ones_like(values), size), 1)
+    return to_channels_last(reshaped(tf.scatter_nd(places, values, size) / count, [batch, channels, *dims]))
+
+
+register_max_unpool(_filled, target="litert")

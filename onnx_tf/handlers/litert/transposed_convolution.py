@@ -6,34 +6,13 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._ranks import sliced
 from onnx_tf.handlers._tensors import Dim, dims_of, product, reshaped, widened
 from onnx_tf.handlers._windows import pad_spatial
-from onnx_tf.handlers.transposed_convolution import transposed_convolution
+from onnx_tf.handlers.transposed_convolution import register_conv_transpose
 
 MAX_SPLIT = 4
 """Up to so many groups are transposed convolutions of their own, which compute with no inserted zeros."""
-
-
-@channels_last_op("ConvTranspose", filters=(1,), target="litert")
-def conv_transpose(
-    x: tf.Tensor,
-    w: tf.Tensor,
-    b: tf.Tensor | None = None,
-    *,
-    auto_pad: str,
-    dilations: Sequence[int] | None,
-    group: int,
-    kernel_shape: Sequence[int] | None,
-    output_padding: Sequence[int] | None,
-    output_shape: Sequence[int] | None,
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    return transposed_convolution(
-        x, w, b, _of_spread, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
-    )
 
 
 def _of_spread(
@@ -82,3 +61,6 @@ def _turned(filters: tf.Tensor, groups: int) -> tf.Tensor:
     *kernel, results, channels = dims_of(filters)
     own = reshaped(tf.reverse(filters, [0, 1]), [*kernel, results, groups, channels // groups])
     return reshaped(tf.transpose(own, [0, 1, 4, 3, 2]), [*kernel, channels // groups, groups * results])
+
+
+register_conv_transpose(_of_spread, target="litert")
