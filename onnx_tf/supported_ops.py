@@ -109,7 +109,8 @@ def markdown() -> str:
         "case of each operator, mostly an official one: the numbers are right after saving and loading (`yes`), and",
         "LiteRT computes it with its own operators (`builtin`, numbers compared) or converts it with TensorFlow's",
         "besides (`select`, not run: the interpreter for Python has none). Other attributes and types may need more or",
-        "less. Nothing stands where there is no such case.",
+        "less. Nothing stands where there is no such case. LiteRT got the SavedModel here, through TensorFlow's",
+        "converter: `onnx-tf convert -o model.tflite` has forms of its own and takes more ([LiteRT](litert.md)).",
     ]
     domain = None
     for op in supported_ops():
