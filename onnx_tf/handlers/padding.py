@@ -126,7 +126,7 @@ def _mirrored(data: tf.Tensor, before: Sequence[int], after: Sequence[int]) -> t
     """Return data with mirrored elements before and after each axis."""
     if all(data.shape):
         return pad(data, list(zip(before, after, strict=True)), "REFLECT")
-    # TensorFlow's kernel refuses data of no elements, as an open batch may have; this is as fast (2.21, 2 cores).
+    # TensorFlow's kernel refuses data of no elements, as an open batch may have.
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         if low or high:
             data = _mirrored_along(data, axis, low, high)
