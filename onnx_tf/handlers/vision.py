@@ -186,8 +186,9 @@ def max_roi_pool(x: tf.Tensor, rois: tf.Tensor, *, pooled_shape: Sequence[int], 
 
 def _bins(start: tf.Tensor, end: tf.Tensor, bins: int, size: Dim) -> tf.Tensor:
     """Return which elements of an axis belong to each bin, [bins, size]."""
-    # Grappler makes a division by a constant a product with its reciprocal, which rounds otherwise: not of this one.
-    step = tf.math.divide_no_nan(tf.maximum(end - start + 1, 1), tf.constant(bins, tf.float32))
+    extent = tf.maximum(end - start + 1, 1)
+    # Division by a constant becomes a product with its reciprocal, which rounds otherwise: this is no constant.
+    step = extent / tf.minimum(tf.maximum(extent, float(bins)), float(bins))
     numbers = tf.range(bins, dtype=tf.float32)
     first, last = tf.floor(numbers * step) + start, tf.math.ceil((numbers + 1) * step) + start
     places = tf.range(tf.cast(size, tf.float32), dtype=tf.float32)

@@ -83,6 +83,14 @@ def test_max_roi_pool():
     check_op("MaxRoiPool", [image(2, 3, 11, 13), rois], attributes, opset=1)
 
 
+def test_bins_of_regions_are_cut_by_one_division():
+    rng = np.random.default_rng(3)
+    low = rng.integers(0, 16, (60, 2))
+    rois = np.concatenate([np.zeros((60, 1)), low, low + rng.integers(0, 16, (60, 2))], 1).astype(np.float32)
+    for shape in ([3, 2], [7, 5]):
+        check_op("MaxRoiPool", [image(1, 2, 17, 19), rois], {"pooled_shape": shape, "spatial_scale": 0.5}, opset=1)
+
+
 def boxes(batch, count):
     low = RNG.random((batch, count, 2))
     found = np.concatenate([low, low + RNG.random((batch, count, 2)) * 0.5], 2)

@@ -51,3 +51,12 @@ def test_small_integers(tmp_path):
         "Resize", [x, None, None, np.array([1, 3, 12, 8])], {"mode": "linear"}, opset=19, constants=(3,)
     )
     check_tflite(model, {"x0": x}, tmp_path)
+
+
+def test_bins_of_regions(tmp_path):
+    rng = np.random.default_rng(3)
+    low = rng.integers(0, 16, (60, 2))
+    rois = np.concatenate([np.zeros((60, 1)), low, low + rng.integers(0, 16, (60, 2))], 1).astype(np.float32)
+    x = rng.standard_normal((1, 2, 17, 19)).astype(np.float32)
+    attributes = {"pooled_shape": [3, 2], "spatial_scale": 0.5}
+    check_tflite(make_op_model("MaxRoiPool", [x, rois], attributes, opset=1), {"x0": x, "x1": rois}, tmp_path)
