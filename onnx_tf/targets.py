@@ -13,12 +13,25 @@ from onnx_tf.passes.carry_integers import carry_integers, carry_integers_in_32_b
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.keep_operands import keep_operands
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
+from onnx_tf.passes.move_floats import move_floats
 from onnx_tf.passes.pack_weights import pack_weights
+from onnx_tf.passes.quantize_constants import quantize_constants
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.settle_shapes import settle_shapes
+from onnx_tf.passes.unfold_quantized import unfold_quantized
 from onnx_tf.passes.widen_floats import widen_floats
 
-__all__ = ["LITERT", "LITERT_32_BITS", "SAVED_MODEL", "TARGETS", "Pass", "Target", "target_named"]
+__all__ = [
+    "LITERT",
+    "LITERT_32_BITS",
+    "LITERT_QUANTIZED",
+    "SAVED_MODEL",
+    "TARGETS",
+    "Pass",
+    "Target",
+    "quantized",
+    "target_named",
+]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -69,6 +82,16 @@ LITERT_32_BITS = replace(
     recognitions=tuple(carry_integers_in_32_bits if run is carry_integers else run for run in LITERT.recognitions),
 )
 """The same, for models whose 64-bit integers all fit into 32 bits."""
+
+
+def quantized(target: Target) -> Target:
+    """Return LiteRT's target for models whose quantisations stand for integer kernels."""
+    recognitions = (unfold_quantized, quantize_constants, move_floats, *target.recognitions)
+    return replace(target, recognitions=recognitions, forms=("litert_quantized", *target.forms))
+
+
+LITERT_QUANTIZED = quantized(LITERT)
+"""LiteRT's operators, with the model's own integers where they have kernels for them."""
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}
 """The targets that users can name."""

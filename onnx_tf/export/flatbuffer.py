@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -21,7 +21,13 @@ ALIGNMENT = 16
 """Bytes at which a runtime that maps the file into memory finds its weights."""
 
 
-def finished(content: bytes, inputs: Sequence[str], outputs: Sequence[str], metadata: Mapping[str, str]) -> bytes:
+def finished(
+    content: bytes,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    metadata: Mapping[str, Any],
+    edit: Callable[[Any], Mapping[str, Any]] | None = None,
+) -> bytes:
     """Return a file whose tensors have the names and the order of the ONNX model.
 
     LiteRT shows inputs and outputs in the order of the converter, and names them as TensorFlow's
@@ -32,8 +38,11 @@ def finished(content: bytes, inputs: Sequence[str], outputs: Sequence[str], meta
         inputs: the names of the signature's inputs, in ONNX order.
         outputs: those of its outputs.
         metadata: what the file says of its origin, kept as JSON under the name ``onnx_tf``.
+        edit: what changes the file first, in the object form of LiteRT's schema, and returns more to be said.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
+    if edit is not None:
+        metadata = {**metadata, **edit(model)}
     signature, graph = model.signatureDefs[0], model.subgraphs[0]
     _order(graph, "inputs", signature.inputs, inputs)
     _order(graph, "outputs", signature.outputs, outputs)
@@ -61,13 +70,13 @@ def foreign_operators(found: Mapping[str, int]) -> list[str]:
     return sorted(name for name in found if not name.isupper())
 
 
-def read_metadata(content: bytes) -> dict[str, str]:
+def read_metadata(content: bytes) -> dict[str, Any]:
     """Return what a file says of its origin, see :func:`finished`."""
     model = schema.Model.GetRootAsModel(content, 0)
     for index in range(model.MetadataLength()):
         entry = model.Metadata(index)
         if entry.Name() == METADATA.encode():
-            found: dict[str, str] = json.loads(bytes(model.Buffers(entry.Buffer()).DataAsNumpy()))
+            found: dict[str, Any] = json.loads(bytes(model.Buffers(entry.Buffer()).DataAsNumpy()))
             return found
     return {}
 
@@ -94,7 +103,7 @@ def _name(graph: Any, entries: Sequence[Any]) -> None:
         graph.tensors[entry.tensorIndex].name = entry.name
 
 
-def _describe(model: Any, metadata: Mapping[str, str]) -> None:
+def _describe(model: Any, metadata: Mapping[str, Any]) -> None:
     model.description = f"Written by onnx-tf {metadata.get('version', '')}".strip()
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(json.dumps(dict(metadata), sort_keys=True).encode(), np.uint8)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-__all__ = ["give_outputs_operators"]
+__all__ = ["give_outputs_operators", "opcode"]
 
 MIN_RUNTIME = "min_runtime_version"
 _RUNTIME_BYTES = 16
@@ -66,7 +66,7 @@ def _add(model: Any, graph: Any, kind: tuple[str, int, str], inputs: Sequence[in
     name, version, runtime = kind
     graph.tensors.append(result)
     operator = schema.OperatorT()
-    operator.opcodeIndex = _opcode(model, getattr(_Operator, name), version)
+    operator.opcodeIndex = opcode(model, getattr(_Operator, name), version)
     operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([len(graph.tensors) - 1], np.int32)
     operator.builtinOptionsType = getattr(schema.BuiltinOptions, _OPTIONS[name])
     operator.builtinOptions = getattr(schema, f"{_OPTIONS[name]}T")()
@@ -95,7 +95,8 @@ def _add_zero(model: Any, graph: Any) -> int:
     return len(graph.tensors) - 1
 
 
-def _opcode(model: Any, builtin: int, version: int) -> int:
+def opcode(model: Any, builtin: int, version: int) -> int:
+    """Return the number of an operator's code in a file, which gets one where it has none."""
     for index, code in enumerate(model.operatorCodes):
         if (code.builtinCode, code.version) == (builtin, version):
             return index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,15 +15,17 @@ from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
+from onnx_tf.export.integer_file import fold_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
+from onnx_tf.export.quantization_marks import mark_quantizations
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
 
 __all__ = ["PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
 
-Precision = Literal["float32", "float16"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16")
+Precision = Literal["float32", "float16", "integer_quant"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "integer_quant")
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """Of a file whose parts refer to each other by 32 bits."""
 
@@ -54,13 +57,16 @@ def tflite_files(
         path = Path(folder) / "model"
         export_saved_model(model, path)
         drop_ensured_shapes(path)
+        is_quantized = mark_quantizations(path)
+        edit = functools.partial(fold_quantizations, graph=model.graph, allow_custom_ops=allow_custom_ops)
         for precision in precisions:
-            converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
+            allows_custom = allow_custom_ops or is_quantized  # marks are custom operators until the file is finished
+            converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allows_custom)
             try:
                 content = converter.convert()
             except Exception as error:
                 raise _explained(error, model) from error
-            yield precision, finished(content, *names, metadata or {})
+            yield precision, finished(content, *names, metadata or {}, edit if is_quantized else None)
 
 
 def refuse_unsupported(

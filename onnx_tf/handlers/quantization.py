@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import onnx_ir as ir
@@ -28,65 +29,131 @@ from onnx_tf.registry import NodeContext, onnx_op
 UINT8 = ir.DataType.UINT8
 
 
-@onnx_op("QuantizeLinear", since=10)
-def quantize_linear_10(
-    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext
-) -> tf.Tensor:
-    return _quantize(x, scale, zero_point, context)
+@dataclass(frozen=True)
+class Steps:
+    """The steps of a quantisation: what QuantizeLinear and DequantizeLinear state, once for both.
+
+    Attributes:
+        scale: the size of a step.
+        zero_point: what zero is as an integer; ``None`` is 0.
+        dtype: the quantised dtype.
+        axis: along which scale and zero point lie, where they are vectors.
+        block_size: of how many elements along the axis each has a scale; 0 for no blocks.
+    """
+
+    scale: tf.Tensor
+    zero_point: tf.Tensor | None
+    dtype: ir.DataType
+    axis: int
+    block_size: int
+
+    def over(self, x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return scale and zero point so that they broadcast to x."""
+        scale = spread(self.scale, x, self.axis, self.block_size)
+        assert scale is not None
+        return scale, spread(self.zero_point, x, self.axis, self.block_size)
 
 
-@onnx_op("QuantizeLinear", since=13)
-def quantize_linear_13(
-    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, axis: int, context: NodeContext
-) -> tf.Tensor:
-    return _quantize(x, scale, zero_point, context, axis=axis)
+Form: TypeAlias = Callable[[Callable[[tf.Tensor, Steps], tf.Tensor], tf.Tensor, Steps, bool], tf.Tensor]
+"""(what computes the result of data and steps, data, steps, whether the data becomes integers) -> result."""
 
 
-@onnx_op("QuantizeLinear", since=19)
-def quantize_linear_19(
-    x: tf.Tensor,
-    scale: tf.Tensor,
-    zero_point: tf.Tensor | None = None,
-    *,
-    axis: int,
-    saturate: int,
-    context: NodeContext,
-) -> tf.Tensor:
-    return _quantize(x, scale, zero_point, context, axis=axis, saturate=saturate)
+def register_linear(form: Form, *, target: str = "") -> None:
+    """Register a form of QuantizeLinear and DequantizeLinear, see :func:`onnx_tf.registry.onnx_op`."""
 
+    @onnx_op("QuantizeLinear", since=10, target=target)
+    def quantize_linear_10(
+        x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext
+    ) -> tf.Tensor:
+        return _quantize(form, x, scale, zero_point, context)
 
-@onnx_op("QuantizeLinear", since=21)
-def quantize_linear_21(
-    x: tf.Tensor,
-    scale: tf.Tensor,
-    zero_point: tf.Tensor | None = None,
-    *,
-    axis: int,
-    block_size: int,
-    output_dtype: int,
-    saturate: int,
-    context: NodeContext,
-) -> tf.Tensor:
-    return _quantize(x, scale, zero_point, context, axis, block_size, output_dtype, saturate)
+    @onnx_op("QuantizeLinear", since=13, target=target)
+    def quantize_linear_13(
+        x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, axis: int, context: NodeContext
+    ) -> tf.Tensor:
+        return _quantize(form, x, scale, zero_point, context, axis=axis)
 
+    @onnx_op("QuantizeLinear", since=19, target=target)
+    def quantize_linear_19(
+        x: tf.Tensor,
+        scale: tf.Tensor,
+        zero_point: tf.Tensor | None = None,
+        *,
+        axis: int,
+        saturate: int,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        return _quantize(form, x, scale, zero_point, context, axis=axis, saturate=saturate)
 
-@onnx_op("QuantizeLinear", since=23)
-def quantize_linear_23(
-    x: tf.Tensor,
-    scale: tf.Tensor,
-    zero_point: tf.Tensor | None = None,
-    *,
-    axis: int,
-    block_size: int,
-    output_dtype: int,
-    precision: int,
-    saturate: int,
-    context: NodeContext,
-) -> tf.Tensor:
-    return _quantize(x, scale, zero_point, context, axis, block_size, output_dtype, saturate, precision)
+    @onnx_op("QuantizeLinear", since=21, target=target)
+    def quantize_linear_21(
+        x: tf.Tensor,
+        scale: tf.Tensor,
+        zero_point: tf.Tensor | None = None,
+        *,
+        axis: int,
+        block_size: int,
+        output_dtype: int,
+        saturate: int,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        return _quantize(form, x, scale, zero_point, context, axis, block_size, output_dtype, saturate)
+
+    @onnx_op("QuantizeLinear", since=23, target=target)
+    def quantize_linear_23(
+        x: tf.Tensor,
+        scale: tf.Tensor,
+        zero_point: tf.Tensor | None = None,
+        *,
+        axis: int,
+        block_size: int,
+        output_dtype: int,
+        precision: int,
+        saturate: int,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        return _quantize(form, x, scale, zero_point, context, axis, block_size, output_dtype, saturate, precision)
+
+    @onnx_op("DequantizeLinear", since=10, target=target)
+    def dequantize_linear_10(
+        x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext
+    ) -> tf.Tensor:
+        return _dequantize(form, x, scale, zero_point, context)
+
+    @onnx_op("DequantizeLinear", since=13, target=target)
+    def dequantize_linear_13(
+        x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, axis: int, context: NodeContext
+    ) -> tf.Tensor:
+        return _dequantize(form, x, scale, zero_point, context, axis)
+
+    @onnx_op("DequantizeLinear", since=21, target=target)
+    def dequantize_linear_21(
+        x: tf.Tensor,
+        scale: tf.Tensor,
+        zero_point: tf.Tensor | None = None,
+        *,
+        axis: int,
+        block_size: int,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        return _dequantize(form, x, scale, zero_point, context, axis, block_size)
+
+    @onnx_op("DequantizeLinear", since=23, target=target)
+    def dequantize_linear_23(
+        x: tf.Tensor,
+        scale: tf.Tensor,
+        zero_point: tf.Tensor | None = None,
+        *,
+        axis: int,
+        block_size: int,
+        output_dtype: int,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        return _dequantize(form, x, scale, zero_point, context, axis, block_size, output_dtype)
 
 
 def _quantize(
+    form: Form,
     x: tf.Tensor,
     scale: tf.Tensor,
     zero_point: tf.Tensor | None,
@@ -105,52 +172,16 @@ def _quantize(
     # ONNX Runtime divides in float32 whatever the dtype of the scale, unless told otherwise.
     division = to_tf(precision) if precision else tf.float64 if scale.dtype == tf.int32 else tf.float32
     scale = _decoded(scale, onnx_dtype(scale, context, 1))
-    scale, zero_point = (spread(parameter, x, axis, block_size) for parameter in (scale, zero_point))
-    return quantize(x, scale, zero_point, dtype, saturate=bool(saturate), precision=division)
+    steps = Steps(scale, zero_point, dtype, axis, block_size)
 
+    def compute(x: tf.Tensor, steps: Steps) -> tf.Tensor:
+        return quantize(x, *steps.over(x), dtype, saturate=bool(saturate), precision=division)
 
-@onnx_op("DequantizeLinear", since=10)
-def dequantize_linear_10(
-    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext
-) -> tf.Tensor:
-    return _dequantize(x, scale, zero_point, context)
-
-
-@onnx_op("DequantizeLinear", since=13)
-def dequantize_linear_13(
-    x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, axis: int, context: NodeContext
-) -> tf.Tensor:
-    return _dequantize(x, scale, zero_point, context, axis)
-
-
-@onnx_op("DequantizeLinear", since=21)
-def dequantize_linear_21(
-    x: tf.Tensor,
-    scale: tf.Tensor,
-    zero_point: tf.Tensor | None = None,
-    *,
-    axis: int,
-    block_size: int,
-    context: NodeContext,
-) -> tf.Tensor:
-    return _dequantize(x, scale, zero_point, context, axis, block_size)
-
-
-@onnx_op("DequantizeLinear", since=23)
-def dequantize_linear_23(
-    x: tf.Tensor,
-    scale: tf.Tensor,
-    zero_point: tf.Tensor | None = None,
-    *,
-    axis: int,
-    block_size: int,
-    output_dtype: int,
-    context: NodeContext,
-) -> tf.Tensor:
-    return _dequantize(x, scale, zero_point, context, axis, block_size, output_dtype)
+    return form(compute, x, steps, True)
 
 
 def _dequantize(
+    form: Form,
     x: tf.Tensor,
     scale: tf.Tensor,
     zero_point: tf.Tensor | None,
@@ -162,13 +193,20 @@ def _dequantize(
     """Return quantised data as floats, per tensor, per axis or per block."""
     scale = _decoded(scale, onnx_dtype(scale, context, 1))
     out = to_tf(output_dtype) if output_dtype else scale.dtype
-    scale, zero_point = (spread(parameter, x, axis, block_size) for parameter in (scale, zero_point))
-    return tf.cast(dequantize(x, scale, zero_point, onnx_dtype(x, context, 0)), out)
+    steps = Steps(scale, zero_point, onnx_dtype(x, context, 0), axis, block_size)
+
+    def compute(x: tf.Tensor, steps: Steps) -> tf.Tensor:
+        return tf.cast(dequantize(x, *steps.over(x), steps.dtype), out)
+
+    return form(compute, x, steps, False)
 
 
 def _decoded(scale: tf.Tensor, dtype: ir.DataType) -> tf.Tensor:
     """Return a scale of any float width as numbers."""
     return decode(scale, dtype) if is_bits(dtype) else scale
+
+
+register_linear(lambda compute, x, steps, _: compute(x, steps))
 
 
 @onnx_op("DynamicQuantizeLinear", since=11)

@@ -46,6 +46,8 @@ def weights_of(graph: BoundGraph) -> dict[Slot, Weight]:
     variables = _variables(graph.constants)
     if any(node.context.training for node in graph.all_nodes()):
         variables |= _parameters(graph)
+    else:
+        variables -= _steps(graph)
     statistics = _statistics(graph)
     return {
         slot: Weight(constant.name, constant.tensor, _role(constant, slot in variables, slot in statistics))
@@ -73,6 +75,12 @@ def _parameters(graph: BoundGraph) -> set[Slot]:
 
 
 _SIZED_BY_FLOATS = ("Resize", "Upsample")
+
+
+def _steps(graph: BoundGraph) -> set[Slot | None]:
+    """Return the scales of quantisations, which exporters write as they are."""
+    nodes = (node for node in graph.all_nodes() if node.context.op_type in ("QuantizeLinear", "DequantizeLinear"))
+    return {slot for node in nodes for slot in node.inputs[1:2]}
 
 
 def _statistics(graph: BoundGraph) -> set[Slot | None]:

@@ -1,0 +1,136 @@
+"""Make the quantisations that a file carries integer kernels, and say what stays in floats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from onnx_tf.errors import UnsupportedError, UnsupportedNode
+from onnx_tf.export.constant_tensors import move_constants, quantized_constant
+from onnx_tf.export.file_graph import FileGraph
+from onnx_tf.export.flatbuffer import read_metadata
+from onnx_tf.export.integer_kernels import take_integers
+from onnx_tf.export.integer_layers import make_dense_layers, merge_biases
+from onnx_tf.export.integer_moves import VERSIONS, move_quantizations
+from onnx_tf.export.litert_support import ADVICE
+from onnx_tf.export.standing_pairs import stand_pairs
+from onnx_tf.runtime.graph import BoundGraph
+
+__all__ = ["FloatOperator", "float_operators", "fold_quantizations"]
+
+_KEY = "floats"
+
+
+@dataclass(frozen=True)
+class FloatOperator:
+    """An operator of a quantised file that computes with floats.
+
+    Attributes:
+        node: the ONNX node that it is a part of, empty if none is known.
+        kind: LiteRT's name of it.
+        reason: why.
+    """
+
+    node: str
+    kind: str
+    reason: str
+
+
+def float_operators(content: bytes) -> tuple[FloatOperator, ...]:
+    """Return what computes with floats in a file that :func:`fold_quantizations` made, each node once."""
+    return tuple(FloatOperator(**told) for told in read_metadata(content).get(_KEY, ()))
+
+
+def fold_quantizations(model: Any, *, graph: BoundGraph, allow_custom_ops: bool) -> Mapping[str, Any]:
+    """Make integer kernels of what is quantised in a file; return what is to be said of it.
+
+    Args:
+        model: the file, in the object form of LiteRT's schema.
+        graph: the bound graph that it comes from.
+        allow_custom_ops: whether custom operators may stay.
+
+    Raises:
+        ConversionError: the converter tore a quantisation apart.
+        UnsupportedError: something has no operator in LiteRT.
+    """
+    found: dict[str, FloatOperator] = {}
+    for part in model.subgraphs:
+        file = FileGraph(model, part)
+        stand_pairs(file)
+        if not allow_custom_ops:
+            _refuse_custom(file, graph)
+        move_constants(file)
+        make_dense_layers(file)
+        merge_biases(file)
+        move_quantizations(file)
+        reasons = take_integers(file)
+        for operator in _floats(file, reasons, graph):
+            found.setdefault(operator.node, operator)
+        _widen_integers(file)
+        file.sort()
+        file.compact()
+    _drop_buffers(model)
+    return {_KEY: [asdict(operator) for operator in found.values()]}
+
+
+def _refuse_custom(file: FileGraph, graph: BoundGraph) -> None:
+    problems = []
+    for operator in file.graph.operators:
+        kind = file.kind(operator)
+        node = _node(file, operator, graph)
+        if not kind.isupper() and node is not None:
+            context = node.context
+            told = f"tf.{kind} has no kernel in LiteRT; {ADVICE}"
+            problems.append(
+                UnsupportedNode(node.onnx_node, context.op_type, context.onnx_domain, context.version, told)
+            )
+    if problems:
+        raise UnsupportedError(problems, step="litert")
+
+
+def _node(file: FileGraph, operator: Any, graph: BoundGraph) -> Any:
+    """Return the bound node that an operator is a part of, by the names that the converter gave its results."""
+    for index in operator.outputs:
+        for name in (file.tensor(int(index)).name or b"").decode().split(";"):
+            node = graph.node_of(name.removesuffix("1"))
+            node = graph.node_of(name) or node
+            if node is not None:
+                return node
+    return None
+
+
+def _floats(file: FileGraph, reasons: Mapping[int, str], graph: BoundGraph) -> Iterator[FloatOperator]:
+    for operator in file.graph.operators:
+        kind, result = file.kind(operator), int(operator.outputs[0]) if len(operator.outputs) else -1
+        if result < 0 or not file.is_float(result) or kind == "DEQUANTIZE" or kind in VERSIONS:
+            continue
+        node = _node(file, operator, graph)
+        reason = reasons.get(result, f"{kind} is computed in floats")
+        yield FloatOperator("" if node is None else node.onnx_node, kind, reason)
+
+
+def _widen_integers(file: FileGraph) -> None:
+    """Make floats of the 32-bit constants that no layer took: LiteRT dequantises none."""
+    for operator in list(file.of_kind("DEQUANTIZE")):
+        result = int(operator.outputs[0])
+        known = quantized_constant(file, result)
+        if known is None or known[0].dtype != np.int32:
+            continue
+        integers, steps = known
+        scale, zero_point = steps.spread(integers.ndim)
+        floats = ((integers.astype(np.int64) - zero_point).astype(np.float32) * scale).astype(np.float32)
+        constant = file.add_constant(floats, file.tensor(result).name)
+        file.remove(operator)
+        file.replace(result, constant)
+
+
+def _drop_buffers(model: Any) -> None:
+    """Empty the buffers that no tensor and no entry of the metadata has."""
+    used = {tensor.buffer for part in model.subgraphs for tensor in part.tensors}
+    used |= {entry.buffer for entry in model.metadata or []}
+    for index, buffer in enumerate(model.buffers):
+        if index not in used:
+            buffer.data = None

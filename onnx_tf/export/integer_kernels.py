@@ -1,0 +1,107 @@
+"""Compute between DEQUANTIZE and QUANTIZE with LiteRT's integer kernels, in the model's own steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from onnx_tf.export.file_graph import FileGraph, Steps
+from onnx_tf.export.integer_layers import LAYERS, take_layer
+from onnx_tf.export.integer_moves import dequantized, only_quantized
+
+__all__ = ["take_integers"]
+
+Rule = Callable[[FileGraph, Any, Steps, Steps], str]
+"""(graph, operator, steps of its first operand, steps of its result) -> why it stays in floats, or nothing."""
+
+
+def take_integers(file: FileGraph) -> dict[int, str]:
+    """Let operators compute with integers; return why others do not, by the number of their result."""
+    reasons: dict[int, str] = {}
+    file.sort()
+    for operator in list(file.of_kind(*_RULES)):
+        result = int(operator.outputs[0])
+        if file.is_float(result):
+            reason = _take(file, operator)
+            if reason:
+                reasons[result] = reason
+    file.prune()
+    return reasons
+
+
+def _take(file: FileGraph, operator: Any) -> str:
+    rule, places, version = _RULES[file.kind(operator)]
+    result = int(operator.outputs[0])
+    given = [_operand(file, int(operator.inputs[place])) for place in places]
+    if None in given:
+        return "the model does not quantise what it is computed from"
+    steps = only_quantized(file, result)
+    if steps is None:
+        is_quantized = any(file.kind(reader) == "QUANTIZE" for reader in file.readers.get(result, []))
+        return f"the model {'also uses its result in floats' if is_quantized else 'does not quantise its result'}"
+    own = file.steps(given[0])  # type: ignore[arg-type]
+    assert own is not None
+    reason = rule(file, operator, own, steps)
+    if reason:
+        return reason
+    for place, index in zip(places, given, strict=True):
+        assert index is not None
+        file.set_input(operator, place, index)
+    integers = file.add_tensor(result, np.int8, steps)
+    for reader in list(file.readers.get(result, [])):
+        file.replace(int(reader.outputs[0]), integers)
+        file.remove(reader)
+    file.set_output(operator, 0, integers)
+    file.set_version(operator, version)
+    return ""
+
+
+def _operand(file: FileGraph, index: int) -> int | None:
+    """Return the integers of an operand; a constant number is one step of its own size."""
+    number = file.constant(index)
+    if number is None or number.size != 1 or number.dtype != np.float32 or not np.isfinite(number).all():
+        return dequantized(file, index)
+    scale = abs(number).reshape(1)
+    sign = np.sign(number).astype(np.int8)
+    steps = Steps(np.where(scale > 0, scale, np.float32(1)).astype(np.float32), np.zeros(1, np.int64))
+    return file.add_constant(sign, file.tensor(index).name, steps)
+
+
+def _any(_file: FileGraph, _operator: Any, _given: Steps, _result: Steps) -> str:
+    return ""
+
+
+def _of_one_scale(_file: FileGraph, _operator: Any, given: Steps, result: Steps) -> str:
+    return "" if given == result else "its integer kernel has one scale for both sides, the model has two"
+
+
+def _of_fixed_scale(scale: float, zero_point: int) -> Rule:
+    fixed = Steps(np.array([scale], np.float32), np.array([zero_point], np.int64))
+
+    def rule(_file: FileGraph, _operator: Any, _given: Steps, result: Steps) -> str:
+        return "" if result == fixed else f"its integer kernel has steps of {scale} alone"
+
+    return rule
+
+
+_OF_PROBABILITIES = _of_fixed_scale(1 / 256, -128)
+
+_RULES: dict[str, tuple[Rule, tuple[int, ...], int]] = {
+    **{kind: (take_layer, (data,), version) for kind, (data, *_, version) in LAYERS.items()},
+    "ADD": (_any, (0, 1), 2),
+    "AVERAGE_POOL_2D": (_of_one_scale, (0,), 2),
+    "BATCH_MATMUL": (_any, (0, 1), 2),
+    "GELU": (_any, (0,), 2),
+    "HARD_SWISH": (_any, (0,), 1),
+    "LEAKY_RELU": (_any, (0,), 2),
+    "LOGISTIC": (_OF_PROBABILITIES, (0,), 2),
+    "MEAN": (_any, (0,), 2),
+    "MUL": (_any, (0, 1), 2),
+    "RESIZE_BILINEAR": (_of_one_scale, (0,), 2),
+    "SOFTMAX": (_OF_PROBABILITIES, (0,), 2),
+    "SUB": (_any, (0, 1), 2),
+    "TANH": (_of_fixed_scale(1 / 128, 0), (0,), 2),
+}
+"""By operator: what it takes, the places of its operands, and the version that takes int8."""
