@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.registry import BARRIER_DOMAIN, INTERNAL_DOMAINS
@@ -25,6 +26,8 @@ _BOUNDS = {
     "Tanh": -1.0,
 }
 """The least numbers of what never gives -inf: of -inf they make a number or a NaN."""
+
+_LEAST = {ir.DataType.INT8: -128, ir.DataType.UINT8: 0, ir.DataType.INT16: -(1 << 15), ir.DataType.UINT16: 0}
 
 _MOVING = frozenset(
     """
@@ -55,6 +58,8 @@ def _bound(node: ir.Node, known: dict[ir.Value, float]) -> float:
         return -abs(float_attribute(node, "alpha"))
     if node.op_type == "Clip":
         return _least_of_clip(node)
+    if node.op_type == "DequantizeLinear":
+        return _least_of_integers(node)
     if node.op_type == "Concat":
         return min(bounds)
     if node.op_type == "Pad":
@@ -71,6 +76,16 @@ def _least_of_clip(node: ir.Node) -> float:
         bounds = [None if value is None else _number(value) for value in (*node.inputs[1:], None, None)[:2]]
     numbers = [bound for bound in bounds if bound is not None]
     return min(numbers) if bounds[0] is not None and all(map(math.isfinite, numbers)) else -math.inf
+
+
+def _least_of_integers(node: ir.Node) -> float:
+    """Return what the least integer of a dtype stands for, as it is computed."""
+    value, scale, *rest = node.inputs
+    zero_point = rest[0] if rest else None
+    if value is None or scale is None or value.dtype not in _LEAST:
+        return -math.inf
+    zero = 0.0 if zero_point is None else _number(zero_point)
+    return float(np.float32(_LEAST[value.dtype] - zero) * np.float32(_number(scale)))
 
 
 def _padding(node: ir.Node) -> float:
