@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,11 @@ from onnx_tf.export.integer_moves import dequantized, only_quantized
 
 __all__ = ["take_integers"]
 
-Rule = Callable[[FileGraph, Any, Steps, Steps], str]
-"""(graph, operator, steps of its first operand, steps of its result) -> why it stays in floats, or nothing."""
+Rule = Callable[[FileGraph, Any, Sequence[Steps], Steps], str]
+"""(graph, operator, steps of its operands, steps of its result) -> why it stays in floats, or nothing."""
+
+_SUM_BITS, _SHIFT_BITS = 20, 31
+"""Sums are computed in steps of twice the larger operand's by 2**-20; what is smaller is shifted by 31 bits at most."""
 
 
 def take_integers(file: FileGraph) -> dict[int, str]:
@@ -41,8 +44,7 @@ def _take(file: FileGraph, operator: Any) -> str:
     if steps is None:
         is_quantized = any(file.kind(reader) == "QUANTIZE" for reader in file.readers.get(result, []))
         return f"the model {'also uses its result in floats' if is_quantized else 'does not quantise its result'}"
-    own = file.steps(given[0])  # type: ignore[arg-type]
-    assert own is not None
+    own = [known for index in given if index is not None and (known := file.steps(index)) is not None]
     reason = rule(file, operator, own, steps)
     if reason:
         return reason
@@ -69,18 +71,25 @@ def _operand(file: FileGraph, index: int) -> int | None:
     return file.add_constant(sign, file.tensor(index).name, steps)
 
 
-def _any(_file: FileGraph, _operator: Any, _given: Steps, _result: Steps) -> str:
+def _any(_file: FileGraph, _operator: Any, _given: Sequence[Steps], _result: Steps) -> str:
     return ""
 
 
-def _of_one_scale(_file: FileGraph, _operator: Any, given: Steps, result: Steps) -> str:
-    return "" if given == result else "its integer kernel has one scale for both sides, the model has two"
+def _sum(_file: FileGraph, _operator: Any, given: Sequence[Steps], result: Steps) -> str:
+    scales = [float(steps.scale[0]) for steps in given]
+    largest = 2 * max(scales)
+    fits = largest < float(result.scale[0]) * (1 << _SUM_BITS) and min(scales) * (1 << _SHIFT_BITS) > largest
+    return "" if fits else "its scales are too far apart for the integer kernel"
+
+
+def _of_one_scale(_file: FileGraph, _operator: Any, given: Sequence[Steps], result: Steps) -> str:
+    return "" if given[0] == result else "its integer kernel has one scale for both sides, the model has two"
 
 
 def _of_fixed_scale(scale: float, zero_point: int) -> Rule:
     fixed = Steps(np.array([scale], np.float32), np.array([zero_point], np.int64))
 
-    def rule(_file: FileGraph, _operator: Any, _given: Steps, result: Steps) -> str:
+    def rule(_file: FileGraph, _operator: Any, _given: Sequence[Steps], result: Steps) -> str:
         return "" if result == fixed else f"its integer kernel has steps of {scale} alone"
 
     return rule
@@ -90,7 +99,7 @@ _OF_PROBABILITIES = _of_fixed_scale(1 / 256, -128)
 
 _RULES: dict[str, tuple[Rule, tuple[int, ...], int]] = {
     **{kind: (take_layer, (data,), version) for kind, (data, *_, version) in LAYERS.items()},
-    "ADD": (_any, (0, 1), 2),
+    "ADD": (_sum, (0, 1), 2),
     "AVERAGE_POOL_2D": (_of_one_scale, (0,), 2),
     "BATCH_MATMUL": (_any, (0, 1), 2),
     "GELU": (_any, (0,), 2),
@@ -101,7 +110,7 @@ _RULES: dict[str, tuple[Rule, tuple[int, ...], int]] = {
     "MUL": (_any, (0, 1), 2),
     "RESIZE_BILINEAR": (_of_one_scale, (0,), 2),
     "SOFTMAX": (_OF_PROBABILITIES, (0,), 2),
-    "SUB": (_any, (0, 1), 2),
+    "SUB": (_sum, (0, 1), 2),
     "TANH": (_of_fixed_scale(1 / 128, 0), (0,), 2),
 }
 """By operator: what it takes, the places of its operands, and the version that takes int8."""

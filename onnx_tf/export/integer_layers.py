@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -97,13 +98,13 @@ def _vector(file: FileGraph, index: int, channels: int) -> int | None:
     return floats
 
 
-def take_layer(file: FileGraph, operator: Any, given: Steps, result: Steps) -> str:  # noqa: ARG001
+def take_layer(file: FileGraph, operator: Any, given: Sequence[Steps], result: Steps) -> str:  # noqa: ARG001
     """Give a layer integer weights and bias; return why it cannot have them, or nothing.
 
     Args:
         file: the graph.
         operator: one of :data:`LAYERS`.
-        given: the steps of its data.
+        given: those of its data.
         result: the steps of its result.
     """
     _, place, bias_place, axis, version = LAYERS[file.kind(operator)]
@@ -115,7 +116,7 @@ def take_layer(file: FileGraph, operator: Any, given: Steps, result: Steps) -> s
         return "its weights have zero points, or scales along another axis than that of the results"
     array, steps = weights
     name = file.tensor(int(operator.inputs[place])).name
-    bias_scale = (given.scale * steps.scale).astype(np.float32)
+    bias_scale = (given[0].scale * steps.scale).astype(np.float32)
     bias = _bias(file, operator, bias_place, bias_scale, array.shape[axis])
     if isinstance(bias, str):
         return bias
