@@ -13,19 +13,21 @@ import copy
 import json
 import statistics
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tensorflow.lite.python import schema_py_generated as schema
 
 from bench.latency import model_of
 from bench.litert import THREADS, default_folder
 from bench.measure import timed
 from onnx_tf import convert
+from onnx_tf.check.interface import Interface
 from onnx_tf.export.flatbuffer import BUILTINS, packed
 from test.zoo.compare import manifest
 
@@ -45,8 +47,9 @@ def main() -> None:
         model, feed = model_of(arguments.folder, entries, name)
         with tempfile.TemporaryDirectory() as temporary:
             onnx.save(model, f"{temporary}/model.onnx")
-            convert(f"{temporary}/model.onnx", f"{temporary}/model.tflite", check=False)
-            rows = sorted(operator_times(Path(temporary, "model.tflite").read_bytes()), reverse=True)
+            done = convert(f"{temporary}/model.onnx", f"{temporary}/model.tflite", check=False)
+            tensors = {key: value.numpy() for key, value in Interface.of(done.rep).flat(feed).items()}
+            rows = sorted(operator_times(done.path.read_bytes(), tensors), reverse=True)
             of_onnx = onnx_runtime_times(f"{temporary}/model.onnx", feed)
         _print(name, rows, of_onnx)
 
@@ -67,27 +70,32 @@ def _print(name: str, rows: list[tuple[float, str, str]], of_onnx: Mapping[str, 
         print(f"| {kind} | {milliseconds:.2f} |")
 
 
-def operator_times(content: bytes) -> Iterator[tuple[float, str, str]]:
-    """Yield the milliseconds, name and shapes of each operator of a .tflite file's main graph of fixed shapes."""
+def operator_times(content: bytes, feed: Mapping[str, np.ndarray]) -> Iterator[tuple[float, str, str]]:
+    """Yield the milliseconds, name and shapes of each operator of a .tflite file's main graph."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
+    interpreter = Interpreter(
+        model_content=content,
+        experimental_preserve_all_tensors=True,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    interpreter.get_signature_runner()(**feed)
     for operator in graph.operators:
         code = BUILTINS[model.operatorCodes[operator.opcodeIndex].builtinCode]
         alone, given = _alone(model, graph, operator)
         if code in ("WHILE", "IF") or not given:
             continue
-        shapes = " ".join("x".join(map(str, _dims(graph.tensors[i]))) for i in [*operator.inputs, *operator.outputs])
-        yield _time(packed(alone, 1 << 20)), code, shapes
-
-
-def _dims(tensor: Any) -> list[int]:
-    return [] if tensor.shape is None else [int(size) for size in tensor.shape]
+        values = [interpreter.get_tensor(index) for index in given]
+        for tensor, value in zip(alone.subgraphs[0].inputs, values, strict=True):
+            alone.subgraphs[0].tensors[tensor].shape = np.array(value.shape, np.int32)
+        named = [interpreter.get_tensor(i) for i in [*operator.inputs, *operator.outputs] if i >= 0]
+        shapes = " ".join("x".join(map(str, value.shape)) or "1" for value in named)
+        yield _time(packed(alone, 1 << 20), values), code, shapes
 
 
 def _alone(model: Any, graph: Any, operator: Any) -> tuple[Any, list[int]]:
     """Return a model of one operator, and which of its inputs are fed."""
-    alone = copy.copy(model)
-    part = copy.copy(graph)
+    alone, part, copied = copy.copy(model), copy.copy(graph), copy.copy(operator)
     tensors = {index: copy.copy(graph.tensors[index]) for index in [*operator.inputs, *operator.outputs] if index >= 0}
     numbers = {index: place for place, index in enumerate(tensors)} | {-1: -1}
     buffers = [model.buffers[0]]
@@ -95,28 +103,22 @@ def _alone(model: Any, graph: Any, operator: Any) -> tuple[Any, list[int]]:
         data = model.buffers[tensor.buffer]
         has_data = data.data is not None and len(data.data)
         buffers += [data] if has_data else []
-        tensor.buffer = len(buffers) - 1 if has_data else 0
-        tensor.shapeSignature = None
+        tensor.buffer, tensor.shapeSignature = len(buffers) - 1 if has_data else 0, None
     given = [i for i in dict.fromkeys(operator.inputs.tolist()) if i >= 0 and not tensors[i].buffer]
-    copied = copy.copy(operator)
-    copied.inputs = np.array([numbers[index] for index in operator.inputs.tolist()], np.int32)
-    copied.outputs = np.array([numbers[index] for index in operator.outputs.tolist()], np.int32)
+    copied.inputs, copied.outputs = (
+        np.array([numbers[index] for index in side.tolist()], np.int32) for side in (operator.inputs, operator.outputs)
+    )
     part.tensors, part.operators = list(tensors.values()), [copied]
-    part.inputs = np.array([numbers[index] for index in given], np.int32)
-    part.outputs = copied.outputs
+    part.inputs, part.outputs = np.array([numbers[index] for index in given], np.int32), copied.outputs
     alone.subgraphs, alone.buffers, alone.signatureDefs, alone.metadata = [part], buffers, None, None
     return alone, given
 
 
-def _time(content: bytes) -> float:
-    from ai_edge_litert.interpreter import Interpreter
-
+def _time(content: bytes, values: Sequence[np.ndarray]) -> float:
     interpreter = Interpreter(model_content=content, num_threads=THREADS)
     interpreter.allocate_tensors()
-    generator = np.random.default_rng(0)
-    for detail in interpreter.get_input_details():
-        values = generator.uniform(0, 1, detail["shape"])
-        interpreter.set_tensor(detail["index"], np.asarray(values, detail["dtype"]))
+    for detail, value in zip(interpreter.get_input_details(), values, strict=True):
+        interpreter.set_tensor(detail["index"], value)
     call = timed(interpreter.invoke)
     return statistics.median([call() for _ in range(RUNS)][2:])
 

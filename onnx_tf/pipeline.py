@@ -58,7 +58,7 @@ class Lowered:
         handlers: the table of handlers that serve it.
         overridden: initializers that are graph inputs too and lose their values.
         model: the model in the form that the steps so far gave it.
-        outputs: the names of its outputs.
+        outputs: the names of its outputs; what a target adds stands at their end.
         overridable: the initializers that are graph inputs too.
         readers: the values of the model as it was loaded.
         declared: the shapes that the file states for them.
@@ -249,6 +249,8 @@ def _choose_layout(lowered: Lowered) -> None:
 
 
 def _bind(lowered: Lowered) -> None:
+    added = lowered.model.graph.outputs[len(lowered.outputs) :]
+    lowered.outputs += tuple(str(value.name) for value in added)
     lowered.graph = bind(lowered.model, lowered.handlers, lowered.options, lowered.outputs)
     # Nodes and values refer to each other: without a collection the file's tensors stay through the trace.
     del lowered.model, lowered.declared

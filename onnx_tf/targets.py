@@ -14,11 +14,12 @@ from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.keep_operands import keep_operands
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.pack_weights import pack_weights
+from onnx_tf.passes.pad_selections import pad_selections
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.settle_shapes import settle_shapes
 from onnx_tf.passes.widen_floats import widen_floats
 
-__all__ = ["LITERT", "LITERT_32_BITS", "SAVED_MODEL", "TARGETS", "Pass", "Target", "target_named"]
+__all__ = ["LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "litert", "target_named"]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -64,11 +65,18 @@ LITERT = Target(
 )
 """LiteRT's operators, in .tflite files."""
 
-LITERT_32_BITS = replace(
-    LITERT,
-    recognitions=tuple(carry_integers_in_32_bits if run is carry_integers else run for run in LITERT.recognitions),
-)
-"""The same, for models whose 64-bit integers all fit into 32 bits."""
+
+def litert(*, int64_as_int32: bool = False, padded_selections: bool = False) -> Target:
+    """Return LiteRT's target.
+
+    Args:
+        int64_as_int32: compute 64-bit integers in 32 bits, whether they are known to fit or not.
+        padded_selections: give NonMaxSuppression a fixed number of rows, see
+            :func:`onnx_tf.passes.pad_selections.pad_selections`.
+    """
+    runs = [carry_integers_in_32_bits if int64_as_int32 and r is carry_integers else r for r in LITERT.recognitions]
+    return replace(LITERT, recognitions=(*([pad_selections] if padded_selections else []), *runs))
+
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}
 """The targets that users can name."""
