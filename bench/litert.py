@@ -34,11 +34,11 @@ def main() -> None:
     """Print a row for each model, and the geometric mean."""
     parser = argparse.ArgumentParser(prog="python -m bench.litert", description=__doc__)
     parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--folder", type=Path, default=None, help="default: ../shared/zoo/dev, else test/zoo/models")
+    parser.add_argument("--folder", type=Path, default=default_folder())
     parser.add_argument("--runs", type=int, default=20, help="rounds of a model")
     parser.add_argument("--processor", action="store_true", help="count time of the processor, not on the clock")
     arguments = parser.parse_args()
-    folder = arguments.folder or next(f for f in (SHARED / "zoo" / "dev", MODELS) if f.is_dir())
+    folder = arguments.folder
     entries = manifest(folder)
     print(f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}", flush=True)
     ratios, processes = [], Processes()
@@ -59,6 +59,11 @@ def main() -> None:
     if ratios:
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         print(f"| geometric mean {'| ' * (len(COLUMNS) - 1)}{mean:.2f} |")
+
+
+def default_folder() -> Path:
+    """Return the folder of models to measure: ``../shared/zoo/dev`` if it is there, else ``test/zoo/models``."""
+    return next(folder for folder in (SHARED / "zoo" / "dev", MODELS) if folder.is_dir())
 
 
 def measured(

@@ -19,7 +19,7 @@ from onnx_tf.check.accuracy import Accuracy, compare_saved_model, compare_tflite
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.paths import FORMATS, Format, artifact_paths
 from onnx_tf.export.tflite import PRECISIONS, Precision, tflite_files
@@ -28,7 +28,7 @@ from onnx_tf.model.digest import source_digest
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
-from onnx_tf.targets import LITERT, LITERT_32_BITS, SAVED_MODEL, Target
+from onnx_tf.targets import SAVED_MODEL, Target, litert
 
 __all__ = ["FORMATS", "Conversion", "Format", "Written", "convert"]
 
@@ -111,6 +111,7 @@ def convert(
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
     int64_as_int32: bool = False,
+    nms: Literal["model", "padded"] = "model",
     overwrite: bool = True,
     check: bool | Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -137,6 +138,9 @@ def convert(
         int64_as_int32: let .tflite files compute 64-bit integers in 32 bits where LiteRT has kernels for these alone,
             also where it is not known that they fit: one operator for a division instead of about 28. Inputs and
             outputs stay int64. Without it results are exact, whatever the numbers.
+        nms: ``"padded"`` gives each NonMaxSuppression in .tflite files as many rows as it can select, for runtimes
+            without dynamic shapes: those it did select first, then zeros, and so do all outputs that come from it.
+            One more output, called as its result with ``_count`` behind it, int32[1], tells how many count.
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
@@ -147,6 +151,8 @@ def convert(
         OnnxTfError: the model, an operator or the path is not fit for it; nothing was written.
     """
     start = time.perf_counter()
+    if nms not in ("model", "padded"):
+        raise OptionError(f"nms must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(Path(path), formats, tflite, model)
     for kind, target in paths.items():
         check_target(target, overwrite, is_folder=kind == "saved_model")
@@ -165,7 +171,7 @@ def convert(
         if files:
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
-            chosen = LITERT_32_BITS if int64_as_int32 else LITERT
+            chosen = litert(int64_as_int32=int64_as_int32, padded_selections=nms == "padded")
             run.write_tflite(temporary, files, allowed, chosen)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)

@@ -18,6 +18,7 @@ __all__ = [
     "Grouped",
     "Origin",
     "Readers",
+    "Rearranged",
     "Reordered",
     "Rescaled",
     "Transposed",
@@ -192,6 +193,17 @@ class Rescaled:
         per_channel = (-1, *[1] * (array.ndim - 2))
         restored: np.ndarray = array * self.factor.reshape(per_channel) + self.offset.reshape(per_channel)
         return restored.astype(array.dtype)
+
+
+@dataclass(frozen=True)
+class Rearranged:
+    """Restores a value whose axis 1 holds the elements ``order`` of the ONNX value, one after the other."""
+
+    order: tuple[int, ...]
+
+    def __call__(self, array: np.ndarray) -> np.ndarray:
+        """Return the array with the elements of axis 1 in their own order."""
+        return array.take(np.argsort(self.order), axis=1)
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from onnx_tf.passes.extract_gradients import extract_gradients
 from onnx_tf.passes.fold_batch_normalization import fold_batch_normalization
 from onnx_tf.passes.fold_constants import fold_constants
 from onnx_tf.passes.fuse_group_normalization import fuse_group_normalization
+from onnx_tf.passes.fuse_space_to_depth import fuse_space_to_depth
 from onnx_tf.passes.infer_shapes import infer_shapes
 from onnx_tf.passes.inline_functions import inline_model_functions
 from onnx_tf.passes.lift_initializers import lift_initializers
@@ -57,7 +58,7 @@ class Lowered:
         handlers: the table of handlers that serve it.
         overridden: initializers that are graph inputs too and lose their values.
         model: the model in the form that the steps so far gave it.
-        outputs: the names of its outputs.
+        outputs: the names of its outputs; what a target adds stands at their end.
         overridable: the initializers that are graph inputs too.
         readers: the values of the model as it was loaded.
         declared: the shapes that the file states for them.
@@ -159,6 +160,7 @@ def _ir_steps(options: Options) -> Iterator[Step]:
     yield Step("refuse unsupported", lambda lowered: refuse_unsupported(lowered.model.graph, lowered.handlers))
     if not options.training:
         yield _pass("fuse group normalization", lambda lowered: fuse_group_normalization(lowered.model))
+        yield _pass("fuse space to depth", lambda lowered: fuse_space_to_depth(lowered.model))
         yield _pass("fold batch normalization", lambda lowered: fold_batch_normalization(lowered.model))
         yield _pass("lower batch normalization", lambda lowered: lower_batch_normalization(lowered.model))
     yield from map(_of_target, options.target.recognitions)
@@ -247,6 +249,8 @@ def _choose_layout(lowered: Lowered) -> None:
 
 
 def _bind(lowered: Lowered) -> None:
+    added = lowered.model.graph.outputs[len(lowered.outputs) :]
+    lowered.outputs += tuple(str(value.name) for value in added)
     lowered.graph = bind(lowered.model, lowered.handlers, lowered.options, lowered.outputs)
     # Nodes and values refer to each other: without a collection the file's tensors stay through the trace.
     del lowered.model, lowered.declared

@@ -29,6 +29,7 @@ __all__ = [
     "DIFFERENTIATED_DOMAIN",
     "INTERNAL_DOMAINS",
     "PACKED_DOMAIN",
+    "PADDED_DOMAIN",
     "Handler",
     "NodeContext",
     "Registry",
@@ -53,7 +54,12 @@ PACKED_DOMAIN = "onnx_tf.channels_last_packed"
 chosen; no other pass makes or needs these nodes.
 """
 
-INTERNAL_DOMAINS = (CHANNELS_LAST_DOMAIN, PACKED_DOMAIN)
+PADDED_DOMAIN = "onnx_tf.padded"
+"""Domain of NonMaxSuppression whose result has as many rows as could be selected, the selected ones first.
+
+A second output tells how many those are, int32[1] (``passes/pad_selections.py``)."""
+
+INTERNAL_DOMAINS = (CHANNELS_LAST_DOMAIN, PACKED_DOMAIN, PADDED_DOMAIN)
 """Domains whose operators have the schema of the ai.onnx operator of the same name."""
 
 DIFFERENTIATED_DOMAIN = "onnx_tf.differentiated"

@@ -15,23 +15,14 @@ from onnx_tf.passes.keep_operands import keep_operands
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.move_floats import move_floats
 from onnx_tf.passes.pack_weights import pack_weights
+from onnx_tf.passes.pad_selections import pad_selections
 from onnx_tf.passes.quantize_constants import quantize_constants
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.settle_shapes import settle_shapes
 from onnx_tf.passes.unfold_quantized import unfold_quantized
 from onnx_tf.passes.widen_floats import widen_floats
 
-__all__ = [
-    "LITERT",
-    "LITERT_32_BITS",
-    "LITERT_QUANTIZED",
-    "SAVED_MODEL",
-    "TARGETS",
-    "Pass",
-    "Target",
-    "quantized",
-    "target_named",
-]
+__all__ = ["LITERT", "LITERT_QUANTIZED", "SAVED_MODEL", "TARGETS", "Pass", "Target", "litert", "target_named"]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -77,20 +68,24 @@ LITERT = Target(
 )
 """LiteRT's operators, in .tflite files."""
 
-LITERT_32_BITS = replace(
-    LITERT,
-    recognitions=tuple(carry_integers_in_32_bits if run is carry_integers else run for run in LITERT.recognitions),
-)
-"""The same, for models whose 64-bit integers all fit into 32 bits."""
+
+def litert(*, int64_as_int32: bool = False, padded_selections: bool = False, quantized: bool = False) -> Target:
+    """Return LiteRT's target.
+
+    Args:
+        int64_as_int32: compute 64-bit integers in 32 bits, whether they are known to fit or not.
+        padded_selections: give NonMaxSuppression a fixed number of rows, see
+            :func:`onnx_tf.passes.pad_selections.pad_selections`.
+        quantized: let quantisations stand, which become integer kernels.
+    """
+    runs = [carry_integers_in_32_bits if int64_as_int32 and r is carry_integers else r for r in LITERT.recognitions]
+    padded = [pad_selections] if padded_selections else []
+    pairs = [unfold_quantized, quantize_constants, move_floats] if quantized else []
+    forms = ("litert_quantized", *LITERT.forms) if quantized else LITERT.forms
+    return replace(LITERT, recognitions=(*padded, *pairs, *runs), forms=forms)
 
 
-def quantized(target: Target) -> Target:
-    """Return LiteRT's target for models whose quantisations stand for integer kernels."""
-    recognitions = (unfold_quantized, quantize_constants, move_floats, *target.recognitions)
-    return replace(target, recognitions=recognitions, forms=("litert_quantized", *target.forms))
-
-
-LITERT_QUANTIZED = quantized(LITERT)
+LITERT_QUANTIZED = litert(quantized=True)
 """LiteRT's operators, with the model's own integers where they have kernels for them."""
 
 TARGETS = {target.name: target for target in (SAVED_MODEL, LITERT)}

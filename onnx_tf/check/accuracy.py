@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -102,13 +102,31 @@ def compare_tflite(
         except OnnxTfError as error:
             outputs = [Difference(name, math.inf, 0.0, f"{how}: {error}") for name in expected]
         else:
-            compared = (compare(wanted, found, tolerance) for (_, wanted), found in zip(pairs, results, strict=True))
+            wanted = [expected for _, expected in pairs]
+            found = map(_without_padding, wanted, results)
+            compared = (compare(*both, tolerance) for both in zip(wanted, found, strict=True))
             outputs = [output for comparison in compared for output in comparison.outputs]
         runtime = artifact.runtime or runtime
         modes[how] = max((output.error for output in outputs), default=0.0)
         for output in outputs:
             worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
     return replace(_accuracy(tuple(worst.values()), given, interface, model), runtime=runtime, modes=modes)
+
+
+def _without_padding(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the outputs without rows that outputs of the artefact's own say not to count, and without these.
+
+    Such an output is one number, and an axis loses its end where that leaves as many elements as are expected.
+    """
+    counts = {int(np.ravel(value)[0]) for name, value in found.items() if name not in expected}
+    return {name: _trimmed(expected[name], found[name], counts) for name in expected if name in found}
+
+
+def _trimmed(expected: Any, found: Any, counts: Container[int]) -> Any:
+    if not (isinstance(expected, np.ndarray) and isinstance(found, np.ndarray)) or expected.ndim != found.ndim:
+        return found
+    sizes = zip(expected.shape, found.shape, strict=True)
+    return found[tuple(slice(n if n < more and n in counts else None) for n, more in sizes)]
 
 
 def _badness(output: Difference) -> tuple[bool, float]:

@@ -47,6 +47,7 @@ def convert(arguments: argparse.Namespace) -> int:
             allow_flex=arguments.allow_flex,
             allow_custom_ops=arguments.allow_custom_ops,
             int64_as_int32=arguments.int64_as_int32,
+            nms=arguments.nms,
             overwrite=not arguments.no_overwrite,
             check=check,
             progress=progress,

@@ -116,6 +116,12 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="let .tflite files compute 64-bit integers in 32 bits where that is fewer operators; numbers must fit",
     )
+    convert.add_argument(
+        "--nms",
+        choices=("model", "padded"),
+        default="model",
+        help="padded: as many rows of boxes in .tflite files as there can be, and one more output with their number",
+    )
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     _add_edits(convert)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from onnx_tf.export.flatbuffer import BUILTINS
 from onnx_tf.export.own_results import opcode
 
 __all__ = ["FileGraph", "Steps"]
@@ -25,7 +26,6 @@ _NUMPY = {
 }
 _TYPES: dict[np.dtype[Any], int] = {np.dtype(dtype): code for code, dtype in _NUMPY.items()}
 _SIDES = ("inputs", "outputs", "intermediates")
-_NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class FileGraph:
         code = self.model.operatorCodes[operator.opcodeIndex]
         if code.customCode:
             return str(code.customCode.decode())
-        return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        return BUILTINS[max(code.builtinCode, code.deprecatedBuiltinCode)]
 
     def activation(self, operator: Any) -> int:
         """Return the activation that an operator applies to its result, 0 for none."""

@@ -13,12 +13,14 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.own_results import give_outputs_operators
 
-__all__ = ["finished", "foreign_operators", "operators", "read_metadata"]
+__all__ = ["BUILTINS", "finished", "foreign_operators", "operators", "packed", "read_metadata"]
 
 METADATA = "onnx_tf"
 IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
 """Bytes at which a runtime that maps the file into memory finds its weights."""
+BUILTINS = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+"""The names of LiteRT's operators by their numbers."""
 
 
 def finished(
@@ -49,7 +51,7 @@ def finished(
     give_outputs_operators(model, graph, signature)
     _name(graph, [*signature.inputs, *signature.outputs])
     _describe(model, metadata)
-    return _packed(model, len(content))
+    return packed(model, len(content))
 
 
 def operators(content: bytes) -> Counter[str]:
@@ -60,7 +62,7 @@ def operators(content: bytes) -> Counter[str]:
         code = model.OperatorCodes(index)
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         custom = code.CustomCode()
-        names.append(custom.decode() if custom else _BUILTINS[builtin])
+        names.append(custom.decode() if custom else BUILTINS[builtin])
     graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
     return Counter(names[graph.Operators(i).OpcodeIndex()] for graph in graphs for i in range(graph.OperatorsLength()))
 
@@ -79,9 +81,6 @@ def read_metadata(content: bytes) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(bytes(model.Buffers(entry.Buffer()).DataAsNumpy()))
             return found
     return {}
-
-
-_BUILTINS = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 
 
 def _order(graph: Any, side: str, entries: list[Any], names: Sequence[str]) -> None:
@@ -119,7 +118,8 @@ class _Builder(flatbuffers.Builder):
         return super().StartVector(elemSize, numElems, ALIGNMENT if elemSize == 1 else alignment)
 
 
-def _packed(model: Any, size: int) -> bytes:
+def packed(model: Any, size: int) -> bytes:
+    """Return the file of a model in the object form of LiteRT's schema, of about ``size`` bytes."""
     builder = _Builder(size + (1 << 16))  # at once large enough: it grows by copies
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import tensorflow as tf
@@ -41,6 +41,10 @@ class Windows:
     def extents(self) -> tuple[int, ...]:
         """The elements that a window spans, gaps included."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
+
+    def of_planes(self) -> Windows:
+        """Return the windows over all spatial axes but the first."""
+        return Windows(**{field.name: getattr(self, field.name)[1:] for field in fields(self)})
 
 
 def windows(

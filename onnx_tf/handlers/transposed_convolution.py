@@ -13,15 +13,15 @@ from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, quotient,
 from onnx_tf.handlers._windows import maximum, pad_spatial
 from onnx_tf.handlers.convolution import kernel_of
 
-Grouped = Callable[[tf.Tensor, tf.Tensor, Sequence[Dim], tuple[int, ...], int, str], "tf.Tensor | None"]
-"""(images, filters, sizes, strides, groups, "SAME" or "VALID") -> result, ``None`` where each group has its own."""
+Form = Callable[[tf.Tensor, tf.Tensor, Sequence[Dim], tuple[int, ...], int, str], "tf.Tensor | None"]
+"""(images, filters, sizes, strides, groups, "SAME" or "VALID") -> result, ``None`` for TensorFlow's own kernel."""
 
 MAX_SPATIAL = 3
 """TensorFlow's kernels convolve over no more axes."""
 
 
-def register_conv_transpose(grouped: Grouped, *, target: str = "") -> None:
-    """Register ConvTranspose with a form for groups, see :func:`onnx_tf.registry.onnx_op`."""
+def register_conv_transpose(form: Form, *, target: str = "") -> None:
+    """Register ConvTranspose with a form for images, see :func:`onnx_tf.registry.onnx_op`."""
 
     @channels_last_op("ConvTranspose", filters=(1,), target=target)
     def conv_transpose(
@@ -39,7 +39,7 @@ def register_conv_transpose(grouped: Grouped, *, target: str = "") -> None:
         strides: Sequence[int] | None,
     ) -> tf.Tensor:
         return transposed_convolution(
-            x, w, b, grouped, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
+            x, w, b, form, auto_pad, dilations, group, kernel_shape, output_padding, output_shape, pads, strides
         )
 
 
@@ -47,7 +47,7 @@ def transposed_convolution(
     x: tf.Tensor,
     w: tf.Tensor,
     b: tf.Tensor | None,
-    grouped: Grouped,
+    form: Form,
     auto_pad: str,
     dilations: Sequence[int] | None,
     group: int,
@@ -57,7 +57,7 @@ def transposed_convolution(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
-    """Return the transposed convolution of N, spatial..., C data, by ONNX's attributes and a form for groups."""
+    """Return the transposed convolution of N, spatial..., C data, by ONNX's attributes and a form for images."""
     rank = len(w.shape) - 2
     strides = tuple(strides or [1] * rank)
     dilations = dilations or [1] * rank
@@ -77,10 +77,10 @@ def transposed_convolution(
     ]
     filters = _with_gaps(w, dilations)
     if rank <= MAX_SPATIAL and all(place.is_same for place in places):
-        y = _transposed(x, filters, [place.size for place in places], strides, group, "SAME", grouped)
+        y = _transposed(x, filters, [place.size for place in places], strides, group, "SAME", form)
     else:
         fulls = [(n - 1) * s + e for n, e, s in zip(dims, extents, strides, strict=True)]
-        y = _cut(_transposed(x, filters, fulls, strides, group, "VALID", grouped), places, fulls)
+        y = _cut(_transposed(x, filters, fulls, strides, group, "VALID", form), places, fulls)
     return y if b is None else tf.nn.bias_add(y, b)
 
 
@@ -135,16 +135,16 @@ def _transposed(
     strides: tuple[int, ...],
     groups: int,
     padding: str,
-    grouped: Grouped,
+    form: Form,
 ) -> tf.Tensor:
     """Return the unpadded result, of the given sizes, N, spatial..., M; filters are kernel..., M/group, C."""
     if len(sizes) == 1:
-        y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding, grouped)
+        y = _transposed(tf.expand_dims(x, 1), filters[tf.newaxis], [1, *sizes], strides * 2, groups, padding, form)
         return tf.squeeze(y, 1)
     if len(sizes) > MAX_SPATIAL:
-        return _by_slices(x, filters, sizes, strides, groups, grouped)
+        return _by_slices(x, filters, sizes, strides, groups, form)
     batch = dims_of(x)[0]
-    y = grouped(x, filters, sizes, strides, groups, padding) if len(sizes) == 2 and groups > 1 else None
+    y = form(x, filters, sizes, strides, groups, padding) if len(sizes) == 2 else None
     if y is None:
         kernel = tf.nn.conv2d_transpose if len(sizes) == 2 else tf.nn.conv3d_transpose
         shape = tf.cast(as_shape([batch, *sizes, dims_of(filters)[-2]]), tf.int32)
@@ -161,7 +161,7 @@ def _by_depthwise(
     x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
 ) -> tf.Tensor | None:
     """Return the result of groups that give one channel each, by the gradient of the depthwise convolution."""
-    if filters.shape[-2] != 1 or len(set(strides)) > 1:
+    if groups == 1 or filters.shape[-2] != 1 or len(set(strides)) > 1:
         return None
     *kernel, _, channels = dims_of(filters)
     own = reshaped(filters, [*kernel, groups, channels // groups])
@@ -181,7 +181,7 @@ def _by_slices(
     sizes: Sequence[Dim],
     strides: tuple[int, ...],
     groups: int,
-    grouped: Grouped,
+    form: Form,
 ) -> tf.Tensor:
     """Convolve slice by slice along the first spatial axis, and add up the results where they overlap."""
     batch, count, *rest = dims_of(x)
@@ -189,7 +189,7 @@ def _by_slices(
     stride, taps = strides[0], filters.shape[0]
     total = 0
     for tap in range(taps):
-        y = _transposed(slices, filters[tap], sizes[1:], strides[1:], groups, "VALID", grouped)
+        y = _transposed(slices, filters[tap], sizes[1:], strides[1:], groups, "VALID", form)
         dims = dims_of(y)[1:]
         y = pad(reshaped(y, [batch * count, 1, product(dims)]), [(0, 0), (0, stride - 1), (0, 0)])
         y = reshaped(y, [batch, count * stride, product(dims)])[:, : count * stride - stride + 1]

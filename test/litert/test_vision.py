@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 
+from onnx_tf import OnnxTfError, convert
+from onnx_tf.check.interface import Interface
+from onnx_tf.check.litert import LiteRT
+from onnx_tf.check.onnx_runtime import OnnxRuntime
 from test.handlers.check import make_op_model
 from test.litert.check import check_tflite
 
@@ -64,3 +69,42 @@ FLAT = [[[0, 0, 1, 1], [0, 0.5, 1, 1.5], [1, 1, 0, 0], [0, 0, 2, 1], [5, 5, 5, 5
 @pytest.mark.parametrize("overlap", [0.0, 1 / 3, 0.5])
 def test_overlaps_at_the_threshold_equal_scores_and_boxes_of_no_area(tmp_path, overlap):
     check_tflite(*node(FLAT, [[[0.9, 0.8, 0.7, 0.9, 0.5, 0.5, 0.3]]], 8, overlap), tmp_path)
+
+
+def padded(model: onnx.ModelProto, feed: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
+    """Return what the file of fixed shapes gives."""
+    done = convert(model, path / "model.tflite", nms="padded", check=feed)
+    assert done.fits, str(done.accuracy)
+    return LiteRT(path / "model.tflite", Interface.of(done.rep)).run(feed)
+
+
+@pytest.mark.parametrize("settings", [(5, 0.3, 0.4), (100, 0.3), (3, 0.3, 2.0), (0, 0.3)])
+@pytest.mark.parametrize(("images", "classes"), [(2, 3), (2, 6)])
+def test_padded_rows(tmp_path, images, classes, settings):
+    model, feed = node(*some(images, classes, 30), *settings)
+    found = padded(model, feed, tmp_path)
+    rows = images * classes * min(settings[0], 30)
+    expected = OnnxRuntime(model).run(feed)["y0"]
+    assert {name: value.shape for name, value in found.items()} == {"y0": (rows, 3), "y0_count": (1,)}
+    assert found["y0_count"].dtype == np.int32
+    assert found["y0_count"].item() == len(expected)
+    np.testing.assert_array_equal(found["y0"], np.pad(expected, [(0, rows - len(expected)), (0, 0)]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("open", r"scores of shape .*: fix the open dimensions with batch_size"),
+        ("inputs", "max_output_boxes_per_class .* must be a constant"),
+        ("none", "has no NonMaxSuppression"),
+    ],
+)
+def test_padded_rows_need_to_be_known(tmp_path, change, message):
+    model, _ = node(*some(2, 3, 30), 5, inputs=change == "inputs")
+    if change == "open":
+        model.graph.input[1].type.tensor_type.shape.dim[0].dim_param = "B"
+    if change == "none":
+        model = make_op_model("Relu", [np.zeros(3, np.float32)])
+    with pytest.raises(OnnxTfError, match=message):
+        convert(model, tmp_path / "model.tflite", nms="padded")
+    assert not list(tmp_path.iterdir())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import tensorflow as tf
 
 from onnx_tf.handlers import _convolve
@@ -32,12 +30,18 @@ def convolve(
     if len(w.kernel) == 1:
         y = convolve(tf.expand_dims(x, 1), tf.expand_dims(filters, 0), bias, _of_height_1(w), groups, is_same)
         return tf.squeeze(y, 1)
+    if len(w.kernel) == 3:
+        return _volume(x, filters, bias, w, groups, is_same)
+    return _flat(x, filters, bias, w, groups, is_same)
+
+
+def _flat(
+    x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows, groups: int, is_same: bool
+) -> tf.Tensor:
     padding = "SAME" if is_same else "VALID"
     x = _of_known_channels(x if is_same else pad_spatial(x, w.reach), filters, groups, is_same or is_static(w.reach))
     strides, dilations = [1, *w.strides, 1], [1, *w.dilations, 1]
-    if len(w.kernel) == 3:
-        y = _volume(x, filters, strides, padding, dilations, groups)
-    elif groups > 1 and filters.shape[-2] == 1:
+    if groups > 1 and filters.shape[-2] == 1:
         own = reshaped(filters, [*w.kernel, groups, quotient(dims_of(filters)[-1], groups)])
         # Not tf.nn.depthwise_conv2d, which computes dilations by SpaceToBatchND.
         y = tf.raw_ops.DepthwiseConv2dNative(input=x, filter=own, strides=strides, padding=padding, dilations=dilations)
@@ -71,18 +75,23 @@ def _of_height_1(w: Windows) -> Windows:
 
 
 def _volume(
-    x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str, dilations: Sequence[int], groups: int
+    x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows, groups: int, is_same: bool
 ) -> tf.Tensor:
-    """Convolve over three axes, group by group: the kernel knows dilations and no groups."""
-    parts = [
-        tf.nn.conv3d(part, own, strides, padding, dilations=dilations)
-        for part, own in zip(_split(x, groups), _split(filters, groups), strict=True)
-    ]
-    return tf.concat(parts, -1) if groups > 1 else parts[0]
+    """Return the sum of what each plane of the filters gives of the planes of the data.
 
-
-def _split(tensor: tf.Tensor, groups: int) -> list[tf.Tensor]:
-    return tf.split(tensor, groups, -1) if groups > 1 else [tensor]
+    The kernel over three axes takes longer, and knows no groups. XNNPACK pads an image for nothing where a convolution
+    alone takes it: each plane pads its own.
+    """
+    batch, _, *image, channels = dims_of(x)
+    x = pad_spatial(x, [w.reach[0], *[(0, 0)] * 2])
+    size, stride = (w.outs[0] - 1) * w.strides[0] + 1, w.strides[0]
+    total = None
+    for plane in range(w.kernel[0]):
+        start = plane * w.dilations[0]
+        images = reshaped(x[:, start : start + size : stride], [batch * w.outs[0], *image, channels])
+        y = _flat(images, filters[plane], bias if total is None else None, w.of_planes(), groups, is_same)
+        total = y if total is None else total + y
+    return reshaped(total, [batch, w.outs[0], *dims_of(total)[1:]])
 
 
 register_conv(conv, target="litert")

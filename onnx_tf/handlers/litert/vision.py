@@ -10,7 +10,7 @@ import tensorflow as tf
 from onnx_tf.handlers._control import counted_loop
 from onnx_tf.handlers._tensors import dims_of, reshaped, static_ints, static_value
 from onnx_tf.handlers.litert._buffers import put_row
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import PADDED_DOMAIN, onnx_op
 
 MAX_UNROLLED_CLASSES = 8
 """Up to so many classes, those of all images counted, each have an operator; more share one in a loop."""
@@ -33,6 +33,51 @@ def non_max_suppression(
 ) -> tf.Tensor:
     if max_output_boxes_per_class is None or static_ints(max_output_boxes_per_class) in ([0], []):
         return tf.zeros([0, 3], tf.int64)
+    chosen, kept = _select(
+        boxes, scores, max_output_boxes_per_class, iou_threshold, score_threshold, center_point_box=center_point_box
+    )
+    # Three axes to look for places in need no division by the number of classes.
+    places = tf.where(kept)
+    indices = tf.gather_nd(chosen, places)
+    return tf.concat([places[:, :2], tf.cast(indices, tf.int64)[:, tf.newaxis]], 1)
+
+
+@onnx_op("NonMaxSuppression", domain=PADDED_DOMAIN, since=10, target="litert")
+def padded_non_max_suppression(
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    max_output_boxes_per_class: tf.Tensor | None = None,
+    iou_threshold: tf.Tensor | None = None,
+    score_threshold: tf.Tensor | None = None,
+    *,
+    center_point_box: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    asked = None if max_output_boxes_per_class is None else static_ints(max_output_boxes_per_class)
+    if max_output_boxes_per_class is None or not asked or asked[0] <= 0:
+        return tf.zeros([0, 3], tf.int64), tf.zeros([1], tf.int32)
+    chosen, kept = _select(
+        boxes, scores, max_output_boxes_per_class, iou_threshold, score_threshold, center_point_box=center_point_box
+    )
+    batch, classes, most = chosen.shape
+    images, numbers = np.indices((batch, classes, most), np.int32)[:2]
+    rows = tf.reshape(tf.stack([images, numbers, chosen], -1), [-1, 3])
+    flags = tf.cast(tf.reshape(kept, [-1]), tf.int32)
+    # What is not kept goes to a row behind all others, which is left out.
+    places = tf.where(flags > 0, tf.cumsum(flags) - 1, batch * classes * most)
+    sorted_rows = tf.scatter_nd(places[:, tf.newaxis], rows, [batch * classes * most + 1, 3])
+    return tf.cast(sorted_rows[:-1], tf.int64), tf.reduce_sum(flags, keepdims=True)
+
+
+def _select(
+    boxes: tf.Tensor,
+    scores: tf.Tensor,
+    max_output_boxes_per_class: tf.Tensor,
+    iou_threshold: tf.Tensor | None,
+    score_threshold: tf.Tensor | None,
+    *,
+    center_point_box: int,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return boxes [images, classes, most] by falling score as int32, and which of them are selected, as bool."""
     if center_point_box:
         x, y, width, height = tf.split(boxes, 4, axis=-1)
         boxes = tf.concat([y - height / 2, x - width / 2, y + height / 2, x + width / 2], -1)
@@ -58,11 +103,13 @@ def non_max_suppression(
         return tf.gather(best, chosen), tf.minimum(valid, asked)
 
     chosen, valid = _for_all(select, batch, classes, most)
-    # Three axes to look for places in need no division by the number of classes.
     kept = tf.range(most) < reshaped(valid, [batch, classes, 1])
-    places = tf.where(kept)
-    indices = tf.gather_nd(reshaped(chosen, [batch, classes, tf.cast(most, tf.int64)]), places)
-    return tf.concat([places[:, :2], tf.cast(indices, tf.int64)[:, tf.newaxis]], 1)
+    return reshaped(chosen, [batch, classes, _number(most)]), kept
+
+
+def _number(count: tf.Tensor) -> int | tf.Tensor:
+    known = static_value(count)
+    return tf.cast(count, tf.int64) if known is None else int(known)
 
 
 def _ranked(scores: tf.Tensor, threshold: tf.Tensor | None) -> Selected:
