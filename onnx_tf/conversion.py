@@ -21,11 +21,13 @@ from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
 from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
+from onnx_tf.export.integer_file import FloatOperator, float_operators, output_steps
 from onnx_tf.export.paths import FORMATS, Format, artifact_paths
-from onnx_tf.export.tflite import PRECISIONS, Precision, tflite_files
+from onnx_tf.export.tflite import FLOATS, INTEGERS, Precision, tflite_files
 from onnx_tf.export.writing import check_target, refused, written_file
 from onnx_tf.model.digest import source_digest
 from onnx_tf.model.loading import ModelSource
+from onnx_tf.model.quantized import is_quantized
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
 from onnx_tf.targets import SAVED_MODEL, Target, litert
@@ -46,6 +48,7 @@ class Written:
         bytes: its size.
         accuracy: the comparison with ONNX Runtime, if it was made.
         operators: of a .tflite file, how often each operator is in it.
+        floats: of a quantised .tflite file, what computes with floats, and why.
         unchecked: why a comparison that is made by default could not be; empty otherwise.
     """
 
@@ -54,6 +57,7 @@ class Written:
     bytes: int
     accuracy: Accuracy | None = None
     operators: Mapping[str, int] | None = None
+    floats: tuple[FloatOperator, ...] = ()
     unchecked: str = ""
 
 
@@ -112,6 +116,7 @@ def convert(
     allow_custom_ops: bool = False,
     int64_as_int32: bool = False,
     nms: Literal["model", "padded"] = "model",
+    dequantize: bool = False,
     overwrite: bool = True,
     check: bool | Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -124,7 +129,8 @@ def convert(
             folder, and gets ``saved_model/``, ``NAME_float32.tflite`` and ``NAME_float16.tflite``.
         formats: ``"saved_model"`` and ``"tflite"``; by default the one that the path's name tells.
         tflite: in which precisions the weights of .tflite files are stored: ``"float32"`` and
-            ``"float16"``; by default both with ``formats``, else float32.
+            ``"float16"``; by default both with ``formats``, else float32. A model that is quantised becomes
+            ``"integer_quant"``, which computes with its own integers, where nothing else is asked for.
         layout: see :func:`onnx_tf.prepare`.
         channels_last_inputs: see :func:`onnx_tf.prepare`.
         channels_last_outputs: see :func:`onnx_tf.prepare`.
@@ -141,6 +147,7 @@ def convert(
         nms: ``"padded"`` gives each NonMaxSuppression in .tflite files as many rows as it can select, for runtimes
             without dynamic shapes: those it did select first, then zeros, and so do all outputs that come from it.
             One more output, called as its result with ``_count`` behind it, int32[1], tells how many count.
+        dequantize: write quantised models in floats, as others are: their numbers are the same, computed in floats.
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
@@ -153,7 +160,10 @@ def convert(
     start = time.perf_counter()
     if nms not in ("model", "padded"):
         raise OptionError(f"nms must be 'model' or 'padded', not {nms!r}")
-    paths = artifact_paths(Path(path), formats, tflite, model)
+    quantized = not dequantize and (formats is None or "tflite" in formats) and is_quantized(model)
+    paths = artifact_paths(Path(path), formats, tflite, model, INTEGERS if quantized else FLOATS)
+    if not quantized and set(INTEGERS) & set(paths):
+        raise OptionError("tflite=['integer_quant'] is for models that are quantised, and without dequantize=True")
     for kind, target in paths.items():
         check_target(target, overwrite, is_folder=kind == "saved_model")
     edits = {
@@ -165,13 +175,17 @@ def convert(
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
     options = Options.of(layout=layout, **orders, **edits)
     reference = functools.partial(edited_source, model, Options.of(**edits))
-    files = {precision: paths[precision] for precision in PRECISIONS if precision in paths}
+    kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in (FLOATS, INTEGERS)]
     with contextlib.ExitStack() as stack:
         run = _Run(model, options, reference, check, progress)
-        if files:
+        for files in filter(None, kinds):
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
-            chosen = litert(int64_as_int32=int64_as_int32, padded_selections=nms == "padded")
+            chosen = litert(
+                int64_as_int32=int64_as_int32,
+                padded_selections=nms == "padded",
+                quantized=not set(files).isdisjoint(INTEGERS),
+            )
             run.write_tflite(temporary, files, allowed, chosen)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
@@ -221,19 +235,20 @@ class _Run:
             file, found = files[precision], operators(content)
             with refused(targets[precision]):
                 file.write_bytes(content)
-            self.written[precision] = Written("tflite", file, len(content), operators=found)
+            floats = float_operators(content)
+            self.written[precision] = Written("tflite", file, len(content), operators=found, floats=floats)
         self.timings["litert"] = time.perf_counter() - start
         for precision, file in files.items() if self.check is not False else ():
             self.written[precision] = self._checked_tflite(self.written[precision], precision, file)
 
     def _checked_tflite(self, written: Written, precision: Precision, file: Path) -> Written:
         tolerance = OfScale(single=OfScale().single if precision == "float32" else FLOAT16_TOLERANCE)
+        steps = output_steps(file.read_bytes()) if precision in INTEGERS else None
+        compared = functools.partial(compare_tflite, tolerance=tolerance, steps=steps)
         try:
             if self.check is None:
                 _refuse_check(written)
-            accuracy = self._checked(
-                functools.partial(compare_tflite, tolerance=tolerance), file, f".tflite ({precision})"
-            )
+            accuracy = self._checked(compared, file, f".tflite ({precision})")
         except OnnxTfError as error:
             if self.check is not None:  # who asks for it is told
                 raise

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnx_tf.check.artifacts import SavedModel
-from onnx_tf.check.compare import Comparison, Difference, Tolerance, compare
+from onnx_tf.check.compare import Comparison, Difference, OfSteps, Tolerance, compare
 from onnx_tf.check.inputs import accepted_inputs, described, drawn_inputs
 from onnx_tf.check.interface import Interface, in_artifact_order, in_onnx_order
 from onnx_tf.check.known_differences import explanations
@@ -38,12 +38,14 @@ class Accuracy(Comparison):
             operators that it comes from.
         runtime: what ran a .tflite file, as in ``ai-edge-litert 2.3.0``; empty for other artefacts.
         modes: the largest error of any output of a .tflite file with XNNPACK and without, by these words.
+        unit: in what errors are counted, ``"steps"`` of a quantised file; empty where they are shares of the scale.
     """
 
     inputs: Mapping[str, str] = field(default_factory=dict)
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runtime: str = ""
     modes: Mapping[str, float] = field(default_factory=dict)
+    unit: str = ""
 
 
 def compare_saved_model(
@@ -73,6 +75,7 @@ def compare_tflite(
     model: ModelSource,
     feed: Mapping[str, Any] | None = None,
     tolerance: Tolerance | None = None,
+    steps: Mapping[str, float] | None = None,
 ) -> Accuracy:
     """Run a .tflite file in LiteRT's interpreter and compare its outputs with those of ONNX Runtime.
 
@@ -85,32 +88,61 @@ def compare_tflite(
         model: the ONNX model, see :func:`compare_saved_model`.
         feed: inputs by ONNX name, see :func:`compare_saved_model`.
         tolerance: what counts as equal.
+        steps: of a quantised file, the sizes of the steps of its outputs, by name, as far as they have some. Errors
+            are counted in steps then, of which two count as equal; in deep networks, where steps add up, twice as
+            many as with XNNPACK and without are from each other. ONNX Runtime computes the graph as it is written:
+            its own integer kernels are further off on some processors.
 
     Raises:
         OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
     """
     interface = Interface.of(rep)
-    given, expected, reference = _expected(interface, model, feed)
+    given, expected, reference = _expected(interface, model, feed, optimized=steps is None)
     pairs = [(given, expected), *_twice(given, interface, reference)]
     worst: dict[str, Difference] = {}
     modes: dict[str, float] = {}
-    runtime = ""
-    for how, xnnpack in (("with XNNPACK", True), ("without XNNPACK", False)):
-        artifact = LiteRT(path, interface, xnnpack=xnnpack)
-        try:
-            results = artifact.runs([feed for feed, _ in pairs])
-        except OnnxTfError as error:
-            outputs = [Difference(name, math.inf, 0.0, f"{how}: {error}") for name in expected]
+    wanted = [expected for _, expected in pairs]
+    runs = {how: _run(LiteRT(path, interface, xnnpack=xnnpack), pairs) for how, xnnpack in _MODES.items()}
+    limits = tolerance if steps is None else _in_steps(wanted, [found for found, _ in runs.values()], steps)
+    for how, (found, _) in runs.items():
+        if isinstance(found, OnnxTfError):
+            outputs = [Difference(name, math.inf, 0.0, f"{how}: {found}") for name in expected]
         else:
-            wanted = [expected for _, expected in pairs]
-            found = map(_without_padding, wanted, results)
-            compared = (compare(*both, tolerance) for both in zip(wanted, found, strict=True))
+            compared = (compare(*both, limits) for both in zip(wanted, found, strict=True))
             outputs = [output for comparison in compared for output in comparison.outputs]
-        runtime = artifact.runtime or runtime
         modes[how] = max((output.error for output in outputs), default=0.0)
         for output in outputs:
             worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
-    return replace(_accuracy(tuple(worst.values()), given, interface, model), runtime=runtime, modes=modes)
+    runtime = next((artifact.runtime for _, artifact in runs.values() if artifact.runtime), "")
+    judged = _accuracy(tuple(worst.values()), given, interface, model)
+    return replace(judged, runtime=runtime, modes=modes, unit="" if steps is None else "steps")
+
+
+_MODES = {"with XNNPACK": True, "without XNNPACK": False}
+_Run = list[dict[str, Any]] | OnnxTfError
+
+
+def _run(artifact: LiteRT, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[_Run, LiteRT]:
+    """Return what a file gives for inputs, without padding, or why it gives nothing."""
+    try:
+        results = artifact.runs([feed for feed, _ in pairs])
+    except OnnxTfError as error:
+        return error, artifact
+    return [_without_padding(expected, found) for (_, expected), found in zip(pairs, results, strict=True)], artifact
+
+
+def _in_steps(
+    expected: Sequence[Mapping[str, Any]], runs: Sequence[_Run], steps: Mapping[str, float]
+) -> dict[str, Tolerance]:
+    """Return how many steps each output may be off: two, or twice what the runs are from each other."""
+    found = {name: OfSteps(steps.get(name)) for name in expected[0]}
+    whole = [run for run in runs if not isinstance(run, OnnxTfError)]
+    apart = dict.fromkeys(found, 0.0)
+    for one, other in zip(whole[0], whole[1], strict=True) if len(whole) > 1 else ():
+        for output in compare(one, other, found).outputs:
+            if not output.reason:
+                apart[output.name] = max(apart[output.name], output.error)
+    return {name: replace(own, steps=max(own.steps, 2 * apart[name])) for name, own in found.items()}
 
 
 def _without_padding(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,12 +166,12 @@ def _badness(output: Difference) -> tuple[bool, float]:
 
 
 def _expected(
-    interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None
+    interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None, *, optimized: bool = True
 ) -> tuple[dict[str, Any], dict[str, Any], OnnxRuntime]:
     """Return inputs and ONNX Runtime's outputs for them, all in ONNX order."""
     moved = interface.channels_last_inputs
     try:
-        reference = OnnxRuntime(model)
+        reference = OnnxRuntime(model, optimized=optimized)
         if feed is None:
             given, expected = accepted_inputs(drawn_inputs(interface.inputs, moved), reference)
         else:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-__all__ = ["Comparison", "Difference", "Elementwise", "OfScale", "Tolerance", "compare"]
+__all__ = ["Comparison", "Difference", "Elementwise", "OfScale", "OfSteps", "Tolerance", "compare"]
 
 
 @dataclass(frozen=True)
@@ -123,10 +123,41 @@ class Elementwise:
         return 1.0 if self.is_numeric(dtype) else 0.0
 
 
-Tolerance = OfScale | Elementwise
+@dataclass(frozen=True)
+class OfSteps:
+    """Outputs of a quantised model may be some of its steps away, which is what the error counts.
+
+    Attributes:
+        step: the size of a step; where it is ``None``, floats have 128 of them up to their scale, the rest is equal.
+        steps: how many steps count as equal.
+    """
+
+    step: float | None = None
+    steps: float = 2.0
+
+    def is_numeric(self, dtype: np.dtype) -> bool:
+        """Return whether tensors of a dtype may be almost equal."""
+        return (_is_float(dtype) and dtype.itemsize > 1) or (self.step is not None and dtype.kind in "iu")
+
+    def errors(self, gap: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Return how many steps each absolute difference is."""
+        if self.step is None:
+            return OfScale().errors(gap, expected) * (1 << 7)
+        return gap / self.step
+
+    def limit(self, dtype: np.dtype) -> float:
+        """Return the largest error that counts as equal."""
+        return self.steps if self.is_numeric(dtype) else 0.0
 
 
-def compare(expected: Mapping[str, Any], actual: Mapping[str, Any], tolerance: Tolerance | None = None) -> Comparison:
+Tolerance = OfScale | Elementwise | OfSteps
+
+
+def compare(
+    expected: Mapping[str, Any],
+    actual: Mapping[str, Any],
+    tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
+) -> Comparison:
     """Compare outputs by name.
 
     Names, kinds, shapes and dtypes must be equal, NaN and infinities be in the same places. Each
@@ -135,11 +166,11 @@ def compare(expected: Mapping[str, Any], actual: Mapping[str, Any], tolerance: T
     Args:
         expected: arrays, lists (sequences), dicts (maps) or ``None`` (an optional without element), by name.
         actual: the same of what is judged.
-        tolerance: what counts as equal; by default :class:`OfScale` as it is.
+        tolerance: what counts as equal, for all outputs or for each by its name; by default :class:`OfScale` as it is.
     """
-    tolerance = tolerance or OfScale()
+    of_one = tolerance if isinstance(tolerance, Mapping) else dict.fromkeys(expected, tolerance or OfScale())
     found = [
-        max(_differences(name, value, actual[name], tolerance, ""), key=_badness)
+        max(_differences(name, value, actual[name], of_one[name], ""), key=_badness)
         if name in actual
         else _unfit(name, "there is no such output")
         for name, value in expected.items()

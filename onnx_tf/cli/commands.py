@@ -18,6 +18,7 @@ from onnx_tf.cli.usage import UsageError
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
     from onnx_tf.conversion import Conversion
+    from onnx_tf.export.integer_file import FloatOperator
 
 
 def convert(arguments: argparse.Namespace) -> int:
@@ -48,6 +49,7 @@ def convert(arguments: argparse.Namespace) -> int:
             allow_custom_ops=arguments.allow_custom_ops,
             int64_as_int32=arguments.int64_as_int32,
             nms=arguments.nms,
+            dequantize=arguments.dequantize,
             overwrite=not arguments.no_overwrite,
             check=check,
             progress=progress,
@@ -78,6 +80,7 @@ def _summary(done: Conversion) -> dict[str, Any]:
             "check": None if written.accuracy is None else _accuracy(written.accuracy),
         }
         | ({} if written.operators is None else {"operators": dict(written.operators), "unchecked": written.unchecked})
+        | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
         for written in done.artifacts
     ]
     return {
@@ -100,6 +103,7 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
         if written.operators is not None:
             count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)
             print(f"  {count} operators, {transposes} of them Transposes")
+            _print_floats(written.floats)
             foreign = foreign_operators(written.operators)
             if foreign:
                 print(f"  not LiteRT's own: {', '.join(foreign)}")
@@ -113,6 +117,21 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
             print(f"  not checked: {reason}" if reason else "  not checked")
     for step, seconds in done.timings.items() if timings else ():
         print(f"  {seconds:8.3f} s  {step}")
+
+
+def _print_floats(floats: Sequence[FloatOperator]) -> None:
+    """Say what of a quantised file computes with floats, nodes of one kind and reason together."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for operator in floats:
+        reasons.setdefault((operator.kind, operator.reason), []).append(operator.node)
+    if floats:
+        print(f"  {len(floats)} nodes stay in floats:")
+    for (kind, reason), nodes in reasons.items():
+        named = ", ".join(nodes[:_FEW]) + (f", ... ({len(nodes)})" if len(nodes) > _FEW else "")
+        print(f"    {kind}: {reason}: {named}")
+
+
+_FEW = 3
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -263,15 +282,20 @@ def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
 def _print_accuracy(accuracy: Accuracy) -> None:
     print(f"  checked with {', '.join(f'{name}: {text}' for name, text in accuracy.inputs.items()) or 'no inputs'}")
     if accuracy.modes:
-        errors = ", ".join(f"{how} {error:.1e}" for how, error in accuracy.modes.items())
+        errors = ", ".join(f"{how} {_error(error, accuracy)}" for how, error in accuracy.modes.items())
         print(f"  in {accuracy.runtime or 'an interpreter that did not start'}: largest error {errors}")
     for output in accuracy.outputs:
-        found = output.reason or f"{output.error:.1e} from ONNX Runtime (tolerance {output.tolerance:.0e})"
+        limit = f"{output.tolerance:.1f}" if accuracy.unit else f"{output.tolerance:.0e}"
+        found = output.reason or f"{_error(output.error, accuracy)} from ONNX Runtime (tolerance {limit})"
         print(f"  {output.name}: {found}: {'ok' if output.fits else 'DIFFERS'}")
         if not output.fits and not output.reason:
             print(f"    at {output.at}")
         for sentence in accuracy.known.get(output.name, ()):
             print(f"    {sentence}")
+
+
+def _error(error: float, accuracy: Accuracy) -> str:
+    return f"{error:.1f} {accuracy.unit}" if accuracy.unit else f"{error:.1e}"
 
 
 def _described(value: Any) -> Any:

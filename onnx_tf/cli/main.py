@@ -100,7 +100,10 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     convert.add_argument("--formats", type=_names, metavar="FORMAT,...", help="write saved_model, tflite or both")
     convert.add_argument(
-        "--tflite", type=_names, metavar="PRECISION,...", help="weights of .tflite files: float32, float16 or both"
+        "--tflite",
+        type=_names,
+        metavar="PRECISION,...",
+        help="weights of .tflite files: float32, float16 or both; integer_quant, of quantised models",
     )
     convert.add_argument("--freeze", action="store_true", help="bake a SavedModel's weights into it as constants")
     convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace what is there")
@@ -121,6 +124,11 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=("model", "padded"),
         default="model",
         help="padded: as many rows of boxes in .tflite files as there can be, and one more output with their number",
+    )
+    convert.add_argument(
+        "--dequantize",
+        action="store_true",
+        help="write quantised models in floats; without it their .tflite files compute with the model's own integers",
     )
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")

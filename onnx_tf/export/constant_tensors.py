@@ -87,6 +87,23 @@ def _sliced(file: FileGraph, operator: Any, array: np.ndarray) -> list[np.ndarra
     return [array[tuple(slice(int(b), int(b) + d) for b, d in zip(begin, dims, strict=True))]]
 
 
+def _strided(file: FileGraph, operator: Any, array: np.ndarray) -> list[np.ndarray] | None:
+    options = operator.builtinOptions
+    bounds = [file.constant(int(index)) for index in operator.inputs[1:]]
+    if None in [None if bound is None else 0 for bound in bounds] or options.ellipsisMask or options.newAxisMask:
+        return None
+    places: list[slice | int] = []
+    for axis, (begin, end, step) in enumerate(zip(*bounds, strict=True)):
+        starts, ends, is_one = (bool(mask >> axis & 1) for mask in _masks(options))
+        whole = slice(None if starts else int(begin), None if ends else int(end), int(step))
+        places.append(int(begin) if is_one else whole)
+    return [array[tuple(places)]]
+
+
+def _masks(options: Any) -> tuple[int, int, int]:
+    return options.beginMask, options.endMask, options.shrinkAxisMask
+
+
 def _split(file: FileGraph, operator: Any, array: np.ndarray) -> list[np.ndarray] | None:
     axis = file.constant(int(operator.inputs[0]))
     return None if axis is None else np.split(array, len(operator.outputs), int(axis.ravel()[0]))
@@ -99,5 +116,6 @@ _MOVES: dict[str, Callable[[FileGraph, Any, np.ndarray], list[np.ndarray] | None
     "SLICE": _sliced,
     "SPLIT": _split,
     "SQUEEZE": _reshaped,
+    "STRIDED_SLICE": _strided,
     "TRANSPOSE": _transposed,
 }

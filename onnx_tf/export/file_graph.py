@@ -201,16 +201,22 @@ class FileGraph:
     ) -> Any:
         """Add an operator; its options are their schema name and fields."""
         operator = schema.OperatorT()
-        operator.opcodeIndex = opcode(self.model, getattr(schema.BuiltinOperator, kind), version)
+        self.set_kind(operator, kind, version, options)
         operator.inputs, operator.outputs = np.array([*inputs], np.int32), np.array([*outputs], np.int32)
+        self.graph.operators.append(operator)
+        self._enter(operator)
+        return operator
+
+    def set_kind(
+        self, operator: Any, kind: str, version: int, options: tuple[str, Mapping[str, Any]] | None = None
+    ) -> None:
+        """Make an operator one of another kind; its options are their schema name and fields."""
+        operator.opcodeIndex = opcode(self.model, getattr(schema.BuiltinOperator, kind), version)
         if options is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, options[0])
             operator.builtinOptions = getattr(schema, f"{options[0]}T")()
             for field, value in options[1].items():
                 setattr(operator.builtinOptions, field, value)
-        self.graph.operators.append(operator)
-        self._enter(operator)
-        return operator
 
     def set_version(self, operator: Any, version: int) -> None:
         """Say which version of an operator a file needs, at least."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.errors import UnsupportedError, UnsupportedNode
 from onnx_tf.export.constant_tensors import move_constants, quantized_constant
@@ -19,7 +20,7 @@ from onnx_tf.export.litert_support import ADVICE
 from onnx_tf.export.standing_pairs import stand_pairs
 from onnx_tf.runtime.graph import BoundGraph
 
-__all__ = ["FloatOperator", "float_operators", "fold_quantizations"]
+__all__ = ["FloatOperator", "float_operators", "fold_quantizations", "output_steps"]
 
 _KEY = "floats"
 
@@ -42,6 +43,22 @@ class FloatOperator:
 def float_operators(content: bytes) -> tuple[FloatOperator, ...]:
     """Return what computes with floats in a file that :func:`fold_quantizations` made, each node once."""
     return tuple(FloatOperator(**told) for told in read_metadata(content).get(_KEY, ()))
+
+
+def output_steps(content: bytes) -> dict[str, float]:
+    """Return the size of a step of each output of a file that is quantised or comes from what is, by its name."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    file = FileGraph(model, model.subgraphs[0])
+    found = {}
+    for entry in model.signatureDefs[0].outputs:
+        producer = file.producers.get(entry.tensorIndex)
+        index, step = entry.tensorIndex, 1.0
+        if producer is not None and file.kind(producer) == "DEQUANTIZE":
+            index, step = int(producer.inputs[0]), 0.0
+        steps = file.steps(index)
+        if steps is not None and steps.is_one:
+            found[entry.name.decode()] = step or float(steps.scale[0])
+    return found
 
 
 def fold_quantizations(model: Any, *, graph: BoundGraph, allow_custom_ops: bool) -> Mapping[str, Any]:
@@ -72,6 +89,7 @@ def fold_quantizations(model: Any, *, graph: BoundGraph, allow_custom_ops: bool)
         _widen_integers(file)
         file.sort()
         file.compact()
+    _drop_codes(model)
     _drop_buffers(model)
     return {_KEY: [asdict(operator) for operator in found.values()]}
 
@@ -125,6 +143,16 @@ def _widen_integers(file: FileGraph) -> None:
         constant = file.add_constant(floats, file.tensor(result).name)
         file.remove(operator)
         file.replace(result, constant)
+
+
+def _drop_codes(model: Any) -> None:
+    """Take away the codes of operators that are not there any more, marks above all."""
+    used = sorted({operator.opcodeIndex for part in model.subgraphs for operator in part.operators})
+    place = {old: new for new, old in enumerate(used)}
+    model.operatorCodes = [model.operatorCodes[index] for index in used]
+    for part in model.subgraphs:
+        for operator in part.operators:
+            operator.opcodeIndex = place[operator.opcodeIndex]
 
 
 def _drop_buffers(model: Any) -> None:

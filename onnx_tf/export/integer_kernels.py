@@ -86,6 +86,19 @@ def _of_one_scale(_file: FileGraph, _operator: Any, given: Sequence[Steps], resu
     return "" if given[0] == result else "its integer kernel has one scale for both sides, the model has two"
 
 
+def _pool(file: FileGraph, operator: Any, given: Sequence[Steps], result: Steps) -> str:
+    """Take the mean of an image for a pool of all of it: its kernel knows two scales."""
+    height, width = file.shape(int(operator.inputs[0]))[1:3]
+    options = operator.builtinOptions
+    is_whole = (options.filterHeight, options.filterWidth) == (height, width)
+    if given[0] == result or not is_whole or file.shape(int(operator.outputs[0]))[1:3] != [1, 1]:
+        return _of_one_scale(file, operator, given, result)
+    axes = file.add_constant(np.array([1, 2], np.int32), b"axes")
+    file.set_kind(operator, "MEAN", 2, ("ReducerOptions", {"keepDims": True}))
+    file.set_inputs(operator, [int(operator.inputs[0]), axes])
+    return ""
+
+
 def _of_fixed_scale(scale: float, zero_point: int) -> Rule:
     fixed = Steps(np.array([scale], np.float32), np.array([zero_point], np.int64))
 
@@ -100,7 +113,7 @@ _OF_PROBABILITIES = _of_fixed_scale(1 / 256, -128)
 _RULES: dict[str, tuple[Rule, tuple[int, ...], int]] = {
     **{kind: (take_layer, (data,), version) for kind, (data, *_, version) in LAYERS.items()},
     "ADD": (_sum, (0, 1), 2),
-    "AVERAGE_POOL_2D": (_of_one_scale, (0,), 2),
+    "AVERAGE_POOL_2D": (_pool, (0,), 2),
     "BATCH_MATMUL": (_any, (0, 1), 2),
     "GELU": (_any, (0,), 2),
     "HARD_SWISH": (_any, (0,), 1),

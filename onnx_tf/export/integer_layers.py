@@ -9,6 +9,7 @@ import numpy as np
 
 from onnx_tf.export.constant_tensors import quantized_constant
 from onnx_tf.export.file_graph import FileGraph, Steps
+from onnx_tf.export.raised_additions import constant_vector, raise_additions
 
 __all__ = ["LAYERS", "integer_weights", "make_dense_layers", "merge_biases", "take_layer"]
 
@@ -54,6 +55,7 @@ def make_dense_layers(file: FileGraph) -> None:
 
 def merge_biases(file: FileGraph) -> None:
     """Make a constant that is added to a layer with dequantised weights its bias."""
+    raise_additions(file, frozenset(LAYERS))
     for operator in list(file.of_kind(*LAYERS)):
         _, weights, place, *_ = LAYERS[file.kind(operator)]
         result = int(operator.outputs[0])
@@ -63,7 +65,7 @@ def merge_biases(file: FileGraph) -> None:
         if quantized_constant(file, int(operator.inputs[weights])) is None or _has_bias(file, operator, place):
             continue
         other = next((int(index) for index in addition.inputs if index != result), result)
-        bias = _vector(file, other, file.shape(result)[-1])
+        bias = constant_vector(file, other, file.shape(result)[-1])
         if bias is None:
             continue
         inputs = [int(index) for index in operator.inputs][:place]
@@ -80,22 +82,6 @@ def _has_bias(file: FileGraph, operator: Any, place: int) -> bool:
         return False
     known = file.constant(int(operator.inputs[place]))
     return known is None or bool(known.any())
-
-
-def _vector(file: FileGraph, index: int, channels: int) -> int | None:
-    """Return a constant as a vector of one number per channel, if it is one number per channel or one for all."""
-    known = quantized_constant(file, index)
-    array = file.constant(index) if known is None else known[0]
-    if array is None or array.size not in (1, channels) or (array.ndim and array.shape[-1] != array.size):
-        return None
-    vector = np.broadcast_to(array.reshape(-1), [channels])
-    name = file.tensor(index).name
-    if known is None:
-        return file.add_constant(vector.astype(np.float32), name)
-    integers = file.add_constant(vector, name, Steps(known[1].scale, known[1].zero_point, 0))
-    floats = file.add_tensor(integers, np.float32)
-    file.add("DEQUANTIZE", [integers], [floats], 2, ("DequantizeOptions", {}))
-    return floats
 
 
 def take_layer(file: FileGraph, operator: Any, given: Sequence[Steps], result: Steps) -> str:  # noqa: ARG001

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from onnx_tf.errors import OptionError
-from onnx_tf.export.tflite import PRECISIONS, Precision
+from onnx_tf.export.tflite import FLOATS, PRECISIONS, Precision
 from onnx_tf.model.loading import ModelSource
 
 __all__ = ["FORMATS", "Format", "artifact_paths"]
@@ -19,9 +19,20 @@ _Name = TypeVar("_Name", bound=str)
 
 
 def artifact_paths(
-    path: Path, formats: Sequence[Format] | None, tflite: Sequence[Precision] | None, model: ModelSource
+    path: Path,
+    formats: Sequence[Format] | None,
+    tflite: Sequence[Precision] | None,
+    model: ModelSource,
+    precisions: Sequence[Precision] = FLOATS,
 ) -> dict[str, Path]:
     """Return where each artefact of a conversion goes: ``"saved_model"``, and the precisions of .tflite files.
+
+    Args:
+        path: a SavedModel's folder, a file, or a folder for several artefacts.
+        formats: what is asked for; by default what the path's name tells.
+        tflite: the precisions that are asked for.
+        model: what is converted, whose name the files in a folder get.
+        precisions: those that are written where none is asked for, all into a folder, the first into a file.
 
     Raises:
         OptionError: the options do not fit each other or the path.
@@ -35,13 +46,13 @@ def artifact_paths(
             return {"saved_model": path}
         if tflite and len(tflite) > 1:
             raise OptionError(f"{path} is one file: choose one precision, or formats=['tflite'] and a folder")
-        return {(tflite or PRECISIONS)[0]: path}
+        return {(tflite or precisions)[0]: path}
     if is_file:
         raise OptionError(f"{path} is a file: formats={formats} are written into a folder; name one")
     name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.absolute().name
     paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
     if "tflite" in formats:
-        paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or PRECISIONS}
+        paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or precisions}
     return paths
 
 

@@ -22,10 +22,13 @@ from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
 
-__all__ = ["PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
+__all__ = ["FLOATS", "INTEGERS", "PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
 
 Precision = Literal["float32", "float16", "integer_quant"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "integer_quant")
+FLOATS: tuple[Precision, ...] = ("float32", "float16")
+INTEGERS: tuple[Precision, ...] = ("integer_quant",)
+"""Those of models that are quantised already."""
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """Of a file whose parts refer to each other by 32 bits."""
 
@@ -41,8 +44,9 @@ def tflite_files(
     """Yield the contents of a .tflite file for each precision.
 
     Args:
-        model: the module of a model that was lowered for ``onnx_tf.targets.LITERT``.
-        precisions: in which the weights are stored: float16 weights are widened when a file is loaded.
+        model: the module of a model that was lowered for a target of ``onnx_tf.targets.litert``.
+        precisions: in which the weights are stored: float16 weights are widened when a file is loaded; the integers
+            of a quantised model stay what they are, which its target decides.
         allow_flex: write operators of TensorFlow where LiteRT has none; a runtime with the Flex delegate runs them.
         allow_custom_ops: write operators under their own names where there is neither.
         metadata: what the file says of its origin, see :func:`onnx_tf.export.flatbuffer.finished`.

@@ -15,16 +15,16 @@ from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
-from onnx_tf.targets import LITERT
+from onnx_tf.targets import LITERT, Target
 from test.litert.served import ServedLiteRT
 from test.reference import ort_outputs
 
 STRICT = OfScale(single=1e-5, half=1e-2)
 
 
-def written(model: onnx.ModelProto, file: Path, **options: Any) -> Interface:
-    """Write a model's .tflite file in float32 and return its interface."""
-    rep = TensorflowRep(lower(model, Options.of(target=LITERT, **options)))
+def written(model: onnx.ModelProto, file: Path, target: Target = LITERT, **options: Any) -> Interface:
+    """Write a model's .tflite file and return its interface."""
+    rep = TensorflowRep(lower(model, Options.of(target=target, **options)))
     ((_, content),) = tflite_files(rep.tf_module)
     file.write_bytes(content)
     return Interface.of(rep)
