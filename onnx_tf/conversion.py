@@ -160,9 +160,10 @@ def convert(
     start = time.perf_counter()
     if nms not in ("model", "padded"):
         raise OptionError(f"nms must be 'model' or 'padded', not {nms!r}")
-    quantized = not dequantize and (formats is None or "tflite" in formats) and is_quantized(model)
-    paths = artifact_paths(Path(path), formats, tflite, model, INTEGERS if quantized else FLOATS)
-    if not quantized and set(INTEGERS) & set(paths):
+    paths = artifact_paths(Path(path), formats, tflite, model)
+    if not dequantize and set(paths) - {"saved_model"} and is_quantized(model):
+        paths = artifact_paths(Path(path), formats, tflite, model, INTEGERS)
+    elif set(INTEGERS) & set(paths):
         raise OptionError("tflite=['integer_quant'] is for models that are quantised, and without dequantize=True")
     for kind, target in paths.items():
         check_target(target, overwrite, is_folder=kind == "saved_model")

@@ -63,7 +63,7 @@ def _stand_dequantize(file: FileGraph, operator: Any, mark: Mark) -> None:
     elif file.dtype(given) == np.uint8:
         given = _from_unsigned(file, given, mark, steps)
     elif file.steps(given) is None:
-        file.set_steps(given, steps)
+        _say_upwards(file, given, steps)
     elif file.steps(given) != steps:
         raise ConversionError("an integer tensor is dequantised with other steps than it was quantised with")
     file.replace(result, given)
@@ -83,10 +83,20 @@ def _from_unsigned(file: FileGraph, index: int, mark: Mark, steps: Steps) -> int
     stated = Steps(mark.scale, mark.zero_point)
     if file.steps(index) not in (None, stated):
         raise ConversionError("an integer tensor is dequantised with two kinds of steps")
-    file.set_steps(index, stated)
+    _say_upwards(file, index, stated)
     result = file.add_tensor(index, np.int8, steps)
     file.add("QUANTIZE", [index], [result], 2, ("QuantizeOptions", {}))
     return result
+
+
+def _say_upwards(file: FileGraph, index: int, steps: Steps) -> None:
+    """Say the steps of integers that nothing in the graph quantised, also of what they were moved from."""
+    file.set_steps(index, steps)
+    mover = file.producers.get(index)
+    if mover is not None and file.kind(mover) in _HANDED_ON:
+        given = int(mover.inputs[_DATA.get(file.kind(mover), 0)])
+        if file.steps(given) is None:
+            _say_upwards(file, given, steps)
 
 
 def _hand_on(file: FileGraph, index: int, *, to_floats: bool) -> None:

@@ -60,7 +60,11 @@ Form: TypeAlias = Callable[[Callable[[tf.Tensor, Steps], tf.Tensor], tf.Tensor, 
 
 def register_linear(form: Form, *, target: str = "") -> None:
     """Register a form of QuantizeLinear and DequantizeLinear, see :func:`onnx_tf.registry.onnx_op`."""
+    _register_quantize(form, target)
+    _register_dequantize(form, target)
 
+
+def _register_quantize(form: Form, target: str) -> None:
     @onnx_op("QuantizeLinear", since=10, target=target)
     def quantize_linear_10(
         x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext
@@ -114,6 +118,8 @@ def register_linear(form: Form, *, target: str = "") -> None:
     ) -> tf.Tensor:
         return _quantize(form, x, scale, zero_point, context, axis, block_size, output_dtype, saturate, precision)
 
+
+def _register_dequantize(form: Form, target: str) -> None:
     @onnx_op("DequantizeLinear", since=10, target=target)
     def dequantize_linear_10(
         x: tf.Tensor, scale: tf.Tensor, zero_point: tf.Tensor | None = None, *, context: NodeContext

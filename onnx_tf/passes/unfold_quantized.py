@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from onnx_tf.passes._constants import add_constant
 from onnx_tf.passes._quantization import BYTES, dequantize, quantize, replace_results, scalar, with_result
-from onnx_tf.schema import optional_int_attribute
+from onnx_tf.schema import optional_float_attribute, optional_int_attribute
 
 __all__ = ["unfold_quantized"]
 
@@ -105,7 +105,7 @@ def _input(node: ir.Node, place: int) -> ir.Value | None:
 def _is_taken(node: ir.Node, form: _Form) -> bool:
     if optional_int_attribute(node, "channels_last"):
         return False
-    if form.op_type == "Gemm" and node.attributes.get_float("alpha", 1.0) != 1.0 and _input(node, 6) is not None:
+    if form.op_type == "Gemm" and optional_float_attribute(node, "alpha") not in (None, 1.0):
         return False
     for place in form.operands:
         value, scale, zero_point = (_input(node, place + more) for more in range(3))

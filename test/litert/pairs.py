@@ -111,7 +111,10 @@ class Pairs:
 
     def model(self, outputs: Sequence[str], *, checked: bool = True) -> onnx.ModelProto:
         """Return the model with these outputs."""
-        inputs = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, a.shape) for n, a in self.data.items()]
+        inputs = [
+            helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+            for name, array in self.data.items()
+        ]
         values = [helper.make_empty_tensor_value_info(name) for name in outputs]
         initializers = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
         graph = helper.make_graph(self.nodes, "pairs", inputs, values, initializers)

@@ -384,6 +384,8 @@ def activation_steps(model: onnx.ModelProto) -> set[tuple[bytes, int]]:
     for node in model.graph.node:
         if node.op_type == "QuantizeLinear":
             scale, zero_point = (constants[name] for name in node.input[1:])
+            if scale.ndim:
+                continue  # of weights
             found.add((scale.tobytes(), int(zero_point) - (128 if zero_point.dtype == np.uint8 else 0)))
     return found
 
