@@ -99,6 +99,18 @@ def _say_upwards(file: FileGraph, index: int, steps: Steps) -> None:
             _say_upwards(file, given, steps)
 
 
+def _say_downwards(file: FileGraph, index: int) -> None:
+    """Say the steps of integers also of what they are moved to."""
+    steps = file.steps(index)
+    assert steps is not None
+    for reader in file.readers.get(index, []):
+        kind = file.kind(reader)
+        if kind in _HANDED_ON and int(reader.inputs[_DATA.get(kind, 0)]) == index:
+            for result in [int(i) for i in reader.outputs]:
+                file.set_steps(result, steps)
+                _say_downwards(file, result)
+
+
 def _hand_on(file: FileGraph, index: int, *, to_floats: bool) -> None:
     """Give the steps of a tensor to what hands it on, up to the Cast that ends a mark."""
     steps = file.steps(index)
@@ -123,6 +135,7 @@ def _end_quantize(file: FileGraph, cast: int, index: int) -> None:
     """Let what reads the integers that a Cast gave read the quantised tensor, what takes them for uint8 those."""
     if file.dtype(cast) == np.int8:
         file.replace(cast, index)
+        _say_downwards(file, index)
         return
     _read_signed(file, cast, index)
 
