@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnx_tf.export.file_graph import FileGraph, Steps
-from onnx_tf.export.integer_layers import LAYERS, take_layer
+from onnx_tf.export.integer_layers import LAYERS, take_layer, take_unsigned
 from onnx_tf.export.integer_moves import dequantized, only_quantized
 
 __all__ = ["take_integers"]
@@ -30,7 +30,7 @@ def take_integers(file: FileGraph) -> dict[int, str]:
             reason = _take(file, operator)
             if reason:
                 reasons[result] = reason
-    file.prune()
+    take_unsigned(file)
     return reasons
 
 

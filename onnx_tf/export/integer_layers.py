@@ -11,7 +11,7 @@ from onnx_tf.export.constant_tensors import quantized_constant
 from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.export.raised_additions import constant_vector, raise_additions
 
-__all__ = ["LAYERS", "integer_weights", "make_dense_layers", "merge_biases", "take_layer"]
+__all__ = ["LAYERS", "integer_weights", "make_dense_layers", "merge_biases", "take_layer", "take_unsigned"]
 
 LAYERS = {
     "CONV_2D": (0, 1, 2, 0, 3),
@@ -24,6 +24,7 @@ LAYERS = {
 _PER_CHANNEL_DENSE = 12
 """The version of FULLY_CONNECTED that takes one scale for each of its results."""
 
+_OFFSET = 128
 _OPTIONS = "FullyConnectedOptions"
 _INT32 = np.iinfo(np.int32)
 
@@ -90,8 +91,8 @@ def take_layer(file: FileGraph, operator: Any, given: Sequence[Steps], result: S
     Args:
         file: the graph.
         operator: one of :data:`LAYERS`.
-        given: those of its data.
-        result: the steps of its result.
+        given: the steps of its data.
+        result: those of its result.
     """
     _, place, bias_place, axis, version = LAYERS[file.kind(operator)]
     known = quantized_constant(file, int(operator.inputs[place]))
@@ -99,7 +100,7 @@ def take_layer(file: FileGraph, operator: Any, given: Sequence[Steps], result: S
         return "its weights are no constants of 8 bits"
     weights = integer_weights(*known, axis)
     if weights is None:
-        return "its weights have zero points, or scales along another axis than that of the results"
+        return "its weights have scales along another axis than that of the results, or zero points for each of these"
     array, steps = weights
     name = file.tensor(int(operator.inputs[place])).name
     bias_scale = (given[0].scale * steps.scale).astype(np.float32)
@@ -120,15 +121,57 @@ def take_layer(file: FileGraph, operator: Any, given: Sequence[Steps], result: S
 
 
 def integer_weights(array: np.ndarray, steps: Steps, axis: int) -> tuple[np.ndarray, Steps] | None:
-    """Return weights around the zero point 0, which kernels want, if they are int8 then and scaled along the axis."""
+    """Return weights in a form that kernels take, if they have scales along the axis alone.
+
+    Kernels of int8 want the zero point 0. What needs more bits then is for kernels of uint8, which know one zero point.
+    """
     if not steps.is_one and steps.axis != axis:
         return None
     if steps.zero_point.any():
         shifted = array.astype(np.int16) - steps.spread(array.ndim)[1]
         if shifted.min() < -128 or shifted.max() > 127:
-            return None
+            return _unsigned_array(array, steps) if steps.is_one else None
         array = shifted.astype(np.int8)
     return array, Steps(steps.scale, np.zeros(steps.scale.size, np.int64), 0 if steps.is_one else axis)
+
+
+def _unsigned_array(array: np.ndarray, steps: Steps) -> tuple[np.ndarray, Steps]:
+    """Return int8 and its steps as the same numbers in uint8."""
+    return (array.astype(np.int16) + _OFFSET).astype(np.uint8), _unsigned(steps)
+
+
+def _unsigned(steps: Steps) -> Steps:
+    return Steps(steps.scale, steps.zero_point + _OFFSET)
+
+
+def take_unsigned(file: FileGraph) -> None:
+    """Let layers with weights of uint8 read and give uint8, between which and int8 QUANTIZE goes."""
+    for operator in list(file.of_kind(*LAYERS)):
+        data, weights, *_ = LAYERS[file.kind(operator)]
+        if file.dtype(int(operator.inputs[weights])) != np.uint8:
+            continue
+        file.set_input(operator, data, _as_unsigned(file, int(operator.inputs[data])))
+        result = int(operator.outputs[0])
+        steps = file.steps(result)
+        assert steps is not None
+        own = file.add_tensor(result, np.uint8, _unsigned(steps))
+        file.set_output(operator, 0, own)
+        file.add("QUANTIZE", [own], [result], 2, ("QuantizeOptions", {}))
+    file.prune()
+
+
+def _as_unsigned(file: FileGraph, index: int) -> int:
+    """Return a tensor of int8 as uint8: what it was made of, if that is uint8 in the same steps."""
+    steps, producer = file.steps(index), file.producers.get(index)
+    assert steps is not None
+    wanted = _unsigned(steps)
+    if producer is not None and file.kind(producer) == "QUANTIZE":
+        given = int(producer.inputs[0])
+        if file.dtype(given) == np.uint8 and file.steps(given) == wanted:
+            return given
+    result = file.add_tensor(index, np.uint8, wanted)
+    file.add("QUANTIZE", [index], [result], 2, ("QuantizeOptions", {}))
+    return result
 
 
 def _bias(file: FileGraph, operator: Any, place: int, scale: np.ndarray, channels: int) -> np.ndarray | str | None:

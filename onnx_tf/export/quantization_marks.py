@@ -59,8 +59,9 @@ def mark_quantizations(folder: Path) -> bool:
     model = SavedModel.FromString(file.read_bytes())
     found = False
     for graph in (meta.graph_def for meta in model.meta_graphs):
-        told = {f.signature.name: f.attr["_implements"].s.decode() for f in graph.library.function}
-        told = {name: text[len(_IMPLEMENTS) :] for name, text in told.items() if text.startswith(_IMPLEMENTS)}
+        functions = [function for function in graph.library.function if "_implements" in function.attr]
+        stated = {function.signature.name: function.attr["_implements"].s.decode() for function in functions}
+        told = {name: text[len(_IMPLEMENTS) :] for name, text in stated.items() if text.startswith(_IMPLEMENTS)}
         for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
             calls = [node for node in nodes if node.op in _CALLS and node.attr["f"].func.name in told]
             for call in calls:

@@ -100,6 +100,15 @@ class Pairs:
         inputs = [self.constant(self.integers(*dims), "w"), self.constant(scale, "s")]
         return self.node("DequantizeLinear", *inputs, self.constant(np.zeros(scale.shape, np.int8)), axis=axis)
 
+    def uneven_weights(self, *dims: int) -> str:
+        """Add dequantised weights of uint8 whose zero point is not in the middle, as one scale for all goes with."""
+        inputs = [
+            self.constant(self.random.integers(0, 256, dims).astype(np.uint8), "w"),
+            np.float32(0.005),
+            np.uint8(99),
+        ]
+        return self.node("DequantizeLinear", inputs[0], *[self.constant(number) for number in inputs[1:]])
+
     def bias(self, channels: int, source: str, weights: str) -> str:
         """Add a dequantised bias in steps of the products of a dequantised value and weights."""
         steps = [self.constants[self._producer(value).input[1]] for value in (source, weights)]

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
-from tensorflow.lite.python import schema_py_generated as schema
 
-from onnx_tf.check.compare import OfSteps, compare
-from onnx_tf.export.file_graph import FileGraph
-from onnx_tf.export.flatbuffer import foreign_operators, operators
-from onnx_tf.export.integer_file import float_operators, output_steps
-from onnx_tf.targets import LITERT_QUANTIZED
-from test.litert.check import written
+from onnx_tf.export.flatbuffer import operators
+from onnx_tf.export.integer_file import float_operators
+from test.litert.integers import check_integers
 from test.litert.pairs import Pairs
-from test.litert.served import ServedLiteRT
-from test.reference import ort_outputs
 
 Build = Callable[[Pairs], str]
 CASES: dict[str, tuple[Build, str]] = {}
@@ -27,7 +19,6 @@ WEIGHTED: set[str] = set()
 """Cases that have weights, whose granularity is tried too."""
 FLOATS: set[str] = set()
 """Cases of which something stays in floats, since LiteRT's kernel has other scales."""
-WITHIN = 2.0
 
 
 def case(name: str, kernel: str, *, weighted: bool = False, floats: bool = False) -> Callable[[Build], Build]:
@@ -96,6 +87,23 @@ def _(graph: Pairs) -> str:
     y = graph.node("Conv", graph.input(1, 4, 6, 6), graph.weights(6, 4, 3, 3))
     y = graph.node("Reshape", y, graph.constant(np.array([1, 2, 3, 16])))
     return graph.pair(graph.node("Transpose", y, perm=[0, 3, 1, 2]))
+
+
+@case("conv_uneven_weights", "CONV_2D")
+def _(graph: Pairs) -> str:
+    y = graph.pair(graph.node("Conv", graph.input(1, 4, 8, 8), graph.uneven_weights(5, 4, 3, 3)))
+    return graph.pair(graph.node("Relu", graph.node("Conv", y, graph.uneven_weights(6, 5, 3, 3))))
+
+
+@case("conv_depthwise_uneven_weights", "DEPTHWISE_CONV_2D")
+def _(graph: Pairs) -> str:
+    return graph.pair(graph.node("Conv", graph.input(1, 4, 8, 8), graph.uneven_weights(4, 1, 3, 3), group=4))
+
+
+@case("gemm_uneven_weights", "FULLY_CONNECTED")
+def _(graph: Pairs) -> str:
+    x, w = graph.input(4, 20), graph.uneven_weights(9, 20)
+    return graph.pair(graph.node("Gemm", x, w, graph.bias(9, x, w), transB=1))
 
 
 @case("conv_transposed", "", weighted=True)
@@ -346,51 +354,3 @@ def test_integer_kernels(name, dtype, per_channel, tmp_path):
     content = check_integers(model, graph.feed, tmp_path)
     assert kernel in ("", *operators(content))
     assert bool(float_operators(content)) == (name in FLOATS)
-
-
-def check_integers(model: onnx.ModelProto, feed, folder, *, within: float = WITHIN) -> bytes:
-    """Check scales, weights and numbers of a model's file, and return its content."""
-    file = folder / "model.tflite"
-    interface = written(model, file, LITERT_QUANTIZED)
-    content = file.read_bytes()
-    assert not foreign_operators(operators(content))
-    steps, constants = tensors_of(content)
-    assert activation_steps(model) <= steps
-    assert weights_of(model) <= constants
-    wanted = ort_outputs(model, feed, optimized=False)
-    sizes = output_steps(content)
-    tolerance = {output: OfSteps(sizes.get(output), within) for output in wanted}
-    for xnnpack in (True, False):
-        (found,) = ServedLiteRT(file, interface, xnnpack=xnnpack).runs([feed])
-        comparison = compare(wanted, found, tolerance)
-        assert comparison.fits, f"XNNPACK {xnnpack}: {comparison}"
-    return content
-
-
-def tensors_of(content: bytes) -> tuple[set[tuple[bytes, int]], set[bytes]]:
-    """Return the steps of a file's tensors, and the sorted elements of its constants of 8 bits."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    file = FileGraph(model, model.subgraphs[0])
-    found = [file.steps(index) for index in range(len(file.graph.tensors))]
-    arrays = [file.constant(index) for index in range(len(file.graph.tensors))]
-    steps = {(s.scale.tobytes(), int(s.zero_point[0])) for s in found if s is not None and s.is_one}
-    return steps, {np.sort(a, axis=None).tobytes() for a in arrays if a is not None and a.dtype == np.int8}
-
-
-def activation_steps(model: onnx.ModelProto) -> set[tuple[bytes, int]]:
-    """Return the steps of what a model quantises, zero points as those of int8."""
-    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    found = set()
-    for node in model.graph.node:
-        if node.op_type == "QuantizeLinear":
-            scale, zero_point = (constants[name] for name in node.input[1:])
-            if scale.ndim:
-                continue  # of weights
-            found.add((scale.tobytes(), int(zero_point) - (128 if zero_point.dtype == np.uint8 else 0)))
-    return found
-
-
-def weights_of(model: onnx.ModelProto) -> set[bytes]:
-    """Return the sorted elements of a model's weights."""
-    arrays = [numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
-    return {np.sort(a, axis=None).tobytes() for a in arrays if a.dtype == np.int8 and a.ndim > 1}

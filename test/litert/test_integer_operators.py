@@ -11,8 +11,8 @@ from onnx import helper
 
 from onnx_tf.export.flatbuffer import operators
 from onnx_tf.export.integer_file import float_operators
+from test.litert.integers import check_integers
 from test.litert.pairs import Pairs
-from test.litert.test_integer_kernels import check_integers
 
 MICROSOFT = "com.microsoft"
 Build = Callable[[Pairs], str]
