@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 import onnx_tf.handlers  # noqa: F401  (fills the registry that is restored below)
 from onnx_tf.cli import main
 from onnx_tf.registry import registry
+from test.litert.pairs import Pairs
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "bench" / "README.md", *sorted((ROOT / "doc").glob("*.md"))]
@@ -45,11 +46,23 @@ def image_network() -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def quantized_network() -> onnx.ModelProto:
+    """A small network whose convolution and product are quantised, and whose Softmax is not in LiteRT's steps."""
+    graph = Pairs()
+    x = graph.input(1, 3, 16, 16)
+    y = graph.pair(graph.node("Relu", graph.node("Conv", x, graph.weights(8, 3, 3, 3))))
+    y = graph.pair(graph.node("GlobalAveragePool", y))
+    y = graph.node("Flatten", y)
+    y = graph.pair(graph.node("MatMul", y, graph.weights(8, 5, axis=1)))
+    return graph.model([graph.pair(graph.node("Softmax", y))])
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     handlers = {key: list(versions) for key, versions in registry._handlers.items()}
     onnx.save(image_network(), "model.onnx")
+    onnx.save(quantized_network(), "quantised.onnx")
     np.save("x.npy", np.random.default_rng(1).uniform(size=(1, 3, 32, 32)).astype(np.float32))
     namespace: dict[str, object] = {}
     try:

@@ -125,7 +125,7 @@ def _print_floats(floats: Sequence[FloatOperator]) -> None:
     for operator in floats:
         reasons.setdefault((operator.kind, operator.reason), []).append(operator.node)
     if floats:
-        print(f"  {len(floats)} nodes stay in floats:")
+        print(f"  {len(floats)} {'node stays' if len(floats) == 1 else 'nodes stay'} in floats:")
     for (kind, reason), nodes in reasons.items():
         named = ", ".join(nodes[:_FEW]) + (f", ... ({len(nodes)})" if len(nodes) > _FEW else "")
         print(f"    {kind}: {reason}: {named}")

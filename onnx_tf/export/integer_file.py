@@ -17,6 +17,7 @@ from onnx_tf.export.integer_kernels import take_integers
 from onnx_tf.export.integer_layers import make_dense_layers, merge_biases
 from onnx_tf.export.integer_moves import VERSIONS, move_quantizations
 from onnx_tf.export.litert_support import ADVICE
+from onnx_tf.export.own_results import require_runtime
 from onnx_tf.export.standing_pairs import stand_pairs
 from onnx_tf.runtime.graph import BoundGraph
 
@@ -87,6 +88,7 @@ def fold_quantizations(model: Any, *, graph: BoundGraph, allow_custom_ops: bool)
         for operator in _floats(file, reasons, graph):
             found.setdefault(operator.node, operator)
         _widen_integers(file)
+        _require_runtimes(file)
         file.sort()
         file.compact()
     _drop_codes(model)
@@ -143,6 +145,24 @@ def _widen_integers(file: FileGraph) -> None:
         constant = file.add_constant(floats, file.tensor(result).name)
         file.remove(operator)
         file.replace(result, constant)
+
+
+_RUNTIMES = {"DEQUANTIZE": (5, "2.7.0"), "FULLY_CONNECTED": (12, "2.17.0"), "GELU": (2, "2.9.0")}
+"""The versions of operators that newer runtimes have than :data:`_RUNTIME`, which has the other ones for integers."""
+
+_RUNTIME = "2.3.0"
+
+
+def _require_runtimes(file: FileGraph) -> None:
+    """Say which runtime a file needs: those of the converter know nothing of integers."""
+    require_runtime(file.model, _RUNTIME)
+    for operator in file.of_kind(*_RUNTIMES):
+        version, runtime = _RUNTIMES[file.kind(operator)]
+        steps = file.steps(int(operator.inputs[0]))
+        if file.kind(operator) == "DEQUANTIZE" and steps is not None and not steps.is_one:
+            file.set_version(operator, version)  # which takes one scale for each element of an axis
+        if file.model.operatorCodes[operator.opcodeIndex].version >= version:
+            require_runtime(file.model, runtime)
 
 
 def _drop_codes(model: Any) -> None:

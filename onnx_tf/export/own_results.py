@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-__all__ = ["give_outputs_operators", "opcode"]
+__all__ = ["give_outputs_operators", "opcode", "require_runtime"]
 
 MIN_RUNTIME = "min_runtime_version"
 _RUNTIME_BYTES = 16
@@ -71,7 +71,7 @@ def _add(model: Any, graph: Any, kind: tuple[str, int, str], inputs: Sequence[in
     operator.builtinOptionsType = getattr(schema.BuiltinOptions, _OPTIONS[name])
     operator.builtinOptions = getattr(schema, f"{_OPTIONS[name]}T")()
     graph.operators.append(operator)
-    _require(model, runtime)
+    require_runtime(model, runtime)
     return len(graph.tensors) - 1
 
 
@@ -106,7 +106,7 @@ def opcode(model: Any, builtin: int, version: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _require(model: Any, runtime: str) -> None:
+def require_runtime(model: Any, runtime: str) -> None:
     """Raise the runtime version that the file says it needs, where it says one and that is older."""
     for entry in model.metadata or []:
         if entry.name == MIN_RUNTIME.encode():

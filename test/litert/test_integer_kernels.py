@@ -106,6 +106,25 @@ def _(graph: Pairs) -> str:
     return graph.pair(graph.node("Gemm", x, w, graph.bias(9, x, w), transB=1))
 
 
+def without_scale(name: str, filters: Sequence[int], op_type: str = "Conv", **attributes) -> None:
+    @case(name, "DEQUANTIZE", weighted=True, floats=True)
+    def build(graph: Pairs) -> str:
+        w = graph.weights(*filters, axis=op_type == "ConvTranspose")
+        y = graph.node(op_type, graph.input(1, 6, 8, 8), w, **attributes)
+        return graph.pair(graph.node("Sigmoid", graph.node("Exp", graph.node("Tanh", y))))
+
+
+without_scale("conv_without_scale", (5, 6, 3, 3))
+without_scale("conv_depthwise_without_scale", (6, 1, 3, 3), group=6)
+without_scale("conv_transposed_without_scale", (6, 4, 2, 2), "ConvTranspose", strides=[2, 2])
+
+
+@case("matmul_without_scale", "DEQUANTIZE", weighted=True, floats=True)
+def _(graph: Pairs) -> str:
+    y = graph.node("MatMul", graph.input(2, 4, 20), graph.weights(20, 9, axis=1))
+    return graph.pair(graph.node("Sigmoid", graph.node("Exp", graph.node("Tanh", y))))
+
+
 @case("conv_transposed", "", weighted=True)
 def _(graph: Pairs) -> str:
     x, w = graph.input(1, 5, 6, 6), graph.weights(5, 4, 3, 3, axis=1)
