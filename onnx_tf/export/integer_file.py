@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from onnx_tf.errors import UnsupportedError, UnsupportedNode
+from onnx_tf.errors import ConversionError, UnsupportedError, UnsupportedNode
 from onnx_tf.export.constant_tensors import move_constants, quantized_constant
 from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.flatbuffer import read_metadata
@@ -19,7 +19,7 @@ from onnx_tf.export.integer_moves import VERSIONS, move_quantizations
 from onnx_tf.export.litert_support import ADVICE
 from onnx_tf.export.own_results import require_runtime
 from onnx_tf.export.standing_pairs import stand_pairs
-from onnx_tf.runtime.graph import BoundGraph
+from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
 __all__ = ["FloatOperator", "float_operators", "fold_quantizations", "output_steps"]
 
@@ -97,35 +97,39 @@ def fold_quantizations(model: Any, *, graph: BoundGraph, allow_custom_ops: bool)
 
 
 def _refuse_custom(file: FileGraph, graph: BoundGraph) -> None:
+    """Refuse what the converter, which had to let marks through, let through as well."""
     problems = []
     for operator in file.graph.operators:
         kind = file.kind(operator)
+        if kind.isupper() or kind.startswith(_FLEX):
+            continue
+        told = f"tf.{kind} has no kernel in LiteRT; {ADVICE}"
         node = _node(file, operator, graph)
-        if not kind.isupper() and node is not None:
-            context = node.context
-            told = f"tf.{kind} has no kernel in LiteRT; {ADVICE}"
-            problems.append(
-                UnsupportedNode(node.onnx_node, context.op_type, context.onnx_domain, context.version, told)
-            )
+        if node is None:
+            raise ConversionError(told, step="litert")
+        context = node.context
+        problems.append(UnsupportedNode(node.onnx_node, context.op_type, context.onnx_domain, context.version, told))
     if problems:
         raise UnsupportedError(problems, step="litert")
 
 
-def _node(file: FileGraph, operator: Any, graph: BoundGraph) -> Any:
+_FLEX = "Flex"
+"""How the names of TensorFlow's operators begin, which the converter writes only where they are allowed."""
+
+
+def _node(file: FileGraph, operator: Any, graph: BoundGraph) -> BoundNode | None:
     """Return the bound node that an operator is a part of, by the names that the converter gave its results."""
-    for index in operator.outputs:
-        for name in (file.tensor(int(index)).name or b"").decode().split(";"):
-            node = graph.node_of(name.removesuffix("1"))
-            node = graph.node_of(name) or node
-            if node is not None:
-                return node
-    return None
+    names = [name for index in operator.outputs for name in (file.tensor(int(index)).name or b"").decode().split(";")]
+    return next((node for node in map(graph.node_of, names) if node is not None), None)
+
+
+_NO_ARITHMETIC = ("DEQUANTIZE", "IF", "WHILE")
 
 
 def _floats(file: FileGraph, reasons: Mapping[int, str], graph: BoundGraph) -> Iterator[FloatOperator]:
     for operator in file.graph.operators:
         kind, result = file.kind(operator), int(operator.outputs[0]) if len(operator.outputs) else -1
-        if result < 0 or not file.is_float(result) or kind == "DEQUANTIZE" or kind in VERSIONS:
+        if result < 0 or not file.is_float(result) or kind in (*VERSIONS, *_NO_ARITHMETIC):
             continue
         node = _node(file, operator, graph)
         reason = reasons.get(result, f"{kind} is computed in floats")

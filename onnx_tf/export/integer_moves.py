@@ -62,6 +62,7 @@ def move_quantizations(file: FileGraph) -> None:
     for operator in reversed(list(file.of_kind(*VERSIONS, *_BOUNDS))):
         _raise(file, operator)
     _meet(file)
+    _merge(file)
     file.prune()
 
 
@@ -178,6 +179,16 @@ def _raise_bounds(file: FileGraph, operator: Any, bounds: tuple[float, float, in
     for reader in list(file.readers.get(result, [])):
         file.replace(int(reader.outputs[0]), integers)
         file.remove(reader)
+
+
+def _merge(file: FileGraph) -> None:
+    """Let one operator stand for all that quantise or dequantise a tensor alike."""
+    first: dict[tuple[str, int, Steps | None], int] = {}
+    for operator in list(file.of_kind("DEQUANTIZE", "QUANTIZE")):
+        result = int(operator.outputs[0])
+        kept = first.setdefault((file.kind(operator), int(operator.inputs[0]), file.steps(result)), result)
+        if kept != result and not file.is_result(result) and file.dtype(kept) == file.dtype(result):
+            file.replace(result, kept)
 
 
 def _meet(file: FileGraph) -> None:

@@ -25,6 +25,7 @@ _HANDED_ON = frozenset(
 """What the converter may move between a mark and its Cast: their results have the steps of their first operand."""
 
 _DATA = {"SPLIT": 1}
+_TORN = "{}: write the model in floats, with --dequantize"
 
 
 def stand_pairs(file: FileGraph) -> None:
@@ -65,7 +66,9 @@ def _stand_dequantize(file: FileGraph, operator: Any, mark: Mark) -> None:
     elif file.steps(given) is None:
         _say_upwards(file, given, steps)
     elif file.steps(given) != steps:
-        raise ConversionError("an integer tensor is dequantised with other steps than it was quantised with")
+        raise ConversionError(
+            _TORN.format("an integer tensor is dequantised with other steps than it was quantised with")
+        )
     file.replace(result, given)
     _hand_on(file, given, to_floats=True)
 
@@ -82,7 +85,7 @@ def _from_unsigned(file: FileGraph, index: int, mark: Mark, steps: Steps) -> int
     """Return the int8 form of a uint8 tensor that nothing in the graph quantised: of an input."""
     stated = Steps(mark.scale, mark.zero_point)
     if file.steps(index) not in (None, stated):
-        raise ConversionError("an integer tensor is dequantised with two kinds of steps")
+        raise ConversionError(_TORN.format("an integer tensor is dequantised with two kinds of steps"))
     _say_upwards(file, index, stated)
     result = file.add_tensor(index, np.int8, steps)
     file.add("QUANTIZE", [index], [result], 2, ("QuantizeOptions", {}))
@@ -128,7 +131,7 @@ def _hand_on(file: FileGraph, index: int, *, to_floats: bool) -> None:
                 file.set_steps(result, steps, np.int8)
                 _hand_on(file, result, to_floats=to_floats)
         elif kind not in (MARK, "QUANTIZE", "DEQUANTIZE"):
-            raise ConversionError(f"the converter put {kind} between a quantisation and its integers")
+            raise ConversionError(_TORN.format(f"the converter put {kind} between a quantisation and its integers"))
 
 
 def _end_quantize(file: FileGraph, cast: int, index: int) -> None:

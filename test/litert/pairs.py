@@ -12,8 +12,6 @@ from onnx import helper, numpy_helper
 
 from test.reference import ort_outputs
 
-OPSET = 17
-
 
 @dataclass
 class Pairs:
@@ -23,11 +21,13 @@ class Pairs:
         dtype: of quantised activations.
         per_channel: whether weights have a scale for each channel.
         seed: of the random weights.
+        opset: the version of ai.onnx.
     """
 
     dtype: type[np.integer] = np.uint8
     per_channel: bool = True
     seed: int = 0
+    opset: int = 17
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, np.ndarray] = field(default_factory=dict)
@@ -127,8 +127,8 @@ class Pairs:
         values = [helper.make_empty_tensor_value_info(name) for name in outputs]
         initializers = [numpy_helper.from_array(array, name) for name, array in self.constants.items()]
         graph = helper.make_graph(self.nodes, "pairs", inputs, values, initializers)
-        opsets = [helper.make_opsetid(domain, v) for domain, v in {"": OPSET, **self.domains}.items()]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+        opsets = [helper.make_opsetid(domain, v) for domain, v in {"": self.opset, **self.domains}.items()]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
         if checked:
             model = onnx.shape_inference.infer_shapes(model)
         return model

@@ -172,3 +172,60 @@ def test_open_batch(tmp_path):
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "batch"
     content = check_integers(onnx.shape_inference.infer_shapes(model), graph.feed, tmp_path)
     assert not float_operators(content)
+
+
+@pytest.mark.parametrize("dtype", [onnx.TensorProto.INT4, onnx.TensorProto.UINT4])
+def test_weights_of_four_bits(dtype, tmp_path):
+    graph = Pairs(opset=21)
+    x = graph.input(1, 4, 6, 6)
+    least = -8 if dtype == onnx.TensorProto.INT4 else 0
+    integers = graph.random.integers(least, least + 16, (5, 4, 3, 3))
+    zero_point = np.full(5, least + 8)
+    names = graph.constant(integers), graph.constant(np.linspace(0.02, 0.03, 5, dtype=np.float32))
+    w = graph.node("DequantizeLinear", *names, graph.constant(zero_point), axis=0)
+    y = graph.node("Conv", x, w)
+    y = graph.quantized(y, 0.05, 120)
+    model = graph.model([graph.dequantized(y)], checked=False)
+    narrow = {tensor.name: tensor for tensor in model.graph.initializer}
+    for name, array in ((names[0], integers), (graph.nodes[-4].input[2], zero_point)):
+        if narrow[name].data_type == onnx.TensorProto.INT64:
+            narrow[name].CopyFrom(helper.make_tensor(name, dtype, array.shape, array.ravel().tolist()))
+    content = check_integers(model, graph.feed, tmp_path)
+    assert not float_operators(content)
+
+
+def test_pairs_of_com_microsoft(tmp_path):
+    graph = Pairs()
+    y = graph.pair(graph.node("Conv", graph.input(1, 4, 6, 6), graph.weights(5, 4, 3, 3)))
+    model = graph.model([y])
+    for node in model.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            node.domain = "com.microsoft"
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    content = check_integers(model, graph.feed, tmp_path)
+    assert not float_operators(content)
+
+
+def test_pairs_in_a_branch(tmp_path):
+    graph = Pairs()
+    x = graph.input(1, 4, 6, 6)
+    y = graph.pair(graph.node("Conv", x, graph.weights(5, 4, 3, 3)))
+    model = graph.model([y])
+    inner = onnx.GraphProto(name="then")
+    inner.node.extend(model.graph.node[1:])
+    inner.output.extend([helper.make_tensor_value_info(y, onnx.TensorProto.FLOAT, [1, 5, 4, 4])])
+    other = helper.make_graph(
+        [helper.make_node("Expand", ["zero", "shape"], ["none"])],
+        "else",
+        [],
+        [helper.make_tensor_value_info("none", onnx.TensorProto.FLOAT, [1, 5, 4, 4])],
+    )
+    del model.graph.node[1:]
+    model.graph.node.append(helper.make_node("If", ["condition"], ["y"], then_branch=inner, else_branch=other))
+    model.graph.input.append(helper.make_tensor_value_info("condition", onnx.TensorProto.BOOL, []))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(0), "zero"))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 5, 4, 4]), "shape"))
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 5, 4, 4]))
+    content = check_integers(model, {**graph.feed, "condition": np.array(True)}, tmp_path)
+    assert operators(content)["CONV_2D"] == 1
+    assert not float_operators(content)
