@@ -109,12 +109,20 @@ def _split(file: FileGraph, operator: Any, array: np.ndarray) -> list[np.ndarray
     return None if axis is None else np.split(array, len(operator.outputs), int(axis.ravel()[0]))
 
 
+def _split_unevenly(file: FileGraph, operator: Any, array: np.ndarray) -> list[np.ndarray] | None:
+    sizes, axis = (file.constant(int(index)) for index in operator.inputs[1:3])
+    if sizes is None or axis is None:
+        return None
+    return np.split(array, np.cumsum(sizes.ravel())[:-1].tolist(), int(axis.ravel()[0]))
+
+
 _MOVES: dict[str, Callable[[FileGraph, Any, np.ndarray], list[np.ndarray] | None]] = {
     "EXPAND_DIMS": _reshaped,
     "RESHAPE": _reshaped,
     "REVERSE_V2": _reversed,
     "SLICE": _sliced,
     "SPLIT": _split,
+    "SPLIT_V": _split_unevenly,
     "SQUEEZE": _reshaped,
     "STRIDED_SLICE": _strided,
     "TRANSPOSE": _transposed,

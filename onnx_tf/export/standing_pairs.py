@@ -61,7 +61,7 @@ def _stand_dequantize(file: FileGraph, operator: Any, mark: Mark) -> None:
     steps, known = _steps(mark), file.constant(given)
     if known is not None:
         given = _constant(file, given, known, mark, steps)
-    elif file.dtype(given) == np.uint8:
+    elif file.dtype(given) == np.uint8 and not _is_table(file, given, mark, steps):
         given = _from_unsigned(file, given, mark, steps)
     elif file.steps(given) is None:
         _say_upwards(file, given, steps)
@@ -79,6 +79,20 @@ def _constant(file: FileGraph, index: int, known: np.ndarray, mark: Mark, steps:
     if mark.dtype == "UINT8":
         known = (known.astype(np.int16) - _OFFSET).astype(np.int8)
     return file.add_constant(known if mark.dtype == "INT32" else known.astype(np.int8), name, steps)
+
+
+def _is_table(file: FileGraph, index: int, mark: Mark, steps: Steps) -> bool:
+    """Make what is moved from a constant of uint8 int8; return whether it is such."""
+    mover = file.producers.get(index)
+    if mover is None or file.kind(mover) not in _HANDED_ON or file.readers.get(index) or file.is_result(index):
+        return False
+    place = _DATA.get(file.kind(mover), 0)
+    known = file.constant(int(mover.inputs[place]))
+    if known is None or len(mover.outputs) > 1:
+        return False
+    file.set_input(mover, place, _constant(file, int(mover.inputs[place]), known, mark, steps))
+    file.set_steps(index, steps, np.int8)
+    return True
 
 
 def _from_unsigned(file: FileGraph, index: int, mark: Mark, steps: Steps) -> int:

@@ -8,18 +8,18 @@ from onnx_tf.model.loading import ModelSource, load_model
 
 __all__ = ["is_quantized"]
 
-_OPERATORS = ("QGemm", "QuantizeLinear")
+_OPERATORS = ("DequantizeLinear", "QGemm", "QuantizeLinear")
 _PREFIX = "QLinear"
 
 
 def is_quantized(model: ModelSource) -> bool:
-    """Return whether a model quantises what it computes, by steps that lie in its file."""
+    """Return whether a model holds integers, of weights or of what it computes, by steps that lie in its file."""
     loaded = model if isinstance(model, ir.Model) else load_model(model)
     functions = (node for function in loaded.functions.values() for node in function.all_nodes())
-    return any(_quantizes(node) for nodes in (loaded.graph.all_nodes(), functions) for node in nodes)
+    return any(_is_quantized(node) for nodes in (loaded.graph.all_nodes(), functions) for node in nodes)
 
 
-def _quantizes(node: ir.Node) -> bool:
+def _is_quantized(node: ir.Node) -> bool:
     return node.domain in ("", "ai.onnx", "com.microsoft") and (
         node.op_type in _OPERATORS or node.op_type.startswith(_PREFIX)
     )

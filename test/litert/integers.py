@@ -97,5 +97,5 @@ def weights_of(model: onnx.ModelProto) -> set[bytes]:
     return {_sorted(array) for array in arrays}
 
 
-_WEIGHTS = {"DequantizeLinear": (0,), "QLinearConv": (3,), "QLinearMatMul": (3,), "QGemm": (3,)}
+_WEIGHTS = {"DequantizeLinear": (0,), "MatMulInteger": (1,), "QLinearConv": (3,), "QLinearMatMul": (3,), "QGemm": (3,)}
 """By operator: which of its inputs may be weights."""

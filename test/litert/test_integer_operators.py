@@ -9,10 +9,16 @@ import onnx
 import pytest
 from onnx import helper
 
+from onnx_tf import convert
+from onnx_tf.check.compare import compare
 from onnx_tf.export.flatbuffer import operators
 from onnx_tf.export.integer_file import float_operators
-from test.litert.integers import check_integers
+from onnx_tf.targets import LITERT_QUANTIZED
+from test.litert.check import STRICT, written
+from test.litert.integers import check_integers, tensors_of, weights_of
 from test.litert.pairs import Pairs
+from test.litert.served import ServedLiteRT
+from test.reference import ort_outputs
 
 MICROSOFT = "com.microsoft"
 Build = Callable[[Pairs], str]
@@ -229,3 +235,32 @@ def test_pairs_in_a_branch(tmp_path):
     content = check_integers(model, {**graph.feed, "condition": np.array(True)}, tmp_path)
     assert operators(content)["CONV_2D"] == 1
     assert not float_operators(content)
+
+
+@pytest.mark.parametrize("depth", [20, 900])
+@pytest.mark.parametrize("zero_point", [np.int8(0), np.arange(-3, 4, dtype=np.int8)])
+def test_weights_of_dynamic_products_stay_integers(depth, zero_point, tmp_path):
+    graph = Pairs()
+    graph.data["x"] = graph.random.normal(size=(4, depth)).astype(np.float32)
+    q, scale, zero = graph.node("DynamicQuantizeLinear", "x", outputs=3)
+    w = graph.constant(graph.integers(depth, 7))
+    sums = graph.node("MatMulInteger", q, w, zero, graph.constant(zero_point))
+    y = graph.node("Mul", graph.node("Cast", sums, to=onnx.TensorProto.FLOAT), scale)
+    file = tmp_path / "integers.tflite"
+    interface = written(graph.model([y]), file, LITERT_QUANTIZED)
+    assert weights_of(graph.model([y])) <= tensors_of(file.read_bytes())[1] or depth > 518
+    for xnnpack in (True, False):
+        (found,) = ServedLiteRT(file, interface, xnnpack=xnnpack).runs([graph.data])
+        assert compare(ort_outputs(graph.model([y]), graph.data), found, STRICT).fits
+
+
+def test_weights_alone(tmp_path):
+    graph = Pairs()
+    graph.data["x"] = graph.random.normal(size=(1, 4, 8, 8)).astype(np.float32)
+    y = graph.node("Conv", "x", graph.weights(32, 4, 3, 3))
+    onnx.save(graph.model([y]), tmp_path / "net.onnx")
+    (written_file,) = convert(tmp_path / "net.onnx", tmp_path / "net.tflite", check=graph.data).artifacts
+    assert written_file.accuracy.fits
+    assert not written_file.accuracy.unit  # the same floats: nothing is rounded
+    assert written_file.operators["DEQUANTIZE"] == 1
+    assert weights_of(graph.model([y])) <= tensors_of((tmp_path / "net.tflite").read_bytes())[1]

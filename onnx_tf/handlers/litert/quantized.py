@@ -17,7 +17,7 @@ SPLITTER = 4097.0
 """Splits a float32 into two of 12 bits each."""
 
 
-def _product(
+def product(
     a: tf.Tensor,
     b: tf.Tensor,
     a_zero_point: tf.Tensor | None,
@@ -57,5 +57,5 @@ def _halves(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return high, x - high
 
 
-register_products(_product, target="litert")
+register_products(product, target="litert")
 register_add(_multiply_add, target="litert")

@@ -29,9 +29,8 @@ _CONSTANT = (
 """Of what is stored: biases have 32 bits, and weights of fewer bits are integers of 8 as well."""
 
 
-def _stand(
-    compute: Callable[[tf.Tensor, Steps], tf.Tensor], x: tf.Tensor, steps: Steps, to_integers: bool
-) -> tf.Tensor:
+def stand(compute: Callable[[tf.Tensor, Steps], tf.Tensor], x: tf.Tensor, steps: Steps, to_integers: bool) -> tf.Tensor:
+    """Return what is computed, in a form that an exporter finds, where LiteRT has integers for the steps."""
     scale, zero_point = static_value(steps.scale), static_value(steps.zero_point)
     is_known = steps.zero_point is None or zero_point is not None
     if scale is None or not is_known or not _is_standing(x, steps, to_integers):
@@ -69,4 +68,4 @@ def _is_standing(x: tf.Tensor, steps: Steps, to_integers: bool) -> bool:
     return not to_integers or (steps.scale.shape.num_elements() == 1 and not is_constant)
 
 
-register_linear(_stand, target=TARGET)
+register_linear(stand, target=TARGET)
