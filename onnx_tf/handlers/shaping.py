@@ -157,16 +157,22 @@ def _unsqueeze(data: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
     return data
 
 
-@onnx_op("Expand", since=8)
-def expand(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    shape = vector(shape, "shape", or_scalar=True)
-    if shape.shape[0] is None:
-        return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
-    dims, target = dims_of(x), elements_of(shape)
-    rank = max(len(dims), len(target))
-    dims = [*[1] * (rank - len(dims)), *dims]
-    target = [*[1] * (rank - len(target)), *target]
-    return broadcast_to(x, [broadcast_dim(d, t) for d, t in zip(dims, target, strict=True)])
+def register_expand(broadcast: Callable[[tf.Tensor, Sequence[Dim]], tf.Tensor], *, target: str = "") -> None:
+    """Register Expand by what broadcasts data to dimensions, for one target or for all."""
+
+    @onnx_op("Expand", since=8, target=target)
+    def expand(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+        shape = vector(shape, "shape", or_scalar=True)
+        if shape.shape[0] is None:
+            return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
+        dims, wanted = dims_of(x), elements_of(shape)
+        rank = max(len(dims), len(wanted))
+        dims = [*[1] * (rank - len(dims)), *dims]
+        wanted = [*[1] * (rank - len(wanted)), *wanted]
+        return broadcast(x, [broadcast_dim(d, n) for d, n in zip(dims, wanted, strict=True)])
+
+
+register_expand(broadcast_to)
 
 
 @onnx_op("Tile")
