@@ -16,6 +16,7 @@ from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
+from onnx_tf.export.saved_model_converter import saved_model_converter
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
 
@@ -34,7 +35,7 @@ def tflite_files(
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
     metadata: Mapping[str, str] | None = None,
-) -> Iterator[tuple[Precision, bytes]]:
+) -> Iterator[tuple[Precision, memoryview]]:
     """Yield the contents of a .tflite file for each precision.
 
     Args:
@@ -52,7 +53,7 @@ def tflite_files(
     names = _signature_names(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
-        export_saved_model(model, path)
+        export_saved_model(model, path, signature_only=True)
         drop_ensured_shapes(path)
         for precision in precisions:
             converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
@@ -127,10 +128,8 @@ def _refuse_sequences(model: BackendTFModule) -> None:
                 )
 
 
-def _converter(
-    path: Path, precision: Precision, *, allow_flex: bool, allow_custom_ops: bool
-) -> tf.lite.TFLiteConverter:
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=[SIGNATURE])
+def _converter(path: Path, precision: Precision, *, allow_flex: bool, allow_custom_ops: bool) -> Any:
+    converter = saved_model_converter(path, SIGNATURE)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if allow_flex:
         converter.target_spec.supported_ops.append(tf.lite.OpsSet.SELECT_TF_OPS)
