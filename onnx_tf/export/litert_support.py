@@ -18,13 +18,16 @@ _NO_KERNEL = frozenset(
     Cosh CropAndResize Cumprod Digamma Erf Erfinv FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
     MatrixSolve MaxPool3D Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
-    Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
-    StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
+    Rint ScaleAndTranslate Sinh StatelessRandomGetKeyCounter StatelessRandomNormalV2 StatelessRandomUniformFullIntV2
+    StringJoin StringLength StringLower StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2
+    XlaDynamicSlice
     """.split()  # noqa: SIM905
 )
 """Operations of any dtype."""
 
-_NO_INTEGERS = {
+_NO_DTYPE = {
+    **dict.fromkeys((tf.float16, tf.bfloat16, tf.float64, tf.uint16, tf.uint64), frozenset({"ConcatV2"})),
+    tf.string: frozenset({"Add", "AddV2"}),
     tf.int32: frozenset({"MatMul", "BatchMatMulV2"}),
     tf.int64: frozenset(
         """
@@ -105,8 +108,8 @@ def _reason(operation: tf.Operation) -> str:
     if operation.type in _NO_KERNEL:
         return "has no kernel in LiteRT"
     dtypes = {tensor.dtype for tensor in operation.inputs}
-    for dtype in dtypes & _NO_INTEGERS.keys():
-        if operation.type in _NO_INTEGERS[dtype]:
+    for dtype in dtypes & _NO_DTYPE.keys():
+        if operation.type in _NO_DTYPE[dtype]:
             return f"has no kernel of {dtype.name} in LiteRT"
     if operation.type in _LISTS and not _is_shape(tf.get_static_value(operation.inputs[0])):
         return "holds tensors of shapes that only the run tells, of which LiteRT has no lists"
