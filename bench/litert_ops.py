@@ -85,7 +85,10 @@ def operator_times(content: bytes, feed: Mapping[str, np.ndarray]) -> Iterator[t
         alone, given = _alone(model, graph, operator)
         if code in ("WHILE", "IF") or not given:
             continue
-        values = [interpreter.get_tensor(index) for index in given]
+        try:
+            values = [interpreter.get_tensor(index) for index in given]
+        except ValueError:  # a tensor of no elements, which the interpreter does not hand out
+            continue
         for tensor, value in zip(alone.subgraphs[0].inputs, values, strict=True):
             alone.subgraphs[0].tensors[tensor].shape = np.array(value.shape, np.int32)
         named = [interpreter.get_tensor(i) for i in [*operator.inputs, *operator.outputs] if i >= 0]

@@ -243,7 +243,7 @@ class _Run:
             self.written[precision] = self._checked_tflite(self.written[precision], precision, file)
 
     def _checked_tflite(self, written: Written, precision: Precision, file: Path) -> Written:
-        tolerance = OfScale(single=OfScale().single if precision == "float32" else FLOAT16_TOLERANCE)
+        tolerance = OfScale(single=FLOAT16_TOLERANCE if precision == "float16" else OfScale().single)
         # Where weights alone are integers, what is computed of them are the same floats.
         rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
         steps = output_steps(file.read_bytes()) if rounds else None

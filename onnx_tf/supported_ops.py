@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import onnx_tf.handlers  # noqa: F401  (fills the registry)
 from onnx_tf.passes import experimental_bodies, microsoft_bodies
 from onnx_tf.registry import Handler, registry
 
-__all__ = ["OPERATOR_COVERAGE", "SupportedOp", "markdown", "operator_coverage", "supported_ops"]
+__all__ = ["OPERATOR_COVERAGE", "SHAPES", "SupportedOp", "markdown", "operator_coverage", "supported_ops"]
 
 OPERATOR_COVERAGE = Path(__file__).with_name("operator_coverage.json")
 """What `make ops-table` recorded: which operators can be written as a SavedModel, and converted to LiteRT."""
@@ -87,9 +87,9 @@ def operator_coverage() -> dict[str, Any]:
     """Return what :data:`OPERATOR_COVERAGE` holds.
 
     ``operators`` has for each, as in ``"ai.onnx.Add"``, the official ``case`` that was converted
-    (``None`` where there is none), whether its numbers came out of the ``saved_model``, and how
-    ``litert`` takes it: with its own operators (``"builtin"``), with those of TensorFlow besides
-    (``"select"``), or ``"no"``.
+    (``None`` where there is none), whether its numbers came out of the ``saved_model``, for which
+    classes of shapes ``litert`` computes it with its own operators (``"static"``, ``"open batch"``,
+    ``"open dims"``), and whether it is converted with those of TensorFlow besides (``select``).
     """
     return dict(json.loads(OPERATOR_COVERAGE.read_text(encoding="utf-8")))
 
@@ -107,10 +107,11 @@ def markdown() -> str:
         "",
         f"SavedModel and LiteRT were tried with TensorFlow {recorded['tensorflow']} by `make ops-table`, on one small",
         "case of each operator, mostly an official one: the numbers are right after saving and loading (`yes`), and",
-        "LiteRT computes it with its own operators (`builtin`, numbers compared) or converts it with TensorFlow's",
-        "besides (`select`, not run: the interpreter for Python has none). Other attributes and types may need more or",
-        "less. Nothing stands where there is no such case. LiteRT got the SavedModel here, through TensorFlow's",
-        "converter: `onnx-tf convert -o model.tflite` has forms of its own and takes more ([LiteRT](litert.md)).",
+        "in a .tflite file that `onnx-tf convert` writes, of LiteRT's own operators (`builtin`): with all shapes",
+        "known, with the first dimension of the first input open, and with all of its dimensions open, the other",
+        "inputs being constants then. Where not all three are right, those that are stand behind it. `select` is",
+        "converted with TensorFlow's operators besides (`--allow-flex`), and not run: the interpreter for Python has",
+        "none. Other attributes and types may need more or less. Nothing stands where there is no such case.",
     ]
     domain = None
     for op in supported_ops():
@@ -119,12 +120,22 @@ def markdown() -> str:
             lines += ["", f"## {domain}", "", _HEADER, "|---|---|---|---|---|---|"]
         done = recorded["operators"].get(f"{op.domain}.{op.op_type}", {})
         saved_model = {True: "yes", False: "no"}.get(done.get("saved_model"), "")
-        cells = (op.op_type, _versions(op), op.dtypes, saved_model, done.get("litert", ""), op.limits)
+        cells = (op.op_type, _versions(op), op.dtypes, saved_model, _litert(done), op.limits)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
+SHAPES = {"static": 0, "open batch": 1, "open dims": None}
+"""How many leading dimensions of the first input are open in a class of shapes, ``None`` for all."""
+
 _HEADER = "| operator | versions | types | SavedModel | LiteRT | limits |"
+
+
+def _litert(done: Mapping[str, Any]) -> str:
+    shapes = done.get("litert")
+    if shapes:
+        return "builtin" if len(shapes) == len(SHAPES) else f"builtin: {', '.join(shapes)}"
+    return "" if shapes is None else "select" if done["select"] else "no"
 
 
 def _standard_op(domain: str, name: str, schemas: list[Any]) -> SupportedOp:

@@ -1,11 +1,12 @@
-"""Record which operators can be written as a SavedModel and converted to LiteRT.
+"""Record which operators can be written as a SavedModel and as a .tflite file.
 
 ``make ops-table`` runs this and rewrites onnx_tf/operator_coverage.json and doc/supported_ops.md. For
 each operator the smallest official cases that use it are exported, loaded and compared, then
-converted with LiteRT's own operators, and where that fails with those of TensorFlow besides
-("select"). With LiteRT's own operators the results must be right as well; the interpreter that pip
-installs runs no others. This is done in a process that may die: the converter aborts where it
-should raise.
+converted to LiteRT's own operators, run and compared in each class of shapes: all known, the first
+dimension of the first input open, all of its dimensions open (the other inputs are constants then).
+Where none works they are converted with TensorFlow's operators besides ("select"), which the
+interpreter that pip installs does not run. This is done in a process that may die: the converter
+aborts where it should raise.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ import numpy as np
 import onnx
 import tensorflow as tf
 
-from onnx_tf import prepare
+from onnx_tf import convert, prepare
 from onnx_tf.check.artifacts import SavedModel
 from onnx_tf.check.compare import Elementwise, compare
 from onnx_tf.check.interface import Interface
-from onnx_tf.supported_ops import OPERATOR_COVERAGE, operator_coverage, supported_ops
+from onnx_tf.supported_ops import OPERATOR_COVERAGE, SHAPES, operator_coverage, supported_ops
 from test.handlers import test_com_microsoft
 from test.handlers.check import make_op_model, run_reference
 from test.handlers.com_microsoft.case import Case, case
 from test.ledger import ledger
+from test.litert.served import ServedLiteRT
 from test.onnx_suite.cases import data_sets, load_cases, model_of
 
 CASES_PER_OPERATOR = 2
-LEVELS = ("no", "select", "builtin")
 FAR = Elementwise(rtol=1e-3, atol=1e-3)
 
 COMMON = {getattr(onnx.TensorProto, name) for name in ("FLOAT", "INT64", "INT32", "BOOL", "STRING", "UINT8")}
@@ -147,7 +148,7 @@ def _in_processes(names: list[str]) -> dict[str, Any]:
             raise RuntimeError(ended.stderr[-2000:])
         died = next((name for name in pending if name not in found), None)
         if died is not None:  # by a signal
-            found[died] = {"saved_model": True, "litert": "no", "case": "the converter aborts"}
+            found[died] = {"saved_model": True, "litert": [], "select": False, "case": "the converter aborts"}
         print(f"{len(found)} of {len(names)}", flush=True)
     return found
 
@@ -159,8 +160,8 @@ def _record(names: list[str], results: Path) -> None:
             best: dict[str, Any] = {}
             for label, make in itertools.islice(samples.get(name, iter(())), CASES_PER_OPERATOR):
                 outcome = {"case": label} | _outcome(*make())
-                best = max(best or outcome, outcome, key=lambda o: (o["saved_model"], LEVELS.index(o["litert"])))
-                if best["litert"] == "builtin":
+                best = max(best or outcome, outcome, key=lambda o: (o["saved_model"], len(o["litert"]), o["select"]))
+                if len(best["litert"]) == len(SHAPES):
                     break
             if best:
                 file.write(json.dumps({name: best}) + "\n")
@@ -217,39 +218,67 @@ def _own(own: Case) -> tuple[onnx.ModelProto, list[Any], list[Any] | None]:
 
 
 def _outcome(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | None) -> dict[str, Any]:
+    litert = [shapes for shapes, count in SHAPES.items() if _fits_litert(model, inputs, expected, count)]
+    select = bool(litert) or _converts(model)
+    return {"saved_model": _fits_saved_model(model, inputs, expected), "litert": litert, "select": select}
+
+
+def _fits_saved_model(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | None) -> bool:
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
         rep = prepare(model)
         rep.export_graph(folder)
         saved, feed = SavedModel(folder, Interface.of(rep)), dict(zip(rep.inputs, inputs, strict=True))
-        served = {name: value.numpy() for name, value in saved.bind(feed)().items()}
+        saved.bind(feed)()
         if expected:
             _assert_equal(dict(zip(rep.outputs, expected, strict=True)), saved.run(feed))
-        litert = _litert(folder, saved.interface.flat(feed), served if expected else {})
-        return {"saved_model": True, "litert": litert}
-    return {"saved_model": False, "litert": "no"}
+        return True
+    return False
 
 
-def _litert(folder: str, feed: dict[str, Any], served: dict[str, np.ndarray]) -> str:
-    content = _converted(folder, [tf.lite.OpsSet.TFLITE_BUILTINS])
-    if content is None:
-        both = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]
-        return "no" if _converted(folder, both) is None else "select"
-    try:
-        run = tf.lite.Interpreter(model_content=content).get_signature_runner("serving_default")
-        results = run(**{name: value.numpy() for name, value in feed.items()})
-        _assert_equal(served, results)
-    except Exception:
-        return "no"
-    return "builtin"
+def _fits_litert(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | None, count: int | None) -> bool:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
+        names = [value.name for value in model.graph.input]
+        feed = dict(zip(names, inputs, strict=True))
+        if count != 0:
+            model = with_open_dims(model, feed, count)
+            feed = {value.name: feed[value.name] for value in model.graph.input}
+        done = convert(model, f"{folder}/model.tflite", check=False)
+        found = ServedLiteRT(done.path, Interface.of(done.rep)).run(feed)
+        if expected:
+            _assert_equal(dict(zip(done.rep.outputs, expected, strict=True)), found)
+        return True
+    return False
 
 
-def _converted(folder: str, operators: list[Any]) -> bytes | None:
-    try:
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["serving_default"])
-        converter.target_spec.supported_ops = operators
-        return converter.convert()
-    except Exception:
-        return None
+def with_open_dims(model: onnx.ModelProto, feed: dict[str, Any], count: int | None) -> onnx.ModelProto:
+    """Return a model whose first tensor with dimensions leaves some open; the other tensors are constants."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph, is_first = result.graph, True
+    for value in model.graph.input:
+        array = feed[value.name]
+        if not isinstance(array, np.ndarray) or not value.type.HasField("tensor_type"):
+            continue
+        if is_first and array.ndim:
+            (own,) = (entry for entry in graph.input if entry.name == value.name)
+            for axis, dim in enumerate(own.type.tensor_type.shape.dim[:count]):
+                dim.dim_param = f"d{axis}"
+            is_first = False
+            continue
+        graph.initializer.append(onnx.numpy_helper.from_array(array, value.name))
+        graph.input.remove(next(entry for entry in graph.input if entry.name == value.name))
+    for number, value in enumerate(graph.output):
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            dim.dim_param = f"o{number}_{axis}"
+    del graph.value_info[:]
+    return result
+
+
+def _converts(model: onnx.ModelProto) -> bool:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
+        convert(model, f"{folder}/model.tflite", allow_flex=True, check=False)
+        return True
+    return False
 
 
 def _assert_equal(expected: dict[str, Any], actual: dict[str, Any]) -> None:

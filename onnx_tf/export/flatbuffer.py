@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,7 @@ def finished(
     outputs: Sequence[str],
     metadata: Mapping[str, Any],
     edit: Callable[[Any], Mapping[str, Any]] | None = None,
-) -> bytes:
+) -> memoryview:
     """Return a file whose tensors have the names and the order of the ONNX model.
 
     LiteRT shows inputs and outputs in the order of the converter, and names them as TensorFlow's
@@ -50,11 +51,12 @@ def finished(
     _order(graph, "outputs", signature.outputs, outputs)
     give_outputs_operators(model, graph, signature)
     _name(graph, [*signature.inputs, *signature.outputs])
+    _share_buffers(model)
     _describe(model, metadata)
     return packed(model, len(content))
 
 
-def operators(content: bytes) -> Counter[str]:
+def operators(content: bytes | memoryview) -> Counter[str]:
     """Return how often each operator is in a file, custom ones and TensorFlow's (``FlexErf``) by their own names."""
     model = schema.Model.GetRootAsModel(content, 0)
     names = []
@@ -72,7 +74,7 @@ def foreign_operators(found: Mapping[str, int]) -> list[str]:
     return sorted(name for name in found if not name.isupper())
 
 
-def read_metadata(content: bytes) -> dict[str, Any]:
+def read_metadata(content: bytes | memoryview) -> dict[str, Any]:
     """Return what a file says of its origin, see :func:`finished`."""
     model = schema.Model.GetRootAsModel(content, 0)
     for index in range(model.MetadataLength()):
@@ -102,6 +104,18 @@ def _name(graph: Any, entries: Sequence[Any]) -> None:
         graph.tensors[entry.tensorIndex].name = entry.name
 
 
+def _share_buffers(model: Any) -> None:
+    """Let tensors that hold the same numbers have one buffer."""
+    kept: dict[bytes, int] = {}
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors if not tensor.isVariable):
+        buffer = model.buffers[tensor.buffer]
+        if buffer.data is None or not len(buffer.data):
+            continue
+        place = kept.setdefault(hashlib.sha256(buffer.data).digest(), tensor.buffer)
+        if place != tensor.buffer:
+            tensor.buffer, buffer.data = place, None
+
+
 def _describe(model: Any, metadata: Mapping[str, Any]) -> None:
     model.description = f"Written by onnx-tf {metadata.get('version', '')}".strip()
     buffer = schema.BufferT()
@@ -118,8 +132,8 @@ class _Builder(flatbuffers.Builder):
         return super().StartVector(elemSize, numElems, ALIGNMENT if elemSize == 1 else alignment)
 
 
-def packed(model: Any, size: int) -> bytes:
+def packed(model: Any, size: int) -> memoryview:
     """Return the file of a model in the object form of LiteRT's schema, of about ``size`` bytes."""
     builder = _Builder(size + (1 << 16))  # at once large enough: it grows by copies
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
-    return bytes(builder.Output())
+    return memoryview(builder.Bytes)[builder.Head() :]  # the builder's own output is a copy

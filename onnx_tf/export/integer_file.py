@@ -41,12 +41,12 @@ class FloatOperator:
     reason: str
 
 
-def float_operators(content: bytes) -> tuple[FloatOperator, ...]:
+def float_operators(content: bytes | memoryview) -> tuple[FloatOperator, ...]:
     """Return what computes with floats in a file that :func:`fold_quantizations` made, each node once."""
     return tuple(FloatOperator(**told) for told in read_metadata(content).get(_KEY, ()))
 
 
-def output_steps(content: bytes) -> dict[str, float]:
+def output_steps(content: bytes | memoryview) -> dict[str, float]:
     """Return the size of a step of each output of a file that is quantised or comes from what is, by its name."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     file = FileGraph(model, model.subgraphs[0])

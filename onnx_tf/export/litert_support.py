@@ -18,13 +18,31 @@ _NO_KERNEL = frozenset(
     Cosh CropAndResize Cumprod Digamma Erf Erfinv FFT FFT2D
     FFT3D IFFT IFFT2D IFFT3D Igamma Igammac Invert IRFFT IRFFT2D LeftShift Lgamma Lu MatrixDeterminant MatrixInverse
     MatrixSolve MaxPool3D Ndtri Qr Zeta RandomPoisson RegexReplace ResizeArea ResizeBicubic
-    Rint ScaleAndTranslate Sinh StatelessRandomUniformFullIntV2 StringJoin StringLength StringLower
-    StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2 XlaDynamicSlice
+    Rint ScaleAndTranslate Sinh StatelessRandomGetKeyCounter StatelessRandomNormalV2 StatelessRandomUniformFullIntV2
+    StringJoin StringLength StringLower StringSplitV2 StringToNumber StringUpper Svd Tan TruncateMod UniqueV2
+    XlaDynamicSlice
     """.split()  # noqa: SIM905
 )
 """Operations of any dtype."""
 
-_NO_INTEGERS = {
+_OF_WIDE_NUMBERS = frozenset(
+    """
+    Abs AddV2 ArgMax BatchMatMulV2 BroadcastTo Ceil ConcatV2 Cos Cumsum Equal Exp Floor FloorDiv FloorMod GatherNd
+    GatherV2 Greater Less LessEqual Log LogSoftmax MatMul Max Maximum Mean Min Minimum MirrorPad Mul Neg NotEqual Pack
+    Pad Pow Prod RealDiv Relu ReverseSequence ReverseV2 Round Rsqrt ScatterNd Sigmoid Sin Softmax Split Sqrt Square
+    SquaredDifference StridedSlice Sub Sum Tanh Tile TopKV2 Transpose TruncateDiv TruncateMod Unique Unpack
+    """.split()  # noqa: SIM905
+)
+
+_NO_DTYPE = {
+    **dict.fromkeys((tf.float16, tf.bfloat16, tf.uint16), frozenset({"ConcatV2"})),
+    **dict.fromkeys((tf.float64, tf.uint64), _OF_WIDE_NUMBERS),
+    tf.string: frozenset(
+        """
+        Add AddV2 BroadcastTo Cast ConcatV2 GatherV2 MirrorPad Pack Pad ReverseSequence ReverseV2 ScatterNd Split
+        StaticRegexFullMatch Transpose Unique Unpack
+        """.split()  # noqa: SIM905
+    ),
     tf.int32: frozenset({"MatMul", "BatchMatMulV2"}),
     tf.int64: frozenset(
         """
@@ -33,7 +51,7 @@ _NO_INTEGERS = {
         """.split()  # noqa: SIM905
     ),
 }
-"""Operations that have kernels, of other dtypes than these."""
+"""Operations that have kernels, of other dtypes than these; of constants the converter computes them itself."""
 
 _LISTS = frozenset({"EmptyTensorList", "TensorListReserve"})
 """Lists of tensors, which become one tensor where all of their elements have one known shape: their first input."""
@@ -105,12 +123,27 @@ def _reason(operation: tf.Operation) -> str:
     if operation.type in _NO_KERNEL:
         return "has no kernel in LiteRT"
     dtypes = {tensor.dtype for tensor in operation.inputs}
-    for dtype in dtypes & _NO_INTEGERS.keys():
-        if operation.type in _NO_INTEGERS[dtype]:
+    for dtype in dtypes & _NO_DTYPE.keys():
+        if operation.type in _NO_DTYPE[dtype] and not _is_constant(operation):
             return f"has no kernel of {dtype.name} in LiteRT"
     if operation.type in _LISTS and not _is_shape(tf.get_static_value(operation.inputs[0])):
         return "holds tensors of shapes that only the run tells, of which LiteRT has no lists"
     return ""
+
+
+def _is_constant(operation: tf.Operation) -> bool:
+    """Return whether no input of the graph is behind an operation: variables count as constants."""
+    pending, seen = [operation], {operation}
+    while pending:
+        current = pending.pop()
+        if current.type == "Placeholder" and current.outputs[0].dtype != tf.resource:
+            return False
+        if current.type in ("Shape", "Size") and current.inputs[0].shape.is_fully_defined():
+            continue
+        above = {tensor.op for tensor in current.inputs} - seen
+        seen |= above
+        pending += above
+    return True
 
 
 def _is_shape(dims: np.ndarray | None) -> bool:

@@ -26,7 +26,12 @@ MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
 
 
 def export_saved_model(
-    model: BackendTFModule, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True
+    model: BackendTFModule,
+    path: str | os.PathLike[str],
+    *,
+    freeze: bool = False,
+    overwrite: bool = True,
+    signature_only: bool = False,
 ) -> None:
     """Write a SavedModel; see :meth:`onnx_tf.TensorflowRep.export_graph`.
 
@@ -35,6 +40,7 @@ def export_saved_model(
         path: the SavedModel's folder.
         freeze: bake the weights into the graph as constants.
         overwrite: replace a SavedModel that is there already.
+        signature_only: leave out the ``serve`` endpoint.
 
     Raises:
         ExportError: as described there.
@@ -45,7 +51,7 @@ def export_saved_model(
         _check_size(model)
     inputs = flat_tensors(_input_specs(model))
     keywords = _keywords(list(inputs))
-    module, function = _serving_module(model, inputs, keywords, freeze)
+    module, function = _serving_module(model, inputs, keywords, freeze, signature_only)
     with refused(target), written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
@@ -85,7 +91,11 @@ def _input_specs(model: BackendTFModule) -> dict[str, Any]:
 
 
 def _serving_module(
-    model: BackendTFModule, inputs: dict[str, tf.TensorSpec], keywords: dict[str, str], freeze: bool
+    model: BackendTFModule,
+    inputs: dict[str, tf.TensorSpec],
+    keywords: dict[str, str],
+    freeze: bool,
+    signature_only: bool,
 ) -> tuple[tf.Module, Any]:
     whole = _input_specs(model)
     signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
@@ -104,9 +114,10 @@ def _serving_module(
     module = tf.Module()
     if not freeze:
         module.weights = model.weights
-    module.serve = tf.function(serve, autograph=False)
-    for form in [specs, *specs.values()] if len(specs) == 1 else [specs]:
-        module.serve.get_concrete_function(form)
+    if not signature_only:
+        module.serve = tf.function(serve, autograph=False)
+        for form in [specs, *specs.values()] if len(specs) == 1 else [specs]:
+            module.serve.get_concrete_function(form)
     return module, tf.function(signature_inputs, autograph=False).get_concrete_function(**signature)
 
 

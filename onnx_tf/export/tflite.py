@@ -19,6 +19,7 @@ from onnx_tf.export.integer_file import fold_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
 from onnx_tf.export.quantization_marks import mark_quantizations
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
+from onnx_tf.export.saved_model_converter import saved_model_converter
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
 
@@ -40,7 +41,7 @@ def tflite_files(
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
     metadata: Mapping[str, str] | None = None,
-) -> Iterator[tuple[Precision, bytes]]:
+) -> Iterator[tuple[Precision, memoryview]]:
     """Yield the contents of a .tflite file for each precision.
 
     Args:
@@ -59,7 +60,7 @@ def tflite_files(
     names = _signature_names(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
-        export_saved_model(model, path)
+        export_saved_model(model, path, signature_only=True)
         drop_ensured_shapes(path)
         is_quantized = mark_quantizations(path)
         edit = functools.partial(fold_quantizations, graph=model.graph, allow_custom_ops=allow_custom_ops)
@@ -137,10 +138,8 @@ def _refuse_sequences(model: BackendTFModule) -> None:
                 )
 
 
-def _converter(
-    path: Path, precision: Precision, *, allow_flex: bool, allow_custom_ops: bool
-) -> tf.lite.TFLiteConverter:
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=[SIGNATURE])
+def _converter(path: Path, precision: Precision, *, allow_flex: bool, allow_custom_ops: bool) -> Any:
+    converter = saved_model_converter(path, SIGNATURE)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if allow_flex:
         converter.target_spec.supported_ops.append(tf.lite.OpsSet.SELECT_TF_OPS)

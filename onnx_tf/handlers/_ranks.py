@@ -109,14 +109,24 @@ def broadcast_to(x: tf.Tensor, dims: Sequence[Dim]) -> tf.Tensor:
     """Return data broadcast to dimensions, as ``tf.broadcast_to``."""
     if len(dims) <= MAX_BROADCAST:
         return tf.broadcast_to(x, as_shape(dims))
+    return tiled_to(x, dims)
+
+
+def tiled_to(x: tf.Tensor, dims: Sequence[Dim]) -> tf.Tensor:
+    """Return data broadcast to dimensions by ``tf.tile``, which takes any number of axes."""
     if x.dtype not in TILED:
-        return computed_in(tf.int64 if x.dtype.is_integer else tf.float32, lambda wide: broadcast_to(wide, dims), x)
+        return computed_in(tf.int64 if x.dtype.is_integer else tf.float32, lambda wide: tiled_to(wide, dims), x)
     missing = len(dims) - rank_of(x)
-    own = tf.concat([tf.ones([missing], tf.int64), tf.shape(x, tf.int64)], 0) if missing else tf.shape(x, tf.int64)
-    whole = as_shape(dims)
-    y = tf.tile(tf.reshape(x, own) if missing else x, tf.where(own == whole, tf.ones_like(own), whole))
+    own = [*[1] * missing, *dims_of(x)]
+    y = tf.tile(reshaped(x, own) if missing else x, as_shape([_times(n, d) for n, d in zip(own, dims, strict=True)]))
     y.set_shape([dim if isinstance(dim, int) else None for dim in dims])
     return y
+
+
+def _times(own: Dim, whole: Dim) -> Dim:
+    if isinstance(own, int):
+        return whole if own == 1 else 1
+    return 1 if _is_same(whole, 1) else tf.where(own == whole, tf.ones_like(own), whole)
 
 
 def pad(x: tf.Tensor, paddings: Sequence[tuple[Dim, Dim]], mode: str = "CONSTANT", value: Any = 0) -> tf.Tensor:

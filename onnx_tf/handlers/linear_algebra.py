@@ -96,8 +96,8 @@ def scaled(x: tf.Tensor, factor: float) -> tf.Tensor:
 def einsum(*inputs: tf.Tensor, equation: str) -> tf.Tensor:
     if inputs[0].dtype in MODULAR:
         return tf.cast(einsum(*[tf.cast(x, tf.int64) for x in inputs], equation=equation), inputs[0].dtype)
-    terms, result = _einsum_terms(equation)
-    axes = [_axes_by_letter(term, x.shape.rank) for term, x in zip(terms, inputs, strict=False)]
+    terms, result = einsum_terms(equation)
+    axes = [axes_by_letter(term, x.shape.rank) for term, x in zip(terms, inputs, strict=False)]
     known = [named for named in axes if named is not None]
     operands = list(inputs)
     if len(terms) == len(known) == len(inputs):
@@ -105,7 +105,7 @@ def einsum(*inputs: tf.Tensor, equation: str) -> tf.Tensor:
     return tf.einsum(f"{','.join(terms)}->{result}", *operands)
 
 
-def _einsum_terms(equation: str) -> tuple[list[str], str]:
+def einsum_terms(equation: str) -> tuple[list[str], str]:
     given, arrow, result = equation.replace(" ", "").partition("->")
     if not arrow:
         once = sorted(letter for letter in set(given) - set(",.") if given.count(letter) == 1)
@@ -113,7 +113,7 @@ def _einsum_terms(equation: str) -> tuple[list[str], str]:
     return given.split(","), result
 
 
-def _axes_by_letter(term: str, rank: int | None) -> dict[str, list[int]] | None:
+def axes_by_letter(term: str, rank: int | None) -> dict[str, list[int]] | None:
     """Return the axes that each letter of an operand names; ``None`` if they do not fit its rank."""
     before, dots, after = term.partition("...")
     named = len(before) + len(after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -22,28 +22,32 @@ from onnx_tf.handlers._tensors import (
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
 
-
-@onnx_op("Pad")
-def pad_1(data: tf.Tensor, *, mode: str, paddings: Sequence[int], value: float) -> tf.Tensor:
-    return _pad(data, tf.constant(paddings, tf.int64), tf.cast(value, data.dtype), mode)
+Mirrored = Callable[[tf.Tensor, Sequence[int], Sequence[int]], tf.Tensor]
+"""(data, before, after) -> the data with mirrored elements before and after each axis, fewer than the axis has."""
 
 
-@onnx_op("Pad", since=2)
-def pad_2(data: tf.Tensor, *, mode: str, pads: Sequence[int], value: float) -> tf.Tensor:
-    return _pad(data, tf.constant(pads, tf.int64), tf.cast(value, data.dtype), mode)
+def register_pad(mirrored: Mirrored, *, target: str = "") -> None:
+    """Register Pad by what mirrors data, for one target or for all."""
 
+    @onnx_op("Pad", target=target)
+    def pad_1(data: tf.Tensor, *, mode: str, paddings: Sequence[int], value: float) -> tf.Tensor:
+        return padded(data, tf.constant(paddings, tf.int64), tf.cast(value, data.dtype), mode, mirrored)
 
-@onnx_op("Pad", since=11)
-def pad_11(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, *, mode: str) -> tf.Tensor:
-    return _pad(data, vector(pads, "pads"), value, mode)
+    @onnx_op("Pad", since=2, target=target)
+    def pad_2(data: tf.Tensor, *, mode: str, pads: Sequence[int], value: float) -> tf.Tensor:
+        return padded(data, tf.constant(pads, tf.int64), tf.cast(value, data.dtype), mode, mirrored)
 
+    @onnx_op("Pad", since=11, target=target)
+    def pad_11(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, *, mode: str) -> tf.Tensor:
+        return padded(data, vector(pads, "pads"), value, mode, mirrored)
 
-@onnx_op("Pad", since=18)
-def pad_18(
-    data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, axes: tf.Tensor | None = None, *, mode: str
-) -> tf.Tensor:
-    pads, axes = vector(pads, "pads"), vector(axes, "axes")
-    return _pad(data, pads if axes is None else _on_all_axes(pads, axes, rank_of(data)), value, mode)
+    @onnx_op("Pad", since=18, target=target)
+    def pad_18(
+        data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, axes: tf.Tensor | None = None, *, mode: str
+    ) -> tf.Tensor:
+        pads, axes = vector(pads, "pads"), vector(axes, "axes")
+        pads = pads if axes is None else _on_all_axes(pads, axes, rank_of(data))
+        return padded(data, pads, value, mode, mirrored)
 
 
 @onnx_op("CenterCropPad", since=18)
@@ -56,7 +60,7 @@ def center_crop_pad(data: tf.Tensor, shape: tf.Tensor, *, axes: Sequence[int] | 
         more = size - dims[axis]
         pads[axis] = math.trunc(more / 2) if isinstance(more, int) else _half(more)
         pads[rank + axis] = more - pads[axis]
-    return _pad(data, as_shape(pads), None, "constant")
+    return padded(data, as_shape(pads), None, "constant")
 
 
 def _half(number: tf.Tensor) -> tf.Tensor:
@@ -79,7 +83,9 @@ def _on_all_axes(pads: tf.Tensor, axes: tf.Tensor, rank: int) -> tf.Tensor:
     return tf.tensor_scatter_nd_update(tf.zeros([2 * rank], pads.dtype), places, pads)
 
 
-def _pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None, mode: str) -> tf.Tensor:
+def padded(
+    data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None, mode: str, mirrored: Mirrored | None = None
+) -> tf.Tensor:
     """Pad by a vector of begins, then ends, of all axes; negative pads crop."""
     rank = rank_of(data)
     pads = elements_of(pads, 2 * rank)
@@ -92,7 +98,7 @@ def _pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None, mode: str) -
         inside = pad(tf.fill(as_shape(dims_of(data)), True), paddings)
         return select(inside, pad(data, paddings), tf.reshape(value, []))
     if mode == "reflect" and _mirrors_once(data, before, after):
-        return _mirrored(data, before, after)
+        return (mirrored or _mirrored)(data, before, after)
     for axis, (low, high) in enumerate(zip(before, after, strict=True)):
         if not (isinstance(low, int) and isinstance(high, int) and low == high == 0):
             data = tf.gather(data, _sources(dims_of(data)[axis], low, high, mode), axis=axis)
@@ -152,3 +158,6 @@ def _sources(dim: Dim, low: Dim, high: Dim, mode: str) -> tf.Tensor:
     period = 2 * (dim - 1)
     phase = tf.math.floormod(index, tf.maximum(tf.cast(period, tf.int64), 1))
     return tf.minimum(phase, period - phase)
+
+
+register_pad(_mirrored)

@@ -146,6 +146,7 @@ def _with_axes_input(reduce: Reduction) -> Reduction:
         known = static_ints(axes)
         if known is not None:
             return reduce(data, known, bool(keepdims))
+        axes = tf.cast(axes, tf.int32)  # LiteRT's kernels take no others
         if axes.shape[0] is None and not noop_with_empty_axes:
             axes = tf.cond(tf.size(axes) > 0, lambda: axes, lambda: tf.range(rank_of(data), dtype=axes.dtype))
         return _with_known_rank(reduce(data, axes, bool(keepdims)), data, axes, keepdims)

@@ -17,7 +17,6 @@ from onnx_tf.handlers._tensors import (
     dim_of,
     dims_of,
     elements_of,
-    known_dims,
     normalize_axis,
     product,
     rank_of,
@@ -62,11 +61,21 @@ def _reshape(data: tf.Tensor, shape: tf.Tensor, allowzero: int) -> tf.Tensor:
     if target is not None:
         dims = dims_of(data)
         return reshaped(data, [dims[i] if d == 0 else d for i, d in enumerate(target)])
-    result = tf.reshape(data, tf.where(shape == 0, _resized(tf.shape(data, tf.int64), shape), shape))
-    if shape.shape[0] is not None:
-        static = [*data.shape, *[None] * shape.shape[0]]
-        result.set_shape([static[i] if dim == 0 else dim for i, dim in enumerate(known_dims(shape))])
+    if shape.shape[0] is None:
+        return tf.reshape(data, tf.where(shape == 0, _resized(tf.shape(data, tf.int64), shape), shape))
+    # Known numbers stay visible: the converter to LiteRT knows no other shapes of convolutions.
+    dims = [*dims_of(data), *[0] * shape.shape[0]]
+    wanted = [_or_kept(size, dims[i]) for i, size in enumerate(elements_of(shape))]
+    result = tf.reshape(data, as_shape(wanted))
+    result.set_shape([size if isinstance(size, int) else None for size in wanted])
     return result
+
+
+def _or_kept(size: Dim, dim: Dim) -> Dim:
+    """Return a size, or the dimension that stays where it is 0."""
+    if isinstance(size, int):
+        return dim if size == 0 else size
+    return tf.where(size == 0, tf.cast(dim, size.dtype), size)
 
 
 def _resized(vector: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
@@ -157,16 +166,22 @@ def _unsqueeze(data: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
     return data
 
 
-@onnx_op("Expand", since=8)
-def expand(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
-    shape = vector(shape, "shape", or_scalar=True)
-    if shape.shape[0] is None:
-        return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
-    dims, target = dims_of(x), elements_of(shape)
-    rank = max(len(dims), len(target))
-    dims = [*[1] * (rank - len(dims)), *dims]
-    target = [*[1] * (rank - len(target)), *target]
-    return broadcast_to(x, [broadcast_dim(d, t) for d, t in zip(dims, target, strict=True)])
+def register_expand(broadcast: Callable[[tf.Tensor, Sequence[Dim]], tf.Tensor], *, target: str = "") -> None:
+    """Register Expand by what broadcasts data to dimensions, for one target or for all."""
+
+    @onnx_op("Expand", since=8, target=target)
+    def expand(x: tf.Tensor, shape: tf.Tensor) -> tf.Tensor:
+        shape = vector(shape, "shape", or_scalar=True)
+        if shape.shape[0] is None:
+            return tf.broadcast_to(x, tf.broadcast_dynamic_shape(as_shape(dims_of(x)), shape))
+        dims, wanted = dims_of(x), elements_of(shape)
+        rank = max(len(dims), len(wanted))
+        dims = [*[1] * (rank - len(dims)), *dims]
+        wanted = [*[1] * (rank - len(wanted)), *wanted]
+        return broadcast(x, [broadcast_dim(d, n) for d, n in zip(dims, wanted, strict=True)])
+
+
+register_expand(broadcast_to)
 
 
 @onnx_op("Tile")

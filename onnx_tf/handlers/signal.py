@@ -173,44 +173,24 @@ def register_fourier(fourier: Fourier, target: str = "") -> None:
 register_fourier(Fourier(_transformed, _inverse, _inverse_real))
 
 
-def _window(*weights: float) -> Callable[..., tf.Tensor]:
+def register_windows(dtype: tf.DType, target: str = "") -> None:
+    """Register the windows, computed in a dtype, for one target or for all."""
+    onnx_op("HannWindow", since=17, target=target)(_window(dtype, 0.5, -0.5))
+    onnx_op("HammingWindow", since=17, target=target)(_window(dtype, 25 / 46, -21 / 46))
+    onnx_op("BlackmanWindow", since=17, target=target)(_window(dtype, 0.42, -0.5, 0.08))
+
+
+def _window(dtype: tf.DType, *weights: float) -> Callable[..., tf.Tensor]:
     """Return the handler of a window that is a sum of cosines of growing frequency."""
 
     def handler(size: tf.Tensor, *, output_datatype: int, periodic: int) -> tf.Tensor:
         size = tf.reshape(size, [])
-        period = tf.cast(size if periodic else size - 1, tf.float64)
-        turn = 2 * math.pi * tf.cast(tf.range(size), tf.float64) / period
-        terms = [tf.cast(weight, tf.float64) * tf.cos(k * turn) for k, weight in enumerate(weights)]
+        period = tf.cast(size if periodic else size - 1, dtype)
+        turn = 2 * math.pi * tf.cast(tf.range(size), dtype) / period
+        terms = [tf.cast(weight, dtype) * tf.cos(k * turn) for k, weight in enumerate(weights)]
         return tf.cast(tf.add_n(terms), to_tf(output_datatype))
 
     return handler
 
 
-onnx_op("HannWindow", since=17)(_window(0.5, -0.5))
-onnx_op("HammingWindow", since=17)(_window(25 / 46, -21 / 46))
-onnx_op("BlackmanWindow", since=17)(_window(0.42, -0.5, 0.08))
-
-
-@onnx_op("MelWeightMatrix", since=17)
-def mel_weight_matrix(
-    num_mel_bins: tf.Tensor,
-    dft_length: tf.Tensor,
-    sample_rate: tf.Tensor,
-    lower_edge_hertz: tf.Tensor,
-    upper_edge_hertz: tf.Tensor,
-    *,
-    output_datatype: int,
-) -> tf.Tensor:
-    bins, length, rate, lower, upper = (
-        tf.cast(tf.reshape(t, []), tf.float64)
-        for t in (num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz)
-    )
-    low, high = (2595 * tf.math.log1p(hertz / 700) / math.log(10) for hertz in (lower, upper))
-    mel = tf.range(bins + 2) * (high - low) / (bins + 2) + low
-    points = tf.math.floor((length + 1) * 700 * tf.math.expm1(mel / 2595 * math.log(10)) / rate)
-    left, center, right = points[:-2], points[1:-1], points[2:]
-    row = tf.range(tf.math.floor(length / 2) + 1)[:, tf.newaxis]
-    zero = tf.zeros([], tf.float64)
-    rising = tf.where((row >= left) & (row < center), (row - left) / tf.maximum(center - left, 1), zero)
-    falling = tf.where((row > center) & (row < right), (right - row) / tf.maximum(right - center, 1), zero)
-    return tf.cast(tf.where(row == center, tf.ones_like(rising), rising + falling), to_tf(output_datatype))
+register_windows(tf.float64)

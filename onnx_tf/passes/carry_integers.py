@@ -56,7 +56,7 @@ _NATIVE = {
     ir.DataType.UINT8: _OF_BYTES | {"ArgMax", "ArgMin", "Tile", "Transpose"},
     ir.DataType.INT16: _OF_BYTES,
     ir.DataType.UINT64: {"Abs"},
-    ir.DataType.BOOL: (_MOVING | _COMPUTING) - {"ReverseSequence", "Unique"},
+    ir.DataType.BOOL: (_MOVING | _COMPUTING | {"ReduceMax", "ReduceMin"}) - {"ReverseSequence", "Unique"},
 }
 """Operators that have kernels of a dtype."""
 
@@ -64,6 +64,10 @@ _OF_32_BITS = frozenset(
     "Abs ArgMax ArgMin BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Div Mod Pow ReduceL1 ReduceMean Sign".split()  # noqa: SIM905
 )
 """What takes several operators of int64, and one or a few of int32."""
+
+
+_UNSIGNED_SHIFT = 11
+"""The opset version of BitShift of unsigned integers alone, which no sign bit follows."""
 
 
 def carry_integers(model: ir.Model) -> bool:
@@ -88,6 +92,10 @@ def _carry(model: ir.Model, ranges: Mapping[ir.Value, Range] | None) -> bool:
     return any(carried)
 
 
+def _shifts_64_bits(node: ir.Node) -> bool:
+    return node.op_type == "BitShift" and node.outputs[0].dtype == ir.DataType.UINT64
+
+
 def _surround(node: ir.Node, ranges: Mapping[ir.Value, Range] | None) -> bool:
     """Replace a node by one of wider integers between Casts; return whether it needs one."""
     narrowed = node.op_type in _OF_32_BITS and _fits(node, ranges)
@@ -105,8 +113,9 @@ def _surround(node: ir.Node, ranges: Mapping[ir.Value, Range] | None) -> bool:
         ir.Value(type=value.type if dtype is None else ir.TensorType(dtype), shape=value.shape)
         for value, dtype in zip(node.outputs, made, strict=True)
     ]
+    version = _UNSIGNED_SHIFT if _shifts_64_bits(node) else node.version
     inner = ir.Node(
-        "", node.op_type, inputs, list(node.attributes.values()), outputs=outputs, version=node.version, name=node.name
+        "", node.op_type, inputs, list(node.attributes.values()), outputs=outputs, version=version, name=node.name
     )
     _add(node, inner)
     for old, new, dtype in zip(list(node.outputs), outputs, made, strict=True):

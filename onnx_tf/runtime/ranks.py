@@ -164,7 +164,8 @@ def _run(nodes: Sequence[Step], environment: Environment, wanted: Sequence[Slot]
             done.append(pending.pop(0))
             continue
         switch = _switch(root, failure, done, pending, environment, budget)
-        run(switch.before, environment, wanted, budget)
+        later = {slot for n in (*switch.nodes, *pending) for slot in n.reads}
+        run(switch.before, environment, [*wanted, *later], budget)
         pending = [n for n in pending if n not in switch.nodes and n not in switch.before]
         done = [n for n in (*done, *switch.before) if n not in switch.nodes]
         read = {slot for n in pending for slot in n.reads} | set(wanted)

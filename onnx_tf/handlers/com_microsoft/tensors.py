@@ -10,7 +10,7 @@ from onnx_tf.handlers._layout import to_channels_first, to_channels_last
 from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints, widened
 from onnx_tf.handlers.generating import range_11
 from onnx_tf.handlers.indexing import gather_nd_11
-from onnx_tf.handlers.padding import pad_11
+from onnx_tf.handlers.padding import padded
 from onnx_tf.handlers.shaping import trilu
 from onnx_tf.registry import onnx_op
 
@@ -44,7 +44,7 @@ def expand_dims(x: tf.Tensor, axis: tf.Tensor) -> tf.Tensor:
 
 @onnx_op("Pad", domain=MICROSOFT)
 def pad(data: tf.Tensor, pads: tf.Tensor, value: tf.Tensor | None = None, *, mode: str = "constant") -> tf.Tensor:
-    return pad_11(data, tf.reshape(pads, [-1]), value, mode=mode)
+    return padded(data, tf.reshape(pads, [-1]), value, mode)
 
 
 @onnx_op("Unique", domain=MICROSOFT)

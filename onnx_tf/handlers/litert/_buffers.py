@@ -24,7 +24,8 @@ def put_row(buffer: tf.Tensor, index: tf.Tensor, row: tf.Tensor) -> tf.Tensor:
 class _Buffers:
     """A tensor of all rows, where their number and shape are known before the loop; else one that grows.
 
-    What grows is flat, beside the shape of a row: no row need be there to tell it.
+    What grows is flat, beside the shape of a row: no row need be there to tell it. Either begins with a number that
+    does not count, since LiteRT's loops fail with tensors of no elements.
     """
 
     def rows(self, tensor: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
@@ -35,23 +36,23 @@ class _Buffers:
             # Of no rows, the body would be refused before it is known that it never runs.
             rows = count or 1 if isinstance(count, int) else tf.maximum(count, 1)
             return [tf.zeros(as_shape([rows, *row.shape]), row.dtype)]
-        return [tf.zeros([0], row.dtype), tf.zeros([row.shape.rank or 0], tf.int32)]
+        return [tf.zeros([1], row.dtype), tf.zeros([1 + (row.shape.rank or 0)], tf.int32)]
 
     def shapes(self, row: tf.TensorSpec, count: Dim | None) -> list[tf.TensorShape]:
         if _is_fixed(row, count):
             return [tf.TensorShape([count or 1 if isinstance(count, int) else None]).concatenate(row.shape)]
-        return [tf.TensorShape([None]), tf.TensorShape([row.shape.rank])]
+        return [tf.TensorShape([None]), tf.TensorShape([1 + (row.shape.rank or 0)])]
 
     def put(self, held: list[tf.Tensor], index: tf.Tensor, row: tf.Tensor, count: Dim | None) -> list[tf.Tensor]:
         if _is_fixed(tf.TensorSpec(row.shape, row.dtype), count):
             return [put_row(held[0], tf.cast(index, tf.int32), row)]
-        return [tf.concat([held[0], tf.reshape(row, [-1])], 0), tf.shape(row)]
+        return [tf.concat([held[0], tf.reshape(row, [-1])], 0), tf.concat([[0], tf.shape(row)], 0)]
 
     def stacked(self, held: list[tf.Tensor], number: tf.Tensor, row: tf.TensorSpec, count: Dim | None) -> tf.Tensor:
         if _is_fixed(row, count):
             return held[0] if isinstance(count, int) and count else held[0][:count]
         flat, shape = held
-        stacked = tf.reshape(flat, tf.concat([tf.cast(number, tf.int32)[tf.newaxis], shape], 0))
+        stacked = tf.reshape(flat[1:], tf.concat([tf.cast(number, tf.int32)[tf.newaxis], shape[1:]], 0))
         stacked.set_shape(tf.TensorShape([count if isinstance(count, int) else None]).concatenate(row.shape))
         return stacked
 

@@ -162,6 +162,16 @@ def shifted(x: tf.Tensor, amount: tf.Tensor, direction: str, bits: int) -> tf.Te
     return select(inside, x * tf.gather(powers, places) if is_left else _shifted_right(x, places, powers), zero)
 
 
+def shifted_with_sign(x: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
+    """Return integers shifted right by any amount, copies of the sign bit coming after."""
+    zero, last = tf.zeros([], x.dtype), 8 * x.dtype.size - 2
+    inside = tf.logical_and(tf.greater_equal(amount, zero), tf.less_equal(amount, tf.constant(last, x.dtype)))
+    places = tf.cast(select(inside, amount, tf.zeros_like(amount)), tf.int32)
+    divisors = tf.gather(tf.constant([1 << n for n in range(last + 1)], x.dtype), places)
+    quotient = tf.math.floordiv(x, divisors) if x.dtype == tf.int32 else floor_quotient(x, divisors)
+    return select(inside, quotient, select(tf.less(x, zero), tf.constant(-1, x.dtype), zero))
+
+
 def _shifted_right(x: tf.Tensor, places: tf.Tensor, powers: tf.Tensor) -> tf.Tensor:
     if x.dtype == tf.int32:
         return tf.math.floordiv(x, tf.gather(powers[:-1], tf.minimum(places, 30)))

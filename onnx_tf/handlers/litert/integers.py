@@ -13,7 +13,7 @@ import tensorflow as tf
 from onnx_tf.handlers import elementwise, linear_algebra, reduction
 from onnx_tf.handlers._broadcasting import aligned_at
 from onnx_tf.handlers._ranks import broadcasting
-from onnx_tf.handlers._tensors import normalize_axis, rank_of, static_value
+from onnx_tf.handlers._tensors import as_shape, dims_of, normalize_axis, rank_of, static_value
 from onnx_tf.handlers.litert import _integers as integers
 from onnx_tf.registry import onnx_op, registry
 
@@ -60,6 +60,8 @@ def _remainder(a: tf.Tensor, b: tf.Tensor, *, fmod: int) -> tf.Tensor:
 
 
 def _power(x: tf.Tensor, exponent: tf.Tensor) -> tf.Tensor:
+    if x.dtype.is_floating:
+        return tf.pow(x, tf.cast(exponent, x.dtype))
     known = static_value(exponent)
     if exponent.dtype.is_floating and known is not None and (known == known.astype(np.int32)).all():
         exponent = tf.constant(known, x.dtype)
@@ -72,7 +74,7 @@ of_integers("Div", broadcasting(integers.truncated_quotient))
 of_integers("Mod", _remainder)
 of_integers("Abs", integers.absolute)
 of_integers("Sign", integers.sign)
-of_integers("Pow", broadcasting(_power))
+of_integers("Pow", broadcasting(_power), (*WIDE, tf.float32))
 
 
 @onnx_op("BitwiseAnd", since=18, target=TARGET)
@@ -98,6 +100,13 @@ def bitwise_not(x: tf.Tensor) -> tf.Tensor:
 @onnx_op("BitShift", since=11, target=TARGET)
 def bit_shift(x: tf.Tensor, amount: tf.Tensor, *, direction: str) -> tf.Tensor:
     return broadcasting(functools.partial(integers.shifted, direction=direction, bits=8 * x.dtype.size))(x, amount)
+
+
+@onnx_op("BitShift", since=28, target=TARGET)
+def bit_shift_28(x: tf.Tensor, amount: tf.Tensor, *, direction: str) -> tf.Tensor:
+    if direction == "LEFT":
+        return bit_shift(x, amount, direction=direction)
+    return broadcasting(integers.shifted_with_sign)(x, amount)
 
 
 def _place(best: Callable[..., tf.Tensor]) -> Callable[..., tf.Tensor]:
@@ -144,6 +153,30 @@ def _l2(x: tf.Tensor, axes: reduction.Axes, keepdims: bool) -> tf.Tensor:
 def _narrowed(form: reduction.Reduction) -> reduction.Reduction:
     return lambda x, axes, keepdims: tf.cast(form(x, axes, keepdims), x.dtype)
 
+
+def _of_elements(op_type: str, of_none: Callable[[tf.DType], Any]) -> reduction.Reduction:
+    """Return a reduction that gives a value of its own for no elements: LiteRT's has the largest finite numbers."""
+    common = reduction.REDUCTIONS[op_type]
+
+    def reduce(x: tf.Tensor, axes: reduction.Axes, keepdims: bool) -> tf.Tensor:
+        if 0 not in x.shape:
+            return common(x, axes, keepdims)
+        like = tf.reduce_sum(tf.cast(x, tf.float32), axes, keepdims)
+        return tf.fill(as_shape(dims_of(like)), tf.constant(of_none(x.dtype), x.dtype))
+
+    return reduce
+
+
+def _lowest(dtype: tf.DType) -> Any:
+    return -np.inf if dtype.is_floating else False if dtype == tf.bool else dtype.min
+
+
+def _highest(dtype: tf.DType) -> Any:
+    return np.inf if dtype.is_floating else True if dtype == tf.bool else dtype.max
+
+
+for _name, _of_none in {"ReduceLogSumExp": _lowest, "ReduceMax": _lowest, "ReduceMin": _highest}.items():
+    reduction.register_reduction(_name, _of_elements(_name, _of_none), target=TARGET)
 
 for _name, _form in {"ReduceL1": _l1, "ReduceL2": _narrowed(_l2), "ReduceMean": _mean}.items():
     reduction.register_reduction(_name, _reduction(_form, _name), target=TARGET)

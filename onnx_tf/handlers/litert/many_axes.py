@@ -27,10 +27,15 @@ def concat(*inputs: tf.Tensor, axis: int) -> tf.Tensor:
 @onnx_op("CumProd", since=26, target="litert")
 def cum_prod(x: tf.Tensor, axis: tf.Tensor, *, exclusive: int, reverse: int) -> tf.Tensor:
     """Return running products: for each element the product of all, those that do not count as 1."""
-    known = static_value(axis)
-    if known is None:
-        raise ValueError("LiteRT needs the axis of a CumProd as a constant")
-    place = normalize_axis(int(known.reshape(-1)[0]), rank_of(x))
+    rank, known = rank_of(x), static_value(axis)
+    if known is not None:
+        return _running_products(x, normalize_axis(int(known.reshape(-1)[0]), rank), exclusive, reverse)
+    along_each = tf.stack([_running_products(x, place, exclusive, reverse) for place in range(rank)])
+    place = tf.cast(tf.reshape(axis, []), tf.int32)
+    return tf.gather(along_each, tf.where(place < 0, place + rank, place))
+
+
+def _running_products(x: tf.Tensor, place: int, exclusive: int, reverse: int) -> tf.Tensor:
     size = tf.shape(x)[place]
     numbers = tf.range(size)
     of, upto = (numbers[None, :], numbers[:, None]) if not reverse else (numbers[:, None], numbers[None, :])

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import Dim, dims_of, product, reshaped
-from onnx_tf.handlers.signal import Fourier, fitted, register_fourier
+from onnx_tf.handlers.signal import Fourier, fitted, register_fourier, register_windows
 
 
 def _forward(signal: tf.Tensor, onesided: int) -> tf.Tensor:
@@ -43,7 +43,7 @@ def _inverse_real(spectrum: tf.Tensor, length: Dim) -> tf.Tensor:
     signal = _products(spectrum[..., 0] * weights, cosines, sines)[0]
     if spectrum.shape[-1] == 2:
         signal -= _products(spectrum[..., 1] * weights, cosines, sines)[1]
-    return signal[..., tf.newaxis]
+    return tf.expand_dims(signal, -1)
 
 
 def _half(length: Dim) -> Dim:
@@ -70,3 +70,4 @@ def _products(x: tf.Tensor, *matrices: tf.Tensor) -> list[tf.Tensor]:
 
 
 register_fourier(Fourier(_forward, _inverse, _inverse_real), target="litert")
+register_windows(tf.float32, target="litert")

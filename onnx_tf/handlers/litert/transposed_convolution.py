@@ -52,7 +52,8 @@ def _together(x: tf.Tensor, filters: tf.Tensor, steps: tuple[int, ...], taps: tu
     """Return all phases as the channels of one convolution: they have equally many taps."""
     *_, results, channels = dims_of(filters)
     blocks = reshaped(filters, [taps[0], steps[0], taps[1], steps[1], results, channels])
-    own = tf.transpose(tf.reverse(blocks, [0, 2]), [0, 2, 5, 1, 3, 4])
+    turned = tf.reverse(tf.reverse(blocks, [0]), [2])  # the kernel reverses no axes that lie apart
+    own = tf.transpose(turned, [0, 2, 5, 1, 3, 4])
     own = reshaped(own, [*taps, channels, product(steps) * results])
     padded = pad_spatial(x, [(tap - 1, tap - 1) for tap in taps])
     return widened(lambda x, own: tf.nn.conv2d(x, own, 1, "VALID"), padded, own)
