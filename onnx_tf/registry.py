@@ -30,6 +30,7 @@ __all__ = [
     "INTERNAL_DOMAINS",
     "PACKED_DOMAIN",
     "PADDED_DOMAIN",
+    "STEPS",
     "Handler",
     "NodeContext",
     "Registry",
@@ -71,6 +72,9 @@ BARRIER_DOMAIN = "onnx_tf.barrier"
 """Domain of Barrier nodes, which return their input and are merged with nothing (``passes/keep_apart.py``).
 
 Their attribute ``variables_only`` says that merging is wanted where weights are constants."""
+
+STEPS = "onnx_tf.steps:"
+"""How ``_implements`` begins, an attribute of functions that stand for a quantisation; JSON of its steps follows."""
 
 LEGACY_ATTRIBUTES = frozenset({"consumed_inputs"})
 """Attributes of opset 1 that were storage hints and never had a meaning for the result."""

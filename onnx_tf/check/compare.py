@@ -146,8 +146,11 @@ class OfSteps:
         return gap / self.step
 
     def limit(self, dtype: np.dtype) -> float:
-        """Return the largest error that counts as equal."""
-        return self.steps if self.is_numeric(dtype) else 0.0
+        """Return the largest error that counts as equal: dequantised numbers are whole steps only up to rounding."""
+        return self.steps + _ROUNDING if self.is_numeric(dtype) else 0.0
+
+
+_ROUNDING = 0.01
 
 
 Tolerance = OfScale | Elementwise | OfSteps

@@ -18,12 +18,13 @@ from flatbuffers import flexbuffers
 from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+from onnx_tf.registry import STEPS
+
 __all__ = ["MARK", "Mark", "mark_of", "mark_quantizations"]
 
 MARK = "DebugIdentityV2"
 """An operation that hands on a tensor of any dtype, that TensorFlow never folds, and LiteRT has not."""
 
-_IMPLEMENTS = "onnx_tf.steps:"
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 
 
@@ -61,7 +62,7 @@ def mark_quantizations(folder: Path) -> bool:
     for graph in (meta.graph_def for meta in model.meta_graphs):
         functions = [function for function in graph.library.function if "_implements" in function.attr]
         stated = {function.signature.name: function.attr["_implements"].s.decode() for function in functions}
-        told = {name: text[len(_IMPLEMENTS) :] for name, text in stated.items() if text.startswith(_IMPLEMENTS)}
+        told = {name: text[len(STEPS) :] for name, text in stated.items() if text.startswith(STEPS)}
         for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
             calls = [node for node in nodes if node.op in _CALLS and node.attr["f"].func.name in told]
             for call in calls:

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from onnx_tf.check.compare import Elementwise, OfScale, compare
+from onnx_tf.check.compare import Elementwise, OfScale, OfSteps, compare
 
 X = np.array([[1.0, -4.0], [0.5, 2.0]], np.float32)
 
@@ -192,3 +192,20 @@ def test_elementwise():
 def test_widened():
     assert OfScale().widened(0.01) == OfScale(single=0.01)
     assert OfScale().widened(0.1) == OfScale(single=0.1, half=0.1)
+
+
+def test_errors_in_steps():
+    expected = {"y": np.float32([0.0, 0.3]), "q": np.uint8([3, 200]), "i": np.int64([5])}
+    actual = {"y": np.float32([0.2, 0.3]), "q": np.uint8([5, 200]), "i": np.int64([5])}
+    steps = {"y": OfSteps(0.1), "q": OfSteps(1.0), "i": OfSteps()}
+    comparison = compare(expected, actual, steps)
+    assert comparison.fits
+    assert [round(output.error, 4) for output in comparison.outputs] == [2.0, 2.0, 0.0]
+    assert not compare(expected, {**actual, "q": np.uint8([6, 200])}, steps).fits
+    assert not compare(expected, {**actual, "i": np.int64([6])}, steps).fits
+
+
+def test_steps_of_an_output_that_has_none():
+    expected = {"y": np.float32([1.28, 0.0])}
+    assert compare(expected, {"y": np.float32([1.28, 0.019])}, OfSteps()).fits
+    assert not compare(expected, {"y": np.float32([1.28, 0.03])}, OfSteps()).fits

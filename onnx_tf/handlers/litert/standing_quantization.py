@@ -16,11 +16,9 @@ import tensorflow as tf
 
 from onnx_tf.handlers._tensors import normalize_axis, static_value
 from onnx_tf.handlers.quantization import Steps, register_linear
+from onnx_tf.registry import STEPS
 
 TARGET = "litert_quantized"
-IMPLEMENTS = "onnx_tf.steps:"
-"""How the attribute begins; what follows is JSON."""
-
 _QUANTIZED = (ir.DataType.INT8, ir.DataType.UINT8)
 _CONSTANT = (
     *(*_QUANTIZED, ir.DataType.INT32),
@@ -52,7 +50,7 @@ def stand(compute: Callable[[tf.Tensor, Steps], tf.Tensor], x: tf.Tensor, steps:
         stands,
         input_signature=[tf.TensorSpec(x.shape, x.dtype)],
         autograph=False,
-        experimental_implements=IMPLEMENTS + json.dumps(told),
+        experimental_implements=STEPS + json.dumps(told),
     )(x)
     is_floating = (x if to_integers else result).dtype == tf.float32
     return result if is_floating else compute(x, steps)
