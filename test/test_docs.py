@@ -57,12 +57,28 @@ def quantized_network() -> onnx.ModelProto:
     return graph.model([graph.pair(graph.node("Softmax", y))])
 
 
+def detector() -> onnx.ModelProto:
+    """A model from ``boxes`` [batch, 8, 4] and ``scores`` [batch, 2, 8] to the ``selected`` ones."""
+    graph = helper.make_graph(
+        [helper.make_node("NonMaxSuppression", ["boxes", "scores", "most"], ["selected"])],
+        "detector",
+        [
+            helper.make_tensor_value_info("boxes", TensorProto.FLOAT, ["batch", 8, 4]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 2, 8]),
+        ],
+        [helper.make_tensor_value_info("selected", TensorProto.INT64, [None, 3])],
+        [onnx.numpy_helper.from_array(np.array([3]), "most")],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     handlers = {key: list(versions) for key, versions in registry._handlers.items()}
     onnx.save(image_network(), "model.onnx")
     onnx.save(quantized_network(), "quantised.onnx")
+    onnx.save(detector(), "detector.onnx")
     np.save("x.npy", np.random.default_rng(1).uniform(size=(1, 3, 32, 32)).astype(np.float32))
     namespace: dict[str, object] = {}
     try:

@@ -106,14 +106,18 @@ def _name(graph: Any, entries: Sequence[Any]) -> None:
 
 def _share_buffers(model: Any) -> None:
     """Let tensors that hold the same numbers have one buffer."""
-    kept: dict[bytes, int] = {}
-    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors if not tensor.isVariable):
-        buffer = model.buffers[tensor.buffer]
-        if buffer.data is None or not len(buffer.data):
-            continue
-        place = kept.setdefault(hashlib.sha256(buffer.data).digest(), tensor.buffer)
-        if place != tensor.buffer:
-            tensor.buffer, buffer.data = place, None
+    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
+    own = {tensor.buffer for tensor in tensors if tensor.isVariable}
+    first: dict[bytes, int] = {}
+    places: dict[int, int] = {}
+    for index in sorted({tensor.buffer for tensor in tensors} - own):
+        data = model.buffers[index].data
+        places[index] = index if data is None else first.setdefault(hashlib.sha256(data).digest(), index)
+    for tensor in tensors:
+        tensor.buffer = places.get(tensor.buffer, tensor.buffer)
+    for index, place in places.items():
+        if place != index:
+            model.buffers[index].data = None
 
 
 def _describe(model: Any, metadata: Mapping[str, Any]) -> None:

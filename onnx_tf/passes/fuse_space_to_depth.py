@@ -144,6 +144,8 @@ def _rearranged(concat: ir.Node, filters: ir.Value, order: tuple[int, ...]) -> i
     tensor, graph = filters.const_value, concat.graph
     assert tensor is not None
     assert graph is not None
+    if len(list(filters.uses())) == 1 and graph.initializers.get(str(filters.name)) is filters:
+        del graph.initializers[str(filters.name)]  # whose name goes on
     compute = functools.partial(lambda tensor: tensor.numpy()[:, list(order)], tensor)
     new = add_constant(graph, str(filters.name), tensor.dtype, tensor.shape, compute)
     hand_on(filters, new, Rearranged(order))

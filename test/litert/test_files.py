@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import subprocess
@@ -18,7 +19,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from onnx_tf import UnsupportedError, convert
 from onnx_tf.errors import ExportError, OptionError
 from onnx_tf.export import tflite
-from onnx_tf.export.flatbuffer import operators, read_metadata
+from onnx_tf.export.flatbuffer import finished, operators, packed, read_metadata
 from test.litert.check import check_tflite
 from test.models import relu_model, text_model
 
@@ -169,3 +170,21 @@ def test_both_runners_of_litert_give_the_same(tmp_path):
     for name, buffer in zip(signature["outputs"], outputs, strict=True):
         found = buffer.read(expected[name].size, expected[name].dtype)
         np.testing.assert_array_equal(found.reshape(expected[name].shape), expected[name])
+
+
+def test_equal_numbers_have_one_buffer_and_no_tensor_loses_its_own(tmp_path):
+    convert(text_model(OF_NO_OPERATOR), tmp_path / "model.tflite", check=False)
+    file = schema.ModelT.InitFromPackedBuf((tmp_path / "model.tflite").read_bytes(), 0)
+    graph, signature = file.subgraphs[0], file.signatureDefs[0]
+    constant = next(tensor for tensor in graph.tensors if file.buffers[tensor.buffer].data is not None)
+    file.buffers.append(copy.copy(file.buffers[constant.buffer]))
+    for name in (b"one", b"two"):  # of one buffer, equal to that of the constant
+        twin = copy.copy(constant)
+        twin.name, twin.buffer = name, len(file.buffers) - 1
+        graph.tensors.append(twin)
+    names = ([entry.name.decode() for entry in side] for side in (signature.inputs, signature.outputs))
+    done = schema.ModelT.InitFromPackedBuf(finished(bytes(packed(file, 1 << 16)), *names, {}), 0)
+    places = [t.buffer for t in done.subgraphs[0].tensors if t.name in (constant.name, b"one", b"two")]
+    assert len(places) == 3
+    assert len(set(places)) == 1
+    np.testing.assert_array_equal(done.buffers[places[0]].data, file.buffers[constant.buffer].data)
