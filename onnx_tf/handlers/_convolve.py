@@ -151,10 +151,21 @@ def _by_slices(x: tf.Tensor, filters: tf.Tensor, w: Windows, groups: int) -> tf.
     inner = Windows(w.dims[1:], w.kernel[1:], w.strides[1:], w.dilations[1:], w.pads[1:], w.reach[1:], w.outs[1:])
     step, stride, out = w.dilations[0], w.strides[0], w.outs[0]
     batch, _, *rest = dims_of(x)
-    total = None
-    for tap in range(w.kernel[0]):
+
+    def of_tap(tap: Dim) -> tf.Tensor:
         part = strided(x, 1, tap * step, stride, out)
-        part = reshaped(part, [batch * out, *rest])
-        y = convolve(part, filters[tap], None, inner, groups)
-        total = y if total is None else total + y
+        return convolve(reshaped(part, [batch * out, *rest]), filters[tap], None, inner, groups)
+
+    taps = w.kernel[0]
+    if isinstance(taps, int):
+        total = functools.reduce(tf.add, map(of_tap, range(taps)))
+    else:
+        start = tf.zeros(as_shape([batch * out, *inner.outs, dims_of(filters)[-1]]), x.dtype)
+        shapes = (tf.TensorShape([]), tf.TensorShape([None] * len(start.shape)))
+        _, total = tf.while_loop(
+            lambda tap, _: tap < taps,
+            lambda tap, total: (tap + 1, total + of_tap(tap)),
+            (tf.zeros([], tf.int64), start),
+            shape_invariants=shapes,
+        )
     return reshaped(total, [batch, out, *dims_of(total)[1:]])

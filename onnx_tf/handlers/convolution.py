@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._convolve import convolve
 from onnx_tf.handlers._layout import channels_last_op, pack_filters, to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import as_shape, dims_of, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
 from onnx_tf.handlers._windows import Windows, windows
 from onnx_tf.registry import onnx_op
 
@@ -40,14 +40,24 @@ def register_conv(form: Convolve, *, target: str = "") -> None:
 register_conv(lambda x, w, b, place, group, _: convolve(x, w, b, place, group))
 
 
-def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[int]:
-    """Return the spatial dims of packed filters."""
-    kernel = filters.shape[:-2]
-    if kernel.is_fully_defined():
-        return kernel.as_list()
+def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[Dim]:
+    """Return the spatial dims of packed filters; ``kernel_shape`` tells those that are open."""
+    dims = dims_of(filters)[:-2]
     if kernel_shape is None:
+        return dims
+    return [dim if isinstance(dim, int) else stated for dim, stated in zip(dims, kernel_shape, strict=True)]
+
+
+def static_kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[int]:
+    """Return the spatial dims of packed filters, which must be known.
+
+    Raises:
+        ValueError: neither the filters nor ``kernel_shape`` tell them.
+    """
+    kernel = [dim for dim in kernel_of(filters, kernel_shape) if isinstance(dim, int)]
+    if len(kernel) < len(filters.shape) - 2:
         raise ValueError("the filters have no static shape: state kernel_shape")
-    return kernel_shape
+    return kernel
 
 
 @onnx_op("CausalConvWithState", since=27)

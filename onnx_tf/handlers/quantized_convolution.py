@@ -13,7 +13,7 @@ from onnx_tf.handlers._convolve import convolve
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._quantized import centred, exact_product, limit_of, requantize, static_centred
 from onnx_tf.handlers._windows import Windows, windows
-from onnx_tf.handlers.convolution import kernel_of
+from onnx_tf.handlers.convolution import static_kernel_of
 from onnx_tf.registry import NodeContext
 
 
@@ -33,7 +33,9 @@ def conv_integer(
     context: NodeContext,
 ) -> tf.Tensor:
     dtypes = onnx_dtype(x, context, 0), onnx_dtype(w, context, 1)
-    place = windows(x, kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
+    place = windows(
+        x, static_kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads
+    )
     return tf.cast(integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group), tf.int32)
 
 
@@ -58,7 +60,9 @@ def q_linear_conv(
     context: NodeContext,
 ) -> tf.Tensor:
     dtypes = onnx_dtype(x, context, 0), onnx_dtype(w, context, 3)
-    place = windows(x, kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
+    place = windows(
+        x, static_kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads
+    )
     # As integers also without a bias: the graph optimizer would multiply the filters by the factor.
     sums = tf.cast(integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group), tf.int32)
     sums = sums if b is None else sums + b

@@ -81,6 +81,24 @@ def test_filters_and_no_bias_at_run_time(op_type, name):
     check_op(op_type, inputs[:2], attributes, opset=1 if op_type == "Conv" else 11, through=["static"])
 
 
+@pytest.mark.parametrize(("op_type", "name"), ALL)
+def test_filters_whose_shape_only_the_run_tells(op_type, name):
+    inputs, attributes = arrays(op_type, name)
+    check_op(op_type, inputs, attributes, opset=17, through=["dynamic"])
+
+
+def test_open_filters_of_four_axes():
+    shapes = [(1, 4, 5, 4, 3, 4), (6, 2, 3, 2, 2, 1), (6,)]
+    inputs = [RNG.standard_normal(shape).astype(np.float32) for shape in shapes]
+    attributes = {"group": 2, "strides": [2, 1, 1, 2], "dilations": [1, 2, 1, 1], "pads": [1, 1, 0, 0, 1, 1, 0, 0]}
+    check_op("Conv", inputs, attributes, through=["dynamic", "export"])
+    sampled = make_op_model(
+        "DeformConv", [inputs[0][..., 0, 0], inputs[1][..., 0, 0], inputs[0][..., 0, 0]], dynamic=True
+    )
+    with pytest.raises(ConversionError, match=r"DeformConv.*state kernel_shape"):
+        prepare(sampled)
+
+
 @pytest.mark.parametrize("name", ["grouped_dilated", "depthwise", "volume_depthwise", "line"])
 def test_exported(name):
     inputs, attributes = arrays("Conv", name)
