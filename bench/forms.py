@@ -191,6 +191,8 @@ def pooling_rows() -> list[Row]:
         ("MaxPool 13x13, 20x20x256", (1, 20, 20, 256), {"by axis": lambda x: by_axis(x, 13), **pool(13)}),
         ("MaxPool 5x5, 20x20x256", (1, 20, 20, 256), {"by axis": lambda x: by_axis(x, 5), **pool(5)}),
         ("MaxPool 3x3, 56x56x64", (1, 56, 56, 64), {**pool(3), "by axis": lambda x: by_axis(x, 3)}),
+        ("MaxPool and NaN, 3x3, stride 2, 112x112x64", (1, 112, 112, 64), _keeping_nan(3, 2)),
+        ("MaxPool and NaN, 5x5, 20x20x256", (1, 20, 20, 256), _keeping_nan(5, 1)),
         (
             "Slice, step 2, 3x256x256",
             (1, 3, 256, 256),
@@ -201,6 +203,27 @@ def pooling_rows() -> list[Row]:
             },
         ),
     ]
+
+
+def _keeping_nan(k: int, stride: int) -> dict[str, Form]:
+    """Return a pool that leaves NaN out, as TensorFlow's does, and two that keep it, all exact for -inf."""
+    nan, inf = np.float32(np.nan), np.float32(np.inf)
+
+    def pool(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.max_pool2d(x, k, stride, "SAME")
+
+    def marked(x: tf.Tensor) -> tf.Tensor:
+        # Half of a number is below the mark of infinity, which is below that of NaN.
+        largest = pool(tf.where(x == x, tf.minimum(x * 0.5, np.float32(2.5e38)), inf))
+        return tf.where(largest == inf, nan, 2 * largest)
+
+    return {
+        "left out": lambda x: 2 * pool(x * 0.5),
+        "a second pool, of where NaN is": lambda x: tf.where(
+            pool(tf.cast(x != x, x.dtype)) > 0, nan, 2 * pool(x * 0.5)
+        ),
+        "one pool, of numbers that mark NaN": marked,
+    }
 
 
 def grouped_rows() -> list[Row]:
