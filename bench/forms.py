@@ -194,6 +194,12 @@ def pooling_rows() -> list[Row]:
         ("MaxPool and NaN, 3x3, stride 2, 112x112x64", (1, 112, 112, 64), _keeping_nan(3, 2)),
         ("MaxPool and NaN, 5x5, 20x20x256", (1, 20, 20, 256), _keeping_nan(5, 1)),
         (
+            "Softmax and NaN, 12x128x128",
+            (12, 128, 128),
+            {"Softmax": lambda x: tf.nn.softmax(x), "and the maximum": _softmax_or_nan},
+        ),
+        ("LRN of 5 and NaN, 27x27x96", (1, 27, 27, 96), {"LRN": _lrn, "sum of slices": _lrn_of_slices}),
+        (
             "Slice, step 2, 3x256x256",
             (1, 3, 256, 256),
             {
@@ -224,6 +230,20 @@ def _keeping_nan(k: int, stride: int) -> dict[str, Form]:
         ),
         "one pool, of numbers that mark NaN": marked,
     }
+
+
+def _softmax_or_nan(x: tf.Tensor) -> tf.Tensor:
+    most = tf.reduce_max(x, -1, keepdims=True)
+    return tf.nn.softmax(x) + (most - most)
+
+
+def _lrn(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.lrn(x, 2, 1.0, 2e-5, 0.75)
+
+
+def _lrn_of_slices(x: tf.Tensor) -> tf.Tensor:
+    squares, channels = tf.pad(tf.square(x), [[0, 0]] * 3 + [[2, 2]]), x.shape[-1]
+    return x * tf.pow(1 + 2e-5 * tf.add_n([squares[..., i : i + channels] for i in range(5)]), -0.75)
 
 
 def grouped_rows() -> list[Row]:
