@@ -42,7 +42,15 @@ def main(wanted: str = "") -> None:
 
 def all_rows() -> list[Row]:
     """Return the operations with their forms."""
-    return [*dense_rows(), *convolution_rows(), *merging_rows(), *pooling_rows(), *grouped_rows(), *other_rows()]
+    return [
+        *dense_rows(),
+        *convolution_rows(),
+        *merging_rows(),
+        *open_batch_rows(),
+        *pooling_rows(),
+        *grouped_rows(),
+        *other_rows(),
+    ]
 
 
 def milliseconds(forms: dict[str, Form], shape: Sequence[int]) -> dict[str, float]:
@@ -168,6 +176,29 @@ def merging_rows() -> list[Row]:
         return {"apart": lambda x: function(kept(conv(x))), "merged": lambda x: function(conv(x))}
 
     return [(f"Conv 1x1 and {name}, 56x56x64 to 256", (1, 56, 56, 64), forms(f)) for name, f in follow.items()]
+
+
+def open_batch_rows() -> list[Row]:
+    """Return convolutions with and without what gives the result of an empty batch its shape."""
+    layers = [(weight(3, 3, 64, 64), weight(64)) for _ in range(8)]
+
+    def shaped(y: tf.Tensor) -> tf.Tensor:
+        return kept(tf.reshape(y, [-1, *y.shape[1:]]))
+
+    def net(before: Form, after: Form) -> Form:
+        def of(x: tf.Tensor) -> tf.Tensor:
+            for filters, bias in layers:
+                x = after(tf.nn.relu(before(tf.nn.bias_add(tf.nn.conv2d(x, filters, 1, "SAME"), bias))))
+            return x
+
+        return of
+
+    forms = {
+        "as they are": net(tf.identity, tf.identity),
+        "a Reshape behind each Relu": net(tf.identity, shaped),
+        "a Reshape behind each Conv": net(shaped, tf.identity),
+    }
+    return [(f"8 Convs and Relus for an open batch, {n}x{n}x64", (1, n, n, 64), forms) for n in (14, 56)]
 
 
 def pooling_rows() -> list[Row]:
