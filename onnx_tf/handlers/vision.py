@@ -72,7 +72,7 @@ def _for_each(
     _, *lists = tf.while_loop(
         lambda pair, *_: pair < count, put, (tf.constant(0), *[tensor_list.reserve(count, spec) for spec in specs])
     )
-    chosen, valid = (tensor_list.stack(own, s.dtype, s.shape) for own, s in zip(lists, specs, strict=True))
+    chosen, valid = (tensor_list.stack(own, s.dtype, s.shape, count) for own, s in zip(lists, specs, strict=True))
     return chosen, valid
 
 
