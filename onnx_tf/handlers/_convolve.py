@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from onnx_tf.handlers._barrier import of_shape
 from onnx_tf.handlers._ranks import strided
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, quotient, reshaped, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum, pad_spatial
@@ -24,8 +25,24 @@ MAX_DEPTHWISE_INPUTS = 4
 """Groups of up to this many channels are faster as a sum of convolutions per channel (``doc/layout.md``)."""
 
 
-def convolve(x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows, groups: int) -> tf.Tensor:
-    """Return the convolution of N, spatial..., C data with spatial..., C/group, M filters."""
+def convolve(
+    x: tf.Tensor,
+    filters: tf.Tensor,
+    bias: tf.Tensor | None,
+    w: Windows,
+    groups: int,
+    *,
+    is_batch_of_data: bool = False,
+) -> tf.Tensor:
+    """Return the convolution of N, spatial..., C data with spatial..., C/group, M filters.
+
+    ``is_batch_of_data`` says that data may decide that there is nothing to convolve. A Reshape is needed then, which
+    keeps TensorFlow from merging what follows.
+    """
+    if is_batch_of_data and x.shape[0] is None:
+        y = convolve(x, filters, None, w, groups)
+        y = of_shape(y, [dims_of(x)[0], *w.outs, dims_of(filters)[-1]])
+        return y if bias is None else tf.nn.bias_add(y, bias)
     if 0 in x.shape:
         # TensorFlow's oneDNN kernel gives the shape of its data then.
         outs = [maximum(out, 0) for out in w.outs]

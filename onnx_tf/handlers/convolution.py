@@ -10,10 +10,10 @@ from onnx_tf.handlers._convolve import convolve
 from onnx_tf.handlers._layout import channels_last_op, pack_filters, to_channels_first, to_channels_last
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
 from onnx_tf.handlers._windows import Windows, windows
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
-Convolve = Callable[[tf.Tensor, tf.Tensor, tf.Tensor | None, Windows, int, str], tf.Tensor]
-"""(data, packed filters, bias, windows, groups, auto_pad) -> result."""
+Convolve = Callable[[tf.Tensor, tf.Tensor, tf.Tensor | None, Windows, int, str, bool], tf.Tensor]
+"""(data, packed filters, bias, windows, groups, auto_pad, whether data decide the batch) -> result."""
 
 
 def register_conv(form: Convolve, *, target: str = "") -> None:
@@ -31,13 +31,18 @@ def register_conv(form: Convolve, *, target: str = "") -> None:
         kernel_shape: Sequence[int] | None,
         pads: Sequence[int] | None,
         strides: Sequence[int] | None,
+        context: NodeContext,
     ) -> tf.Tensor:
         kernel = kernel_of(w, kernel_shape)
         place = windows(x, kernel, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
-        return form(x, w, b, place, group, auto_pad)
+        return form(x, w, b, place, group, auto_pad, context.is_batch_of_data)
 
 
-register_conv(lambda x, w, b, place, group, _: convolve(x, w, b, place, group))
+register_conv(
+    lambda x, w, b, place, group, _, is_batch_of_data: convolve(
+        x, w, b, place, group, is_batch_of_data=is_batch_of_data
+    )
+)
 
 
 def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[Dim]:

@@ -36,7 +36,9 @@ def conv_integer(
     place = windows(
         x, static_kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads
     )
-    return tf.cast(integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group), tf.int32)
+    return tf.cast(
+        integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group, context.is_batch_of_data), tf.int32
+    )
 
 
 @channels_last_op("QLinearConv", since=10, filters=(3,))
@@ -64,7 +66,9 @@ def q_linear_conv(
         x, static_kernel_of(w, kernel_shape), strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads
     )
     # As integers also without a bias: the graph optimizer would multiply the filters by the factor.
-    sums = tf.cast(integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group), tf.int32)
+    sums = tf.cast(
+        integer_convolution(x, w, x_zero_point, w_zero_point, dtypes, place, group, context.is_batch_of_data), tf.int32
+    )
     sums = sums if b is None else sums + b
     return requantize(sums, x_scale * w_scale / y_scale, y_zero_point, onnx_dtype(y_zero_point, context, 7))
 
@@ -77,12 +81,13 @@ def integer_convolution(
     dtypes: tuple[ir.DataType, ir.DataType],
     place: Windows,
     group: int,
+    is_batch_of_data: bool,
 ) -> tf.Tensor:
     """Return the convolution of quantised data and filters as exact integers, in float32 or int32."""
     data, filters = centred(x, x_zero_point, dtypes[0]), centred(w, w_zero_point, dtypes[1])
     known = static_centred(w, w_zero_point)
     return exact_product(
-        lambda part, own: convolve(part, own, None, place, group),
+        lambda part, own: convolve(part, own, None, place, group, is_batch_of_data=is_batch_of_data),
         data,
         filters,
         limits=(limit_of(dtypes[0], x_zero_point), limit_of(dtypes[1], w_zero_point)),

@@ -192,6 +192,41 @@ def test_empty_batch():
     )
 
 
+CHOSEN = """<ir_version: 8, opset_import: ["": 17]> g (float[N, {dims}] x, bool[N] chosen) => (float[] y) {{
+    some = Compress <axis = 0> (x, chosen)
+    a = Conv <{attributes}> (some, w, b)
+    r = Relu (a)
+    y = Conv (r, last)
+}}"""
+
+
+@pytest.mark.parametrize(
+    "name", ["symmetric", "dilated", "grouped_wide", "depthwise", "line", "volume", "volume_grouped"]
+)
+def test_data_decide_that_there_is_nothing(name):
+    (x, w, b), attributes = arrays("Conv", name)
+    x = np.concatenate([x, x])
+    written = ", ".join(f"{key} = {value}" for key, value in attributes.items())
+    model = onnx.parser.parse_model(CHOSEN.format(dims=", ".join(map(str, x.shape[1:])), attributes=written))
+    last = RNG.standard_normal((5, len(b), *[1] * (x.ndim - 2))).astype(np.float32)
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, key) for key, array in {"w": w, "b": b, "last": last}.items()
+    )
+    for chosen in (np.zeros(len(x), bool), np.arange(len(x)) == 1):
+        feed = {"x": x, "chosen": chosen}
+        expected = list(ort_outputs(model, feed).values())
+        for run in (lambda m, inputs: list(prepare(m).run(inputs)), through_export):
+            compare(expected, run(model, list(feed.values())), rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_that_the_caller_gives_costs_no_reshape():
+    x, w, b = arrays("Conv", "symmetric")[0]
+    model = make_op_model("Conv", [x, w, b], constants=(1, 2))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    graph = prepare(model).signatures["serving_default"].graph
+    assert not [operation for operation in graph.get_operations() if operation.type == "Reshape"]
+
+
 def test_unknown_auto_pad():
     inputs, _ = arrays("Conv", "symmetric")
     with pytest.raises(ConversionError, match="auto_pad 'SAME' is not known"):
