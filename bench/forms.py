@@ -42,7 +42,15 @@ def main(wanted: str = "") -> None:
 
 def all_rows() -> list[Row]:
     """Return the operations with their forms."""
-    return [*dense_rows(), *convolution_rows(), *merging_rows(), *pooling_rows(), *grouped_rows(), *other_rows()]
+    return [
+        *dense_rows(),
+        *convolution_rows(),
+        *merging_rows(),
+        *open_batch_rows(),
+        *pooling_rows(),
+        *grouped_rows(),
+        *other_rows(),
+    ]
 
 
 def milliseconds(forms: dict[str, Form], shape: Sequence[int]) -> dict[str, float]:
@@ -170,6 +178,29 @@ def merging_rows() -> list[Row]:
     return [(f"Conv 1x1 and {name}, 56x56x64 to 256", (1, 56, 56, 64), forms(f)) for name, f in follow.items()]
 
 
+def open_batch_rows() -> list[Row]:
+    """Return convolutions with and without what gives the result of an empty batch its shape."""
+    layers = [(weight(3, 3, 64, 64), weight(64)) for _ in range(8)]
+
+    def shaped(y: tf.Tensor) -> tf.Tensor:
+        return kept(tf.reshape(y, [-1, *y.shape[1:]]))
+
+    def net(before: Form, after: Form) -> Form:
+        def of(x: tf.Tensor) -> tf.Tensor:
+            for filters, bias in layers:
+                x = after(tf.nn.relu(before(tf.nn.bias_add(tf.nn.conv2d(x, filters, 1, "SAME"), bias))))
+            return x
+
+        return of
+
+    forms = {
+        "as they are": net(tf.identity, tf.identity),
+        "a Reshape behind each Relu": net(tf.identity, shaped),
+        "a Reshape behind each Conv": net(shaped, tf.identity),
+    }
+    return [(f"8 Convs and Relus for an open batch, {n}x{n}x64", (1, n, n, 64), forms) for n in (14, 56)]
+
+
 def pooling_rows() -> list[Row]:
     """Return wide windows, few channels, and slices with a step."""
 
@@ -191,6 +222,14 @@ def pooling_rows() -> list[Row]:
         ("MaxPool 13x13, 20x20x256", (1, 20, 20, 256), {"by axis": lambda x: by_axis(x, 13), **pool(13)}),
         ("MaxPool 5x5, 20x20x256", (1, 20, 20, 256), {"by axis": lambda x: by_axis(x, 5), **pool(5)}),
         ("MaxPool 3x3, 56x56x64", (1, 56, 56, 64), {**pool(3), "by axis": lambda x: by_axis(x, 3)}),
+        ("MaxPool and NaN, 3x3, stride 2, 112x112x64", (1, 112, 112, 64), _keeping_nan(3, 2)),
+        ("MaxPool and NaN, 5x5, 20x20x256", (1, 20, 20, 256), _keeping_nan(5, 1)),
+        (
+            "Softmax and NaN, 12x128x128",
+            (12, 128, 128),
+            {"Softmax": lambda x: tf.nn.softmax(x), "and the maximum": _softmax_or_nan},
+        ),
+        ("LRN of 5 and NaN, 27x27x96", (1, 27, 27, 96), {"LRN": _lrn, "sum of slices": _lrn_of_slices}),
         (
             "Slice, step 2, 3x256x256",
             (1, 3, 256, 256),
@@ -201,6 +240,41 @@ def pooling_rows() -> list[Row]:
             },
         ),
     ]
+
+
+def _keeping_nan(k: int, stride: int) -> dict[str, Form]:
+    """Return a pool that leaves NaN out, as TensorFlow's does, and two that keep it, all exact for -inf."""
+    nan, inf = np.float32(np.nan), np.float32(np.inf)
+
+    def pool(x: tf.Tensor) -> tf.Tensor:
+        return tf.nn.max_pool2d(x, k, stride, "SAME")
+
+    def marked(x: tf.Tensor) -> tf.Tensor:
+        # Half of a number is below the mark of infinity, which is below that of NaN.
+        largest = pool(tf.where(x == x, tf.minimum(x * 0.5, np.float32(2.5e38)), inf))
+        return tf.where(largest == inf, nan, 2 * largest)
+
+    return {
+        "left out": lambda x: 2 * pool(x * 0.5),
+        "a second pool, of where NaN is": lambda x: tf.where(
+            pool(tf.cast(x != x, x.dtype)) > 0, nan, 2 * pool(x * 0.5)
+        ),
+        "one pool, of numbers that mark NaN": marked,
+    }
+
+
+def _softmax_or_nan(x: tf.Tensor) -> tf.Tensor:
+    most = tf.reduce_max(x, -1, keepdims=True)
+    return tf.nn.softmax(x) + (most - most)
+
+
+def _lrn(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.lrn(x, 2, 1.0, 2e-5, 0.75)
+
+
+def _lrn_of_slices(x: tf.Tensor) -> tf.Tensor:
+    squares, channels = tf.pad(tf.square(x), [[0, 0]] * 3 + [[2, 2]]), x.shape[-1]
+    return x * tf.pow(1 + 2e-5 * tf.add_n([squares[..., i : i + channels] for i in range(5)]), -0.75)
 
 
 def grouped_rows() -> list[Row]:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx_tf.attributes import node_attributes
 from onnx_tf.options import Options
 from onnx_tf.origins import node_origin, origins
+from onnx_tf.passes.decided_by_data import batches_of_data
 from onnx_tf.passes.known_bounds import lower_bounds
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import NodeContext, Registry
@@ -37,7 +38,8 @@ def bind(model: ir.Model, handlers: Registry, options: Options, outputs: Sequenc
     refuse_unsupported(model.graph, handlers)
     nodes = list(model.graph.all_nodes())
     names = scopes(str(node.name) for node in nodes)
-    binder = _Binder(handlers, options, dict(zip(nodes, names, strict=True)), lower_bounds(model.graph))
+    places = dict(zip(nodes, names, strict=True))
+    binder = _Binder(handlers, options, places, lower_bounds(model.graph), batches_of_data(model.graph))
     graph = binder.graph(model.graph)
     named = zip(graph.outputs, outputs or [str(value.name) for value in graph.outputs], strict=True)
     return replace(graph, outputs=tuple(_named(value, name) for value, name in named), held=binder.held(model.graph))
@@ -49,6 +51,7 @@ class _Binder:
     options: Options
     scopes: dict[ir.Node, str]
     bounds: dict[ir.Value, float]
+    batches_of_data: set[ir.Value]
     slots: dict[ir.Value, Slot] = field(default_factory=dict)
 
     def graph(self, graph: ir.Graph) -> BoundGraph:
@@ -87,6 +90,7 @@ class _Binder:
             outputs=tuple(bool(o.name) and (bool(o.uses()) or o.is_graph_output()) for o in node.outputs),
             input_dtypes=tuple(None if value is None else value.dtype for value in node.inputs),
             lower_bounds=tuple(-math.inf if v is None else self.bounds.get(v, -math.inf) for v in node.inputs),
+            is_batch_of_data=bool(node.inputs) and node.inputs[0] in self.batches_of_data,
             training=self.options.training,
         )
         return BoundNode(

@@ -95,6 +95,7 @@ class NodeContext:
         input_dtypes: for each input, its ONNX dtype where it is present and known. TensorFlow
             carries narrow dtypes in others, see :mod:`onnx_tf.dtypes`.
         lower_bounds: for each input, what it is known to hold no number below; -inf where nothing is known.
+        is_batch_of_data: whether only data decide the first dimension of the first input: it may be 0.
         training: whether the model is prepared for training.
         frozen: whether all weights are constants.
     """
@@ -106,6 +107,7 @@ class NodeContext:
     outputs: tuple[bool, ...]
     input_dtypes: tuple[ir.DataType | None, ...] = ()
     lower_bounds: tuple[float, ...] = ()
+    is_batch_of_data: bool = False
     training: bool = False
     frozen: bool = False
 

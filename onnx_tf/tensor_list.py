@@ -55,15 +55,20 @@ def unstack(tensor: tf.Tensor) -> tf.Tensor:
     return tf.raw_ops.TensorListFromTensor(tensor=tensor, element_shape=_shape_tensor(tensor.shape[1:]))
 
 
-def stack(items: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape, count: int | None = None) -> tf.Tensor:
-    """Return the tensors, all of one shape, as one tensor with a new first axis; ``count`` if it is known."""
+def stack(items: tf.Tensor, dtype: tf.DType, shape: tf.TensorShape, count: int | tf.Tensor | None = None) -> tf.Tensor:
+    """Return the tensors, all of one shape, as one tensor with a new first axis.
+
+    ``count`` is their number, if that is known besides: coremltools knows no length of a list.
+    """
+    known = count if isinstance(count, int) else None
+    number = length(items) if count is None else tf.cast(count, tf.int32)
     stacked = tf.raw_ops.TensorListStack(
         input_handle=items,
-        element_shape=_shape_tensor(shape) if count else stackable_shape(length(items), shape),
+        element_shape=_shape_tensor(shape) if known else stackable_shape(number, shape),
         element_dtype=dtype,
-        num_elements=-1 if count is None else count,
+        num_elements=-1 if known is None else known,
     )
-    stacked.set_shape(tf.TensorShape([count]).concatenate(shape))
+    stacked.set_shape(tf.TensorShape([known]).concatenate(shape))
     return stacked
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from onnx_tf.handlers._barrier import of_shape
 from onnx_tf.handlers._ranks import strided
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, quotient, reshaped, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum, pad_spatial
@@ -24,8 +25,24 @@ MAX_DEPTHWISE_INPUTS = 4
 """Groups of up to this many channels are faster as a sum of convolutions per channel (``doc/layout.md``)."""
 
 
-def convolve(x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows, groups: int) -> tf.Tensor:
-    """Return the convolution of N, spatial..., C data with spatial..., C/group, M filters."""
+def convolve(
+    x: tf.Tensor,
+    filters: tf.Tensor,
+    bias: tf.Tensor | None,
+    w: Windows,
+    groups: int,
+    *,
+    is_batch_of_data: bool = False,
+) -> tf.Tensor:
+    """Return the convolution of N, spatial..., C data with spatial..., C/group, M filters.
+
+    ``is_batch_of_data`` says that data may decide that there is nothing to convolve. A Reshape is needed then, which
+    keeps TensorFlow from merging what follows.
+    """
+    if is_batch_of_data and x.shape[0] is None:
+        y = convolve(x, filters, None, w, groups)
+        y = of_shape(y, [dims_of(x)[0], *w.outs, dims_of(filters)[-1]])
+        return y if bias is None else tf.nn.bias_add(y, bias)
     if 0 in x.shape:
         # TensorFlow's oneDNN kernel gives the shape of its data then.
         outs = [maximum(out, 0) for out in w.outs]
@@ -151,10 +168,21 @@ def _by_slices(x: tf.Tensor, filters: tf.Tensor, w: Windows, groups: int) -> tf.
     inner = Windows(w.dims[1:], w.kernel[1:], w.strides[1:], w.dilations[1:], w.pads[1:], w.reach[1:], w.outs[1:])
     step, stride, out = w.dilations[0], w.strides[0], w.outs[0]
     batch, _, *rest = dims_of(x)
-    total = None
-    for tap in range(w.kernel[0]):
+
+    def of_tap(tap: Dim) -> tf.Tensor:
         part = strided(x, 1, tap * step, stride, out)
-        part = reshaped(part, [batch * out, *rest])
-        y = convolve(part, filters[tap], None, inner, groups)
-        total = y if total is None else total + y
+        return convolve(reshaped(part, [batch * out, *rest]), filters[tap], None, inner, groups)
+
+    taps = w.kernel[0]
+    if isinstance(taps, int):
+        total = functools.reduce(tf.add, map(of_tap, range(taps)))
+    else:
+        start = tf.zeros(as_shape([batch * out, *inner.outs, dims_of(filters)[-1]]), x.dtype)
+        shapes = (tf.TensorShape([]), tf.TensorShape([None] * len(start.shape)))
+        _, total = tf.while_loop(
+            lambda tap, _: tap < taps,
+            lambda tap, total: (tap + 1, total + of_tap(tap)),
+            (tf.zeros([], tf.int64), start),
+            shape_invariants=shapes,
+        )
     return reshaped(total, [batch, out, *dims_of(total)[1:]])

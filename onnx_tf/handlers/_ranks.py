@@ -19,6 +19,7 @@ from onnx_tf.handlers._tensors import (
     computed_in,
     dim_of,
     dims_of,
+    normalize_axis,
     product,
     rank_of,
     reshaped,
@@ -44,6 +45,9 @@ MAX_SEARCHED = 7
 
 MAX_INDEXED = 7
 """GatherNd and ScatterNd: axes that an index names."""
+
+MAX_SOFTMAX = 5
+"""Softmax: the oneDNN kernel takes no more."""
 
 MAX_TEXT_TRANSPOSED = 8
 """Transpose of strings, which ends the process beyond."""
@@ -179,6 +183,11 @@ select = broadcasting(tf.where, MAX_SELECT)
 def reverse(x: tf.Tensor, axis: int) -> tf.Tensor:
     """Return data in the opposite order along an axis."""
     return along_axis(lambda data, own: tf.reverse(data, [own]), x, axis, MAX_SLICED)
+
+
+def softmax(x: tf.Tensor, axis: int = -1) -> tf.Tensor:
+    """Return ``tf.nn.softmax`` along an axis."""
+    return along_axis(tf.nn.softmax, x, normalize_axis(axis, rank_of(x)), MAX_SOFTMAX)
 
 
 def arg_along(arg: Callable[..., tf.Tensor], x: tf.Tensor, axis: int) -> tf.Tensor:

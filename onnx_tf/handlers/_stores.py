@@ -62,7 +62,7 @@ class _TensorLists:
 
     def stacked(self, held: list[tf.Tensor], number: tf.Tensor, row: tf.TensorSpec, count: Dim | None) -> tf.Tensor:
         del number
-        return tensor_list.stack(held[0], row.dtype, row.shape, count if isinstance(count, int) else None)
+        return tensor_list.stack(held[0], row.dtype, row.shape, count)
 
 
 TENSOR_LISTS: Store = _TensorLists()

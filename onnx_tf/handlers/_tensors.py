@@ -165,6 +165,17 @@ def vector(tensor: Any, name: str, *, or_scalar: bool = False) -> Any:
     raise ValueError(f"input {name!r} must be a vector (rank 1), but it is {shape}: reshape it to one dimension")
 
 
+def one_per_axis(tensor: tf.Tensor, name: str, count: int) -> tf.Tensor:
+    """Return a vector that must have an element for each of ``count`` axes.
+
+    Raises:
+        ValueError: it is known to have another number.
+    """
+    if tensor.shape[0] not in (None, count):
+        raise ValueError(f"input {name!r} must have {count} elements, one for each axis, but it has {tensor.shape[0]}")
+    return tensor
+
+
 def scalar(tensor: tf.Tensor) -> tf.Tensor:
     """Return a tensor of one element as a scalar; some operators take both."""
     return tensor if tensor.shape.rank == 0 else tf.reshape(tensor, [])

@@ -21,7 +21,7 @@ class Windows:
 
     Attributes:
         dims: the spatial dimensions of the data.
-        kernel: the elements of a window.
+        kernel: the elements of a window; open ones only of convolutions whose filters are computed.
         strides: the steps between windows.
         dilations: the steps between the elements of a window.
         pads: the elements added before and after the data that the operator states.
@@ -30,7 +30,7 @@ class Windows:
     """
 
     dims: tuple[Dim, ...]
-    kernel: tuple[int, ...]
+    kernel: tuple[Dim, ...]
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
     pads: tuple[Padding, ...]
@@ -38,7 +38,7 @@ class Windows:
     outs: tuple[Dim, ...]
 
     @property
-    def extents(self) -> tuple[int, ...]:
+    def extents(self) -> tuple[Dim, ...]:
         """The elements that a window spans, gaps included."""
         return tuple((k - 1) * d + 1 for k, d in zip(self.kernel, self.dilations, strict=True))
 
@@ -49,7 +49,7 @@ class Windows:
 
 def windows(
     x: tf.Tensor,
-    kernel: Sequence[int],
+    kernel: Sequence[Dim],
     *,
     strides: Sequence[int] | None,
     dilations: Sequence[int] | None,
@@ -140,7 +140,7 @@ def is_same_padding(w: Windows) -> bool:
             total = max((-(-n // s) - 1) * s + e - n, 0)
         else:
             return False
-        if not (isinstance(before, int) and isinstance(after, int)):
+        if not (isinstance(before, int) and isinstance(after, int) and isinstance(total, int)):
             return False
         if (before, after) != (total // 2, total - total // 2):
             return False

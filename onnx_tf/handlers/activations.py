@@ -7,12 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.handlers._ranks import along_axis, arg_along, broadcasting, pad, select
+from onnx_tf.handlers._ranks import arg_along, broadcasting, pad, select, softmax
 from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, reshaped, static_value, widened
 from onnx_tf.registry import NodeContext, onnx_op, register_table
-
-MAX_SOFTMAX_RANK = 5
-"""TensorFlow's oneDNN kernel takes no more axes."""
 
 register_table(
     {"Relu": tf.nn.relu, "Softplus": tf.nn.softplus, "Softsign": tf.nn.softsign},
@@ -117,7 +114,7 @@ def _hardmax(x: tf.Tensor, axis: int) -> tf.Tensor:
 
 
 def _softmax(x: tf.Tensor, axis: int) -> tf.Tensor:
-    return widened(lambda x: along_axis(tf.nn.softmax, x, normalize_axis(axis, rank_of(x)), MAX_SOFTMAX_RANK), x)
+    return widened(lambda x: softmax(x, axis), x)
 
 
 def _log_softmax(x: tf.Tensor, axis: int) -> tf.Tensor:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._control import conditional, counted_loop, known_bool, known_int, while_loop
 from onnx_tf.handlers._stores import TENSOR_LISTS, Store
-from onnx_tf.handlers._tensors import Dim, dims_of, inverse_permutation, normalize_axis, rank_of
+from onnx_tf.handlers._tensors import Dim, dims_of, inverse_permutation, normalize_axis, rank_of, scalar
 from onnx_tf.registry import onnx_op
 from onnx_tf.values import Body
 
@@ -20,7 +20,7 @@ MAX_UNROLLED_NODES = 128
 
 @onnx_op("If")
 def if_(cond: tf.Tensor, *, then_branch: Body, else_branch: Body) -> tuple[Any, ...]:
-    cond = tf.reshape(cond, [])
+    cond = scalar(cond)
     known = known_bool(cond)
     if known is not None:
         return tuple(then_branch() if known else else_branch())
@@ -30,10 +30,10 @@ def if_(cond: tf.Tensor, *, then_branch: Body, else_branch: Body) -> tuple[Any, 
 def _loop(
     store: Store, trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any, body: Body
 ) -> tuple[Any, ...]:
-    limit = None if trip_count is None else tf.reshape(trip_count, [])
+    limit = None if trip_count is None else scalar(trip_count)
     # Without a condition, the one that the body computes is ignored.
     conditional = condition is not None
-    go_on = tf.reshape(condition, []) if conditional else tf.constant(True)
+    go_on = scalar(condition) if conditional else tf.constant(True)
     unrolled = _unrolled_loop(limit, go_on, state, body, conditional)
     if unrolled is not None:
         return unrolled
@@ -48,7 +48,7 @@ def _loop(
 
     def step(iteration: tf.Tensor, go_on: tf.Tensor, *values: Any) -> list[Any]:
         following, *results = body(iteration, go_on, *values)
-        return [iteration + 1, tf.reshape(following, []) if conditional else go_on, *results]
+        return [iteration + 1, scalar(following) if conditional else go_on, *results]
 
     start = [tf.constant(0, tf.int64), go_on, *state]
     final, stacks = while_loop(proceed, step, start, body.output_specs[1 + len(state) :], store=store)
@@ -72,7 +72,7 @@ def _counted_loop(
 
     def step(index: tf.Tensor, *values: Any) -> list[Any]:
         following, *results = body(tf.cast(index, tf.int64), tf.constant(True), *values)
-        if conditional and not known_bool(tf.reshape(following, [])):
+        if conditional and not known_bool(scalar(following)):
             raise _NotCountedError
         return results
 
@@ -97,7 +97,7 @@ def _unrolled_loop(
         if not known:
             break
         following, *results = body(tf.constant(iteration, tf.int64), tf.constant(True), *values)
-        go_on = tf.reshape(following, []) if conditional else go_on
+        go_on = scalar(following) if conditional else go_on
         values = results[: len(state)]
         rows.append(results[len(state) :])
     if not rows:

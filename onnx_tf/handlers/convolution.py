@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from onnx_tf.handlers._convolve import convolve
 from onnx_tf.handlers._layout import channels_last_op, pack_filters, to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import as_shape, dims_of, widened
+from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, widened
 from onnx_tf.handlers._windows import Windows, windows
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
-Convolve = Callable[[tf.Tensor, tf.Tensor, tf.Tensor | None, Windows, int, str], tf.Tensor]
-"""(data, packed filters, bias, windows, groups, auto_pad) -> result."""
+Convolve = Callable[[tf.Tensor, tf.Tensor, tf.Tensor | None, Windows, int, str, bool], tf.Tensor]
+"""(data, packed filters, bias, windows, groups, auto_pad, whether data decide the batch) -> result."""
 
 
 def register_conv(form: Convolve, *, target: str = "") -> None:
@@ -31,23 +31,38 @@ def register_conv(form: Convolve, *, target: str = "") -> None:
         kernel_shape: Sequence[int] | None,
         pads: Sequence[int] | None,
         strides: Sequence[int] | None,
+        context: NodeContext,
     ) -> tf.Tensor:
         kernel = kernel_of(w, kernel_shape)
         place = windows(x, kernel, strides=strides, dilations=dilations, auto_pad=auto_pad, pads=pads)
-        return form(x, w, b, place, group, auto_pad)
+        return form(x, w, b, place, group, auto_pad, context.is_batch_of_data)
 
 
-register_conv(lambda x, w, b, place, group, _: convolve(x, w, b, place, group))
+register_conv(
+    lambda x, w, b, place, group, _, is_batch_of_data: convolve(
+        x, w, b, place, group, is_batch_of_data=is_batch_of_data
+    )
+)
 
 
-def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[int]:
-    """Return the spatial dims of packed filters."""
-    kernel = filters.shape[:-2]
-    if kernel.is_fully_defined():
-        return kernel.as_list()
+def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[Dim]:
+    """Return the spatial dims of packed filters; ``kernel_shape`` tells those that are open."""
+    dims = dims_of(filters)[:-2]
     if kernel_shape is None:
+        return dims
+    return [dim if isinstance(dim, int) else stated for dim, stated in zip(dims, kernel_shape, strict=True)]
+
+
+def static_kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[int]:
+    """Return the spatial dims of packed filters, which must be known.
+
+    Raises:
+        ValueError: neither the filters nor ``kernel_shape`` tell them.
+    """
+    kernel = [dim for dim in kernel_of(filters, kernel_shape) if isinstance(dim, int)]
+    if len(kernel) < len(filters.shape) - 2:
         raise ValueError("the filters have no static shape: state kernel_shape")
-    return kernel_shape
+    return kernel
 
 
 @onnx_op("CausalConvWithState", since=27)
@@ -84,6 +99,8 @@ def causal_convolution(
     if past_state is None:
         past_state = tf.zeros(as_shape([batch, channels, length]), x.dtype)
     seen = tf.concat([past_state, x], 2)
+    if x.shape[2] == 0:  # TensorFlow refuses windows that are longer than what is seen
+        return x, seen[:, :, tf.shape(seen)[2] - length :]
     data, filters = to_channels_last(seen[:, :, length - needed :]), pack_filters(weight)
     place = windows(data, [taps], strides=None, dilations=[dilation], auto_pad="VALID", pads=None)
     y = to_channels_first(convolve(data, filters, bias, place, weight.shape[0] or channels))

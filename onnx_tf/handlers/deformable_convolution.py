@@ -11,7 +11,7 @@ import tensorflow as tf
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import linear_taps, sample
 from onnx_tf.handlers._tensors import dims_of, product, quotient, reshaped
-from onnx_tf.handlers.convolution import kernel_of
+from onnx_tf.handlers.convolution import static_kernel_of
 
 
 @channels_last_op("DeformConv", since=19, filters=(1,))
@@ -29,7 +29,7 @@ def deform_conv(
     pads: Sequence[int] | None,
     strides: Sequence[int] | None,
 ) -> tf.Tensor:
-    kernel = kernel_of(w, kernel_shape)
+    kernel = static_kernel_of(w, kernel_shape)
     rank, elements = len(kernel), math.prod(kernel)
     wide = tf.float64 if x.dtype == tf.float64 else tf.float32
     batch, _, *outs = dims_of(offset)

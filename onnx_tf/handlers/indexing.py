@@ -80,9 +80,7 @@ def gather_nd_12(data: tf.Tensor, indices: tf.Tensor, *, batch_dims: int) -> tf.
 
 def _gather_nd(data: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tensor:
     """Return the elements that the index tuples on the last axis of ``indices`` name, after ``batch_dims`` axes."""
-    depth = indices.shape[-1]
-    if depth is None:
-        raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
+    depth = index_depth(indices)
     batches, rest = dims_of(data)[:batch_dims], dims_of(data)[batch_dims:]
     indexed, kept = rest[:depth], rest[depth:]
     if all(isinstance(dim, int) and dim for dim in kept) and batch_dims + depth <= MAX_INDEXED:
@@ -90,6 +88,20 @@ def _gather_nd(data: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tenso
     # TensorFlow refuses to index what has no elements.
     rows = reshaped(data, [*batches, product(indexed), *kept])
     return tf.gather(rows, row_positions(indices, indexed), axis=batch_dims, batch_dims=batch_dims)
+
+
+def index_depth(indices: tf.Tensor) -> int:
+    """Return how many axes the index tuples on the last axis of ``indices`` name.
+
+    Raises:
+        ValueError: there is no such axis, or its dimension is unknown.
+    """
+    if rank_of(indices) == 0:
+        raise ValueError("input 'indices' must have rank 1 or more, but it is a scalar (rank 0)")
+    depth = indices.shape[-1]
+    if depth is None:
+        raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
+    return int(depth)
 
 
 def row_positions(indices: tf.Tensor, dims: list[Dim]) -> tf.Tensor:

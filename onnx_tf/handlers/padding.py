@@ -14,6 +14,7 @@ from onnx_tf.handlers._tensors import (
     dims_of,
     elements_of,
     normalize_axis,
+    one_per_axis,
     rank_of,
     static_ints,
     static_value,
@@ -56,7 +57,8 @@ def center_crop_pad(data: tf.Tensor, shape: tf.Tensor, *, axes: Sequence[int] | 
     rank = rank_of(data)
     numbers = range(rank) if axes is None else [normalize_axis(axis, rank) for axis in axes]
     dims, pads = dims_of(data), [0] * (2 * rank)
-    for axis, size in zip(numbers, elements_of(tf.cast(shape, tf.int64), len(numbers)), strict=True):
+    shape = one_per_axis(tf.cast(shape, tf.int64), "shape", len(numbers))
+    for axis, size in zip(numbers, elements_of(shape, len(numbers)), strict=True):
         more = size - dims[axis]
         pads[axis] = math.trunc(more / 2) if isinstance(more, int) else _half(more)
         pads[rank + axis] = more - pads[axis]

@@ -16,6 +16,7 @@ from onnx_tf.handlers._tensors import (
     dims_of,
     elements_of,
     normalize_axis,
+    one_per_axis,
     rank_of,
     reshaped,
     shaped,
@@ -124,7 +125,7 @@ def _axes_by_scales(
     x: tf.Tensor, scales: tf.Tensor, numbers: Sequence[int], roi: tf.Tensor | None, how: Sampling
 ) -> list[Axis]:
     """Return the axes that scales, one per number in ``numbers``, change."""
-    known = tf.get_static_value(scales, partial=True)
+    known = tf.get_static_value(one_per_axis(scales, "scales", len(numbers)), partial=True)
     axes = []
     for index, number in enumerate(numbers):
         position, before = _position(x, number)
@@ -142,7 +143,7 @@ def _axes_by_scales(
 def _axes_by_sizes(
     x: tf.Tensor, sizes: tf.Tensor, numbers: Sequence[int], roi: tf.Tensor | None, how: Sampling, policy: str
 ) -> list[Axis]:
-    afters = elements_of(shaped(sizes, [len(numbers)]))
+    afters = elements_of(shaped(one_per_axis(sizes, "sizes", len(numbers)), [len(numbers)]))
     places = [_position(x, number) for number in numbers]
     factors = [
         np.float32(after) / np.float32(before)

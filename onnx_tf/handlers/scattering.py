@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers._ranks import broadcast_to
 from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, product, rank_of, reshaped, vector
-from onnx_tf.handlers.indexing import flat_positions, row_positions
+from onnx_tf.handlers.indexing import flat_positions, index_depth, row_positions
 from onnx_tf.registry import onnx_op
 
 Rows: TypeAlias = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -76,9 +76,7 @@ def _scatter_elements(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, a
 
 def _scatter_nd(data: tf.Tensor, indices: tf.Tensor, updates: tf.Tensor, write: Rows) -> tf.Tensor:
     """Write updates where the index tuples on the last axis of ``indices`` name."""
-    depth = indices.shape[-1]
-    if depth is None:
-        raise ValueError("the last dimension of 'indices' is unknown: state the shape of the graph inputs in the model")
+    depth = index_depth(indices)
     dims = dims_of(data)
     indexed, kept = dims[:depth], dims[depth:]
     count = product(dims_of(indices)[:-1])

@@ -94,23 +94,28 @@ class _Place:
 
 
 def _place(
-    n: Dim, extent: int, stride: int, extra: int, auto_pad: str, pads: tuple[int, int] | None, wanted: int | None
+    n: Dim, extent: Dim, stride: int, extra: int, auto_pad: str, pads: tuple[int, int] | None, wanted: int | None
 ) -> _Place:
     """Return where the result of an axis of ``n`` elements lies in the unpadded one, by pads or by a wanted size."""
     if wanted is not None:
         surplus = maximum((n - 1) * stride + extent + extra - wanted, 0)
         size, multiple = wanted, isinstance(n, int) and wanted == n * stride
     elif auto_pad.startswith("SAME"):
-        surplus = max(extent - stride + extra, 0)
+        surplus = maximum(extent - stride + extra, 0)
         size, multiple = n * stride, True
     else:
         start, after = pads if pads and auto_pad != "VALID" else (0, 0)
         # The size is this much more than n strides, whether n is known or not.
         excess = extent - stride + extra - start - after
-        return _Place(start, n * stride + excess, excess == 0 and start == max(extent - stride, 0) // 2)
+        return _Place(start, n * stride + excess, _is_same_start(start, extent, stride) and excess == 0)
     half = quotient(surplus, 2)
     start = half if auto_pad == "SAME_UPPER" else surplus - half
-    return _Place(start, size, multiple and isinstance(start, int) and start == max(extent - stride, 0) // 2)
+    return _Place(start, size, multiple and _is_same_start(start, extent, stride))
+
+
+def _is_same_start(start: Dim, extent: Dim, stride: int) -> bool:
+    """Return whether the result starts where that of TensorFlow's SAME does."""
+    return isinstance(start, int) and isinstance(extent, int) and start == max(extent - stride, 0) // 2
 
 
 def _with_gaps(filters: tf.Tensor, dilations: Sequence[int]) -> tf.Tensor:
@@ -187,6 +192,8 @@ def _by_slices(
     batch, count, *rest = dims_of(x)
     slices = reshaped(x, [batch * count, *rest])
     stride, taps = strides[0], filters.shape[0]
+    if taps is None:
+        raise ValueError(f"the filters have no static shape, which {len(sizes)} spatial axes need")
     total = 0
     for tap in range(taps):
         y = _transposed(slices, filters[tap], sizes[1:], strides[1:], groups, "VALID", form)

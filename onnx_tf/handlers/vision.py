@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from onnx_tf import tensor_list
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Tap, edges_outside, sample
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, quotient, reshaped, shaped, vector
@@ -27,6 +28,8 @@ def non_max_suppression(
     if center_point_box:
         x, y, width, height = tf.unstack(boxes, 4, axis=-1)
         boxes = tf.stack([y - height / 2, x - width / 2, y + height / 2, x + width / 2], -1)
+    # A box with a NaN overlaps no other, as one of no area; to the kernel it does.
+    boxes = tf.where(tf.reduce_any(tf.math.is_nan(boxes), -1, keepdims=True), tf.zeros([], boxes.dtype), boxes)
     batch, classes, count = dims_of(scores)
     most = tf.clip_by_value(tf.reshape(max_output_boxes_per_class, []), 0, tf.cast(count, tf.int64))
     overlap = tf.zeros([]) if iou_threshold is None else tf.reshape(iou_threshold, [])
@@ -47,11 +50,30 @@ def non_max_suppression(
     if scores.shape[:2].as_list() == [1, 1]:
         chosen, valid = (t[tf.newaxis] for t in select(0))
     else:
-        pairs = tf.range(tf.cast(batch * classes, tf.int64))
-        chosen, valid = tf.map_fn(select, pairs, fn_output_signature=(tf.int64, tf.int32))
+        chosen, valid = _for_each(select, tf.cast(batch * classes, tf.int32))
     places = tf.where(tf.range(tf.cast(most, tf.int32)) < valid[:, tf.newaxis])
     pair = places[:, 0]
     return tf.stack([pair // classes, pair % classes, tf.gather_nd(chosen, places)], 1)
+
+
+def _for_each(
+    select: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], count: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return what is chosen for each pair, of as many places, and how many of them count; of no pairs nothing.
+
+    ``tf.map_fn`` has no shape for the places of no pairs.
+    """
+    specs = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32))
+
+    def put(pair: tf.Tensor, *lists: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        found = select(tf.cast(pair, tf.int64))
+        return pair + 1, *[tensor_list.put(own, pair, item) for own, item in zip(lists, found, strict=True)]
+
+    _, *lists = tf.while_loop(
+        lambda pair, *_: pair < count, put, (tf.constant(0), *[tensor_list.reserve(count, spec) for spec in specs])
+    )
+    chosen, valid = (tensor_list.stack(own, s.dtype, s.shape, count) for own, s in zip(lists, specs, strict=True))
+    return chosen, valid
 
 
 @channels_last_op("RoiAlign", since=10)

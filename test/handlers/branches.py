@@ -104,7 +104,8 @@ def branched(cases: Mapping[str, Case], open_dims: int) -> tuple[onnx.ModelProto
             if array is None:
                 continue
             array = np.asarray(array)
-            if position in case.fixed or (position and array.dtype.kind not in "fOb"):
+            is_index = position not in (0, *case.fed) and array.dtype.kind not in "fOb"
+            if position in case.fixed or is_index:
                 constants.append(onnx.numpy_helper.from_array(array, names[-1]))
                 continue
             feed[names[-1]] = array

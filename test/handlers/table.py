@@ -25,6 +25,7 @@ class Case:
         attributes: the node's attributes.
         outputs: how many outputs the node has.
         fixed: positions of inputs that are constants of the model; all but the first that are not floats are.
+        fed: positions of integers that are none all the same.
         domain: the operator's domain.
         opset: the version of the domain.
     """
@@ -34,6 +35,7 @@ class Case:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     outputs: int = 1
     fixed: Sequence[int] = ()
+    fed: Sequence[int] = ()
     domain: str = ""
     opset: int | None = None
 

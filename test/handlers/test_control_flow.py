@@ -306,6 +306,19 @@ def test_a_for_loop_fills_lists_of_known_element_shape():
     assert dtypes.count(tf.variant) == 1
 
 
+def test_conditions_that_are_scalars_are_taken_as_they_are():
+    """To coremltools a Reshape makes something else of a condition than a loop started with."""
+    graph = """<ir_version: 8, opset_import: ["" : 17]> g (float[3] x) => (float[3] y) {
+        c = Constant <value = bool {1}> () limit = Constant <value_float = 20.0> ()
+        y = Loop (, c, x) <body = b (int64 i, bool go, float[3] s) => (bool next, float[3] t) {
+            t = Add (s, s) most = ReduceMax <keepdims = 0> (t) next = Less (most, limit)
+        }>
+    }"""
+    rep = prepare(onnx.parser.parse_model(graph))
+    assert "Reshape" not in loop_operations(rep)
+    np.testing.assert_array_equal(rep.run([np.float32([1, 2, 3])])[0], [8, 16, 24])
+
+
 @pytest.mark.parametrize("count", [0, 1, 9])
 def test_a_for_loop_of_an_open_count(count):
     model = onnx.parser.parse_model(FOR)

@@ -81,6 +81,24 @@ def test_filters_and_no_bias_at_run_time(op_type, name):
     check_op(op_type, inputs[:2], attributes, opset=1 if op_type == "Conv" else 11, through=["static"])
 
 
+@pytest.mark.parametrize(("op_type", "name"), ALL)
+def test_filters_whose_shape_only_the_run_tells(op_type, name):
+    inputs, attributes = arrays(op_type, name)
+    check_op(op_type, inputs, attributes, opset=17, through=["dynamic"])
+
+
+def test_open_filters_of_four_axes():
+    shapes = [(1, 4, 5, 4, 3, 4), (6, 2, 3, 2, 2, 1), (6,)]
+    inputs = [RNG.standard_normal(shape).astype(np.float32) for shape in shapes]
+    attributes = {"group": 2, "strides": [2, 1, 1, 2], "dilations": [1, 2, 1, 1], "pads": [1, 1, 0, 0, 1, 1, 0, 0]}
+    check_op("Conv", inputs, attributes, through=["dynamic", "export"])
+    sampled = make_op_model(
+        "DeformConv", [inputs[0][..., 0, 0], inputs[1][..., 0, 0], inputs[0][..., 0, 0]], dynamic=True
+    )
+    with pytest.raises(ConversionError, match=r"DeformConv.*state kernel_shape"):
+        prepare(sampled)
+
+
 @pytest.mark.parametrize("name", ["grouped_dilated", "depthwise", "volume_depthwise", "line"])
 def test_exported(name):
     inputs, attributes = arrays("Conv", name)
@@ -172,6 +190,41 @@ def test_empty_batch():
         {"pads": [1] * 4},
         constants=(1, 2),
     )
+
+
+CHOSEN = """<ir_version: 8, opset_import: ["": 17]> g (float[N, {dims}] x, bool[N] chosen) => (float[] y) {{
+    some = Compress <axis = 0> (x, chosen)
+    a = Conv <{attributes}> (some, w, b)
+    r = Relu (a)
+    y = Conv (r, last)
+}}"""
+
+
+@pytest.mark.parametrize(
+    "name", ["symmetric", "dilated", "grouped_wide", "depthwise", "line", "volume", "volume_grouped"]
+)
+def test_data_decide_that_there_is_nothing(name):
+    (x, w, b), attributes = arrays("Conv", name)
+    x = np.concatenate([x, x])
+    written = ", ".join(f"{key} = {value}" for key, value in attributes.items())
+    model = onnx.parser.parse_model(CHOSEN.format(dims=", ".join(map(str, x.shape[1:])), attributes=written))
+    last = RNG.standard_normal((5, len(b), *[1] * (x.ndim - 2))).astype(np.float32)
+    model.graph.initializer.extend(
+        onnx.numpy_helper.from_array(array, key) for key, array in {"w": w, "b": b, "last": last}.items()
+    )
+    for chosen in (np.zeros(len(x), bool), np.arange(len(x)) == 1):
+        feed = {"x": x, "chosen": chosen}
+        expected = list(ort_outputs(model, feed).values())
+        for run in (lambda m, inputs: list(prepare(m).run(inputs)), through_export):
+            compare(expected, run(model, list(feed.values())), rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_that_the_caller_gives_costs_no_reshape():
+    x, w, b = arrays("Conv", "symmetric")[0]
+    model = make_op_model("Conv", [x, w, b], constants=(1, 2))
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    graph = prepare(model).signatures["serving_default"].graph
+    assert not [operation for operation in graph.get_operations() if operation.type == "Reshape"]
 
 
 def test_unknown_auto_pad():

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from test.handlers import table_any_rank, table_images  # noqa: F401
+from test.handlers import table_any_rank, table_images, table_microsoft  # noqa: F401
 from test.handlers.branches import answers, check_branches
 from test.handlers.table import MORE, ROWS, Case, Source
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import onnx
 import pytest
@@ -117,6 +119,23 @@ def test_every_operator_with_vectors_is_among_them():
 def test_other_ranks_are_refused_too():
     with pytest.raises(OnnxTfError, match=r"input 'axes' must be a vector \(rank 1\), but it is of rank 2"):
         prepare(make_op_model("Squeeze", [X, np.int64([[0]])], opset=13))
+
+
+@pytest.mark.parametrize(
+    ("op_type", "inputs", "said"),
+    [
+        ("Resize", [X, None, np.float32([2])], "input 'scales' must have 4 elements, one for each axis, but it has 1"),
+        ("Resize", [X, None, None, number(4)], "input 'sizes' must have 4 elements, one for each axis, but it has 1"),
+        ("CenterCropPad", [X, numbers(2, 2)], "input 'shape' must have 4 elements, one for each axis, but it has 2"),
+        ("GatherND", [X, number(0)], "input 'indices' must have rank 1 or more, but it is a scalar (rank 0)"),
+        ("ScatterND", [X, number(0), X[0]], "input 'indices' must have rank 1 or more, but it is a scalar (rank 0)"),
+    ],
+)
+@pytest.mark.parametrize("constant", [True, False])
+def test_too_few_numbers_are_refused_by_name(op_type, inputs, said, constant):
+    model = make_op_model(op_type, inputs, constants=[len(inputs) - 1] if constant else (), opset=21)
+    with pytest.raises(OnnxTfError, match=re.escape(said)):
+        prepare(model)
 
 
 @pytest.fixture

@@ -125,6 +125,20 @@ def test_non_max_suppression(limits, center, batch, classes):
     check_op("NonMaxSuppression", inputs, {"center_point_box": center}, opset=11, through=["static"])
 
 
+@pytest.mark.parametrize(("batch", "classes"), [(0, 3), (2, 0)])
+def test_non_max_suppression_of_nothing(batch, classes):
+    inputs = [boxes(batch, 5), np.ones((batch, classes, 5), np.float32), *LIMITS["all"]]
+    check_op("NonMaxSuppression", inputs, constants=(2, 3, 4), through=["static", "dynamic", "export"])
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_box_with_nan_overlaps_no_other(place):
+    b = np.tile(boxes(1, 1), (1, 6, 1))
+    b[0, [1, 4], place] = np.nan
+    scores = RNG.random((1, 1, 6)).astype(np.float32)
+    check_op("NonMaxSuppression", [b, scores, *LIMITS["all"]], constants=(2, 3, 4), through=["static"])
+
+
 def test_exported():
     inputs = [boxes(2, 9), RNG.random((2, 3, 9)).astype(np.float32), *LIMITS["all"]]
     check_op("NonMaxSuppression", inputs, opset=11, constants=(2, 3, 4), through=["export"])

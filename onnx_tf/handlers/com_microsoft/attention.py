@@ -309,8 +309,11 @@ def m_rotary_embedding(
             axes[axis : 3 * mrope_section[axis] : 3] = [axis] * len(axes[axis : 3 * mrope_section[axis] : 3])
     else:
         axes = [axis for axis, size in enumerate(mrope_section) for _ in range(size)]
-    chosen = tf.one_hot(axes, 3, axis=0, dtype=cos_cache.dtype)[:, tf.newaxis, tf.newaxis]
-    cos, sin = (tf.reduce_sum(tf.gather(cache, position_ids) * chosen, 0) for cache in (cos_cache, sin_cache))
+    positions = tf.gather(position_ids, axes)
+    cos, sin = (
+        tf.transpose(tf.gather(tf.transpose(cache), positions, axis=1, batch_dims=1), [1, 2, 0])
+        for cache in (cos_cache, sin_cache)
+    )
     return onnx_attention.rotary_embedding(
         x, cos, sin, interleaved=interleaved, num_heads=num_heads, rotary_embedding_dim=rotary_embedding_dim
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
+from onnx_tf.handlers._ranks import softmax
 from onnx_tf.handlers._tensors import dims_of, normalize_axis, product, rank_of, reshaped, widened
 from onnx_tf.handlers.linear_algebra import gemm_7, mat_mul
 from onnx_tf.registry import onnx_op
@@ -77,7 +78,7 @@ def fused_mat_mul_activation(
 ) -> tf.Tensor:  # fmt: skip
     y = fused_mat_mul(a, b, alpha=alpha, transA=transA, transB=transB, transBatchA=transBatchA, transBatchB=transBatchB)
     if activation == "Softmax":
-        return widened(lambda y: tf.nn.softmax(y, -1 if activation_axis is None else activation_axis), y)
+        return widened(lambda y: softmax(y, -1 if activation_axis is None else activation_axis), y)
     parameters = [p for p in (activation_alpha, activation_beta, activation_gamma) if p is not None]
     return _activated(y, activation, parameters)
 

@@ -13,7 +13,7 @@ import tensorflow as tf
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
 from onnx_tf.handlers._quantized import centred, dequantize, quantize, requantize, shifted
-from onnx_tf.handlers._ranks import broadcasting, select
+from onnx_tf.handlers._ranks import broadcasting, select, softmax
 from onnx_tf.handlers._tensors import dims_of, exact_quotient, normalize_axis, product, rank_of, reshaped
 from onnx_tf.handlers.pooling import average_pool_10
 from onnx_tf.registry import NodeContext, onnx_op
@@ -126,7 +126,7 @@ def q_linear_softmax(
         rows = reshaped(values, [product(dims[:axis]), -1])
         soft = reshaped(tf.nn.softmax(rows), dims)
     else:
-        soft = tf.nn.softmax(values, axis=axis)
+        soft = softmax(values, axis)
     return quantize(soft, y_scale, y_zero, dtype)
 
 

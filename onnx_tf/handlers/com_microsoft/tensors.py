@@ -7,7 +7,7 @@ import math
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
-from onnx_tf.handlers._tensors import dims_of, normalize_axis, rank_of, static_ints, widened
+from onnx_tf.handlers._tensors import as_shape, dims_of, elements_of, normalize_axis, rank_of, static_ints, widened
 from onnx_tf.handlers.generating import range_11
 from onnx_tf.handlers.indexing import gather_nd_11
 from onnx_tf.handlers.padding import padded
@@ -70,6 +70,9 @@ def crop_and_resize(
     extrapolation_value: float = 0.0,
     mode: str = "bilinear",
 ) -> tf.Tensor:
+    if 0 in x.shape[2:]:  # all that lies outside of no image
+        dims = [*dims_of(rois)[:1], x.shape[1], *elements_of(crop_size, 2)]
+        return tf.fill(as_shape(dims), tf.cast(extrapolation_value, x.dtype))
     crops = tf.image.crop_and_resize(
         tf.cast(to_channels_last(x), tf.float32),
         tf.cast(rois, tf.float32),

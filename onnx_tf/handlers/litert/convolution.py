@@ -13,7 +13,9 @@ WIDENED = (tf.float32, tf.float16, tf.bfloat16)
 """Dtypes that LiteRT convolves in, as float32."""
 
 
-def conv(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor | None, place: Windows, group: int, auto_pad: str) -> tf.Tensor:
+def conv(
+    x: tf.Tensor, w: tf.Tensor, b: tf.Tensor | None, place: Windows, group: int, auto_pad: str, _: bool
+) -> tf.Tensor:
     if x.dtype not in WIDENED or 0 in x.shape or len(place.kernel) > 3:
         return _convolve.convolve(x, w, b, place, group)
     is_same = auto_pad == "SAME_UPPER" or is_same_padding(place)

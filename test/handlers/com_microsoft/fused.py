@@ -149,6 +149,9 @@ def matrix_products_with_activations():
     expected = by_onnx_runtime("p = MatMul (x0, x1) y = Softmax <axis = 1> (p)", a, b)
     softmax = {"activation": "Softmax", "activation_axis": 1, "transB": 1}
     yield case("FusedMatMulActivation", [a, b.T.copy()], softmax, reference=expected)
+    wide = [z[:, None, None, None] for z in (a, *expected)]
+    softmax |= {"activation_axis": -2}
+    yield case("FusedMatMulActivation", [wide[0], b.T.copy()], softmax, reference=wide[1:])
 
     for x in (a, normal(3, 4), normal(2, 1, 3, 4)):
         expected = by_onnx_runtime(
