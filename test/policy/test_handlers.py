@@ -11,9 +11,12 @@ import pytest
 
 import onnx_tf.handlers  # noqa: F401  (registers them)
 from onnx_tf.registry import INTERNAL_DOMAINS, LEGACY_ATTRIBUTES, Handler, registry
+from onnx_tf.targets import LITERT, LITERT_QUANTIZED
 
 UNSUPPORTED: dict[tuple[str, str], str] = {}
 """Operators without handler and function body, as (domain, operator), and why."""
+
+TABLES = (registry, registry.snapshot(LITERT.forms), registry.snapshot(LITERT_QUANTIZED.forms))
 
 SCHEMAS = [s for s in onnx.defs.get_all_schemas_with_history() if not s.deprecated]
 
@@ -23,11 +26,11 @@ def _label(schema: onnx.defs.OpSchema) -> str:
 
 
 def _served() -> Iterator[tuple[Handler, onnx.defs.OpSchema]]:
-    """Yield every handler with every schema version that it serves."""
+    """Yield every handler with every schema version that it serves, those of targets included."""
     for schema in SCHEMAS:
         for domain in ("", *INTERNAL_DOMAINS) if schema.domain == "" else (schema.domain,):
-            handler = registry.find(domain, schema.name, schema.since_version)
-            if handler is not None:
+            found = [table.find(domain, schema.name, schema.since_version) for table in TABLES]
+            for handler in {id(handler): handler for handler in found if handler is not None}.values():
                 yield handler, schema
 
 
