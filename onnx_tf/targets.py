@@ -19,7 +19,7 @@ from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.settle_shapes import settle_shapes
 from onnx_tf.passes.widen_floats import widen_floats
 
-__all__ = ["LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "litert", "target_named"]
+__all__ = ["KERAS", "LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "litert", "target_named"]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -64,6 +64,10 @@ LITERT = Target(
     forms=("litert",),
 )
 """LiteRT's operators, in .tflite files."""
+
+
+KERAS = Target("keras", recognitions=(recognize_gelu, settle_shapes), passes=(pack_weights,))
+"""Keras's layers and operations, in .keras files."""
 
 
 def litert(*, int64_as_int32: bool = False, padded_selections: bool = False) -> Target:

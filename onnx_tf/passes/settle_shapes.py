@@ -14,7 +14,10 @@ from onnx_tf.passes._implied_ranks import inferred_outputs
 from onnx_tf.passes._sizes import Size, product, quotient, size
 from onnx_tf.schema import optional_int_attribute
 
-__all__ = ["settle_shapes"]
+__all__ = ["SIZES", "settle_shapes"]
+
+SIZES = "onnx_tf.sizes"
+"""Key of ``meta`` of integer scalars and vectors whose elements are known: numbers, or names of open dimensions."""
 
 MAX_ELEMENTS = 64
 """Longer integer vectors are no shapes."""
@@ -120,6 +123,7 @@ class _Settling:
         if found is None or output.shape is None or output.shape.rank() > 1:
             return
         self.sizes[output] = found
+        output.meta[SIZES] = tuple(str(each) if each.number is None else each.number for each in found)
         numbers = [each.number for each in found]
         if None not in numbers and not output.is_graph_output():
             self._make_constant(output, numbers)
