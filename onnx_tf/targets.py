@@ -16,7 +16,7 @@ from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.pad_selections import pad_selections
 from onnx_tf.passes.recognize_gelu import recognize_gelu
-from onnx_tf.passes.settle_shapes import settle_shapes
+from onnx_tf.passes.settle_shapes import settle_shapes, settle_shapes_of_parts
 from onnx_tf.passes.widen_floats import widen_floats
 
 __all__ = ["KERAS", "LITERT", "SAVED_MODEL", "TARGETS", "Pass", "Target", "litert", "target_named"]
@@ -66,7 +66,7 @@ LITERT = Target(
 """LiteRT's operators, in .tflite files."""
 
 
-KERAS = Target("keras", recognitions=(recognize_gelu, settle_shapes), passes=(pack_weights,))
+KERAS = Target("keras", recognitions=(recognize_gelu, settle_shapes_of_parts), passes=(pack_weights,))
 """Keras's layers and operations, in .keras files."""
 
 

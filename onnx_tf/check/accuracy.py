@@ -128,16 +128,20 @@ def compare_keras(
         feed: inputs by ONNX name, see :func:`compare_saved_model`.
 
     Raises:
-        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs, or Keras does not load
-            the file.
+        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
     """
     given, expected, reference = _expected(interface, model, feed)
     pairs = [(given, expected), *_twice(given, interface, reference)]
     artifact = KerasFile(path, interface)
-    results = artifact.runs([feed for feed, _ in pairs])
-    compared = [compare(wanted, found) for (_, wanted), found in zip(pairs, results, strict=True)]
+    try:
+        results = artifact.runs([feed for feed, _ in pairs])
+    except OnnxTfError as error:
+        outputs = [Difference(name, math.inf, 0.0, str(error)) for name in expected]
+    else:
+        compared = [compare(wanted, found) for (_, wanted), found in zip(pairs, results, strict=True)]
+        outputs = [output for comparison in compared for output in comparison.outputs]
     worst: dict[str, Difference] = {}
-    for output in (output for comparison in compared for output in comparison.outputs):
+    for output in outputs:
         worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
     return replace(_accuracy(tuple(worst.values()), given, interface, model), runtime=artifact.runtime)
 

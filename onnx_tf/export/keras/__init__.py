@@ -12,6 +12,8 @@ from onnx_tf.export.keras import (  # noqa: F401  (registers the builders)
     indexing,
     normalization,
     pooling,
+    quantization,
+    recurrent,
     reduction,
     resizing,
     shaping,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from onnx_tf.export.keras._place import Place
 
-__all__ = ["elements", "indices", "result_dims", "size", "zeros"]
+__all__ = ["elements", "grid", "indices", "result_dims", "size", "zeros"]
 
 
 def result_dims(place: Place) -> Sequence[int | str]:
@@ -67,6 +68,19 @@ def indices(place: Place, name: str) -> Any:
     """Return 0, 1, 2, ... as long as a named dimension, int64."""
     ones = ops.add(ops.cast(_vector(place, name), "int64"), 1)
     return ops.subtract(ops.cumsum(ones, axis=0), 1)
+
+
+def grid(place: Place, dims: Sequence[int | str]) -> Any:
+    """Return 0, 1, 2, ... in the shape of these dimensions, int64."""
+    total = None
+    for n in dims:
+        counted = np.arange(n) if isinstance(n, int) else indices(place, n)
+        if total is None:
+            total = counted
+            continue
+        length = n if isinstance(n, int) else size(counted, 0)
+        total = ops.add(ops.multiply(ops.expand_dims(total, -1), length), counted)
+    return total
 
 
 def size(tensor: Any, axis: int) -> Any:

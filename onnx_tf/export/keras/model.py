@@ -22,11 +22,20 @@ from onnx_tf.options import Options
 from onnx_tf.origins import node_origin
 from onnx_tf.passes.settle_shapes import SIZES
 from onnx_tf.pipeline import lower
+from onnx_tf.registry import INTERNAL_DOMAINS
 
 __all__ = ["KerasRep", "build", "write_keras"]
 
 MAX_SIZES = 64
 """Longer integer vectors are no shapes."""
+
+MAX_DEPTH = 800
+"""Python's recursion limit is 1,000."""
+
+CUT = "write a SavedModel or a .tflite file, or cut the model with output_names and input_names"
+"""What to do about models that are too deep."""
+
+_SAME_ELEMENTS = ("Reshape", "Squeeze", "Unsqueeze")
 
 LAST_STEP = "pack weights"
 
@@ -67,6 +76,7 @@ def build(source: ModelSource, options: Options) -> KerasRep:
 
     Raises:
         UnsupportedError: Keras has no form of some nodes; it lists all of them.
+        ExportError: an input is no tensor that Keras has, or the model is too deep.
         OnnxTfError: see :func:`onnx_tf.prepare`.
     """
     lowered = lower(source, options, handlers=BUILDERS, until=LAST_STEP)
@@ -76,7 +86,12 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     drawn = Drawn(Names())
     walk = _Walk(model, drawn)
     outputs = walk.outputs(lowered.outputs)
-    functional = keras.Model(_alone(drawn.inputs), _alone(list(outputs.values())), name=_model_name(model))
+    try:
+        functional = keras.Model(_alone(drawn.inputs), _alone(list(outputs.values())), name=_model_name(model))
+    except RecursionError as error:
+        raise ExportError(
+            f"the model is too deep for Keras, which goes down one call for each operation; {CUT}"
+        ) from error
     specs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in outputs.items()}
     dtypes = {name: v.dtype for name, v in zip(lowered.outputs, model.graph.outputs, strict=False)}
     interface = Interface(
@@ -185,7 +200,8 @@ class _Walk:
 
     def _refuse(self, node: ir.Node, why: str) -> None:
         name = node_origin(node) or str(node.name)
-        self.refused.append(UnsupportedNode(name, node.op_type, node.domain, node.version, why))
+        domain = "" if node.domain in INTERNAL_DOMAINS else node.domain
+        self.refused.append(UnsupportedNode(name, node.op_type, domain, node.version, why))
 
 
 def _dims(value: ir.Value) -> list[int | str] | None:
@@ -199,7 +215,11 @@ def _elements(value: ir.Value) -> Sequence[int | str] | None:
     """Return the elements of an integer scalar or vector, if they are known."""
     tensor = value.const_value
     if tensor is None:
-        return value.meta.get(SIZES)
+        node = value.producer()
+        if SIZES not in value.meta and node is not None and node.op_type in _SAME_ELEMENTS and node.inputs[0]:
+            return _elements(node.inputs[0])  # made after they were found, of one that it stands for
+        found: Sequence[int | str] | None = value.meta.get(SIZES)
+        return found
     is_short = tensor.dtype.is_integer() and len(tensor.shape) < 2 and tensor.size <= MAX_SIZES
     return tensor.numpy().reshape(-1).tolist() if is_short else None
 
@@ -212,8 +232,11 @@ def write_keras(model: Any, path: Path) -> None:
     """Write a model as a .keras file.
 
     Raises:
-        ExportError: Keras refuses it.
+        ExportError: Keras refuses it, or would not load it: loading goes down one call for each operation.
     """
+    depth = max(model._nodes_by_depth)
+    if depth > MAX_DEPTH:
+        raise ExportError(f"the model is {depth} operations deep, and Keras loads {MAX_DEPTH}; {CUT}")
     try:
         model.save(path)
     except (ValueError, TypeError) as error:

@@ -36,9 +36,9 @@ def _reduced(place: Place, x: Any, axes: Any, keepdims: int, noop: int, function
     if chosen is None and noop:
         return x
     x = place.tensor(x)
-    if chosen is not None and len(chosen) == 1:
-        return ops.cast(function(x, axis=chosen[0], keepdims=bool(keepdims)), x.dtype)
-    return ops.cast(function(x, axis=chosen, keepdims=bool(keepdims)), x.dtype)
+    axis = chosen[0] if chosen is not None and len(chosen) == 1 else chosen
+    y = function(x, axis=axis, keepdims=bool(keepdims))
+    return y if y.dtype == x.dtype else ops.cast(y, x.dtype)  # sums of narrow integers are wider
 
 
 def _builders(function: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:

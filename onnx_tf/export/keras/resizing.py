@@ -3,85 +3,112 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import layers, ops
 
+from onnx_tf.export.keras import _lengths as lengths
 from onnx_tf.export.keras._place import Place, constant, keras_op, static
+from onnx_tf.registry import CHANNELS_LAST_DOMAIN
+
+Factors = dict[int, tuple[float, int]]
+"""For each axis that changes: by how much, and how long it becomes, -1 where that follows from the factor."""
 
 Weighted = list[tuple[np.ndarray, np.ndarray]]
 """For each tap of an interpolation: where it takes each element, and with what weight."""
 
 
-@keras_op("Resize", since=11)
-def resize(
-    place: Place,
-    x: Any,
-    roi: Any = None,
-    scales: Any = None,
-    sizes: Any = None,
-    *,
-    antialias: int | None,
-    axes: Sequence[int] | None,
-    coordinate_transformation_mode: str,
-    cubic_coeff_a: float,
-    exclude_outside: int,
-    extrapolation_value: float,
-    keep_aspect_ratio_policy: str | None,
-    mode: str,
-    nearest_mode: str,
-) -> Any:
-    transformation = coordinate_transformation_mode
-    stretches = keep_aspect_ratio_policy in (None, "stretch") and transformation != "tf_crop_and_resize"
-    if antialias or exclude_outside or not stretches:
-        place.refuse("Keras has no form of its antialias, exclude_outside, policy or crop")
-    rank = len(x.shape)
-    along = [axis % rank for axis in axes] if axes is not None else list(range(rank))
-    given = None if scales is None or not scales.size else constant(place, scales, "scales")
-    wanted = None if given is not None else constant(place, sizes, "sizes")
-    found = dict.fromkeys(range(rank), (1.0, 0))
-    for index, axis in enumerate(along):
-        if given is not None and given[index] != 1:
-            found[axis] = (float(given[index]), -1)
-        elif wanted is not None and wanted[index] != x.shape[axis]:
-            (n,) = static(place, x, [axis])
-            found[axis] = (int(wanted[index]) / n, int(wanted[index]))
-    how = (transformation, mode, nearest_mode, cubic_coeff_a)
-    return _resized(place, x, found, how)
+Where = Callable[[int, int], int]
+"""Where an axis of the model is in the data: (axis, rank) -> axis."""
 
 
-@keras_op("Resize", since=10)
-def resize_10(place: Place, x: Any, scales: Any, *, mode: str) -> Any:
-    return _upsampled(place, x, constant(place, scales, "scales"), mode)
+def in_order(axis: int, rank: int) -> int:
+    """Return an axis of data in ONNX order."""
+    return axis
 
 
-@keras_op("Upsample", since=9)
-def upsample_9(place: Place, x: Any, scales: Any, *, mode: str) -> Any:
-    return _upsampled(place, x, constant(place, scales, "scales"), mode)
+def in_last(axis: int, rank: int) -> int:
+    """Return an axis of N, C, spatial... in N, spatial..., C."""
+    return axis if axis == 0 else rank - 1 if axis == 1 else axis - 1
 
 
-def _upsampled(place: Place, x: Any, scales: np.ndarray, mode: str) -> Any:
-    found = {axis: (float(scale), -1) for axis, scale in enumerate(scales)}
-    return _resized(place, x, found, ("asymmetric", mode, "floor", 0.0))
+def _register(where: Where, domain: str) -> None:
+    """Register what states a number for each axis, in ONNX order whatever the order of the data."""
+
+    @keras_op("Resize", since=11, domain=domain)
+    def resize(
+        place: Place,
+        x: Any,
+        roi: Any = None,
+        scales: Any = None,
+        sizes: Any = None,
+        *,
+        antialias: int | None,
+        axes: Sequence[int] | None,
+        coordinate_transformation_mode: str,
+        cubic_coeff_a: float,
+        exclude_outside: int,
+        extrapolation_value: float,
+        keep_aspect_ratio_policy: str | None,
+        mode: str,
+        nearest_mode: str,
+    ) -> Any:
+        stretches = keep_aspect_ratio_policy in (None, "stretch")
+        if antialias or exclude_outside or not stretches or coordinate_transformation_mode == "tf_crop_and_resize":
+            place.refuse("Keras has no form of its antialias, exclude_outside, policy or crop")
+        rank = len(x.shape)
+        along = [where(axis % rank, rank) for axis in (range(rank) if axes is None else axes)]
+        if scales is not None and scales.shape != (0,):
+            found = _by_scale(along, constant(place, scales, "scales"))
+        else:
+            found = _by_size(place, x, along)
+        return _resized(place, x, found, (coordinate_transformation_mode, mode, nearest_mode, cubic_coeff_a))
+
+    @keras_op("Resize", since=10, domain=domain)
+    @keras_op("Upsample", since=9, domain=domain)
+    def upsample(place: Place, x: Any, scales: Any, *, mode: str) -> Any:
+        rank = len(x.shape)
+        found = _by_scale([where(axis, rank) for axis in range(rank)], constant(place, scales, "scales"))
+        return _resized(place, x, found, ("asymmetric", mode, "floor", 0.0))
 
 
-def _resized(place: Place, x: Any, found: dict[int, tuple[float, int]], how: tuple[str, str, str, float]) -> Any:
-    factors = {axis: scale for axis, (scale, _) in found.items() if scale != 1}
+_register(in_order, "")
+_register(in_last, CHANNELS_LAST_DOMAIN)
+
+
+def _by_scale(along: Sequence[int], scales: np.ndarray) -> Factors:
+    return {axis: (float(scale), -1) for axis, scale in zip(along, scales, strict=True) if scale != 1}
+
+
+def _by_size(place: Place, x: Any, along: Sequence[int]) -> Factors:
+    """Return how axes change that are to have other sizes than they have; open ones are to stay as they are."""
+    found = {}
+    for axis, size in zip(along, lengths.elements(place, 3), strict=True):
+        if size == x.shape[axis] or size == (place.given[0] or {axis: None})[axis]:
+            continue
+        if isinstance(size, str):
+            place.refuse(f"its size {size!r} is open")
+        (n,) = static(place, x, [axis])
+        found[axis] = (size / n, size)
+    return found
+
+
+def _resized(place: Place, x: Any, found: Factors, how: tuple[str, str, str, float]) -> Any:
+    factors = {axis: scale for axis, (scale, _) in found.items()}
     repeats = all(scale == int(scale) for scale in factors.values()) and how[1] == "nearest"
     if repeats and how[:3:2] in (("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")):
         if len(x.shape) == 4 and set(factors) <= {1, 2}:
-            times = tuple(int(found[axis][0]) for axis in (1, 2))
+            times = tuple(int(factors.get(axis, 1)) for axis in (1, 2))
             return place.layer(layers.UpSampling2D, x, size=times, interpolation="nearest")
         for axis, scale in factors.items():
             x = ops.repeat(x, int(scale), axis=axis)
         return x
     for axis, (scale, size) in found.items():
-        if scale != 1:
-            (n,) = static(place, x, [axis])
-            length = size if size >= 0 else math.floor(n * scale)
-            x = _interpolated(place, x, axis, _taps(n, length, scale, *how))
+        (n,) = static(place, x, [axis])
+        length = size if size >= 0 else math.floor(n * scale)
+        x = _interpolated(place, x, axis, _taps(n, length, scale, *how))
     return x
 
 

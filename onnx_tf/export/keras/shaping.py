@@ -33,12 +33,19 @@ def reshape(place: Place, x: Any, shape: Any, *, allowzero: int | None) -> Any:
 
 
 def _reshaped_by_name(place: Place, x: Any) -> Any:
-    """Reshape to a computed shape: what has the name of the first axis stays, one other may be open."""
-    target, given = lengths.result_dims(place), place.given[0]
+    """Reshape to a computed shape, of which any number of dimensions may be open."""
+    given, target = place.given[0], list(lengths.result_dims(place))
+    for axis, n in enumerate(place.sizes[1] or ()):
+        target[axis] = n if isinstance(n, str) or n > 0 else target[axis]
     numbers = [n if isinstance(n, int) else -1 for n in target]
-    if target and given and target[0] == given[0] and numbers[1:].count(-1) < 2 and len(x.shape) > 1:
+    if numbers.count(-1) < 2:
+        return reshaped(place, x, numbers)
+    if given and target[0] == given[0] and numbers[1:].count(-1) < 2 and len(x.shape) > 1:
         return place.layer(layers.Reshape, x, target_shape=tuple(numbers[1:]))
-    return reshaped(place, x, numbers)
+    # Rows of the last dimensions that are known, each taken from where it is.
+    rows = max(axis for axis, n in enumerate(numbers) if n == -1) + 1
+    merged = ops.reshape(x, (-1, *numbers[rows:]))
+    return ops.take(merged, lengths.grid(place, target[:rows]), axis=0)
 
 
 def reshaped(place: Place, x: Any, target: Sequence[int | None]) -> Any:
