@@ -192,3 +192,13 @@ def test_quantized_weights_become_floats(tmp_path):
         "scales": abs(floats(5)),
     }
     assert "Dense" in layers_of(check_keras(with_weights(body, weights), {"x": floats(3, 4)}, tmp_path))
+
+
+def test_dtypes_without_layers(tmp_path):
+    body = """g (uint8[n, 2, 6] x) => (uint8[n, 12] y) {
+        a = Transpose<perm=[0, 2, 1]>(x)
+        b = Reshape(a, target)
+        y = Flatten(b)
+    }"""
+    feed = {"x": RNG.integers(0, 255, size=(3, 2, 6)).astype(np.uint8)}
+    check_keras(with_weights(body, {"target": np.array([-1, 3, 4])}), feed, tmp_path)

@@ -22,6 +22,7 @@ __all__ = [
     "RefusedError",
     "constant",
     "floats",
+    "has_layers",
     "is_constant",
     "keras_op",
     "keras_table",
@@ -282,7 +283,7 @@ def transposed(place: Place, x: Any, perm: Sequence[int]) -> Any:
     """Return a tensor with permuted axes: by a layer where the first stays."""
     if is_constant(x):
         return np.ascontiguousarray(x.transpose(perm))
-    if perm[0] == 0 and len(perm) > 2:
+    if perm[0] == 0 and len(perm) > 2 and has_layers(x):
         return place.layer(layers.Permute, x, suffix="_permute", dims=tuple(perm[1:]))
     return ops.transpose(x, tuple(perm))
 
@@ -290,6 +291,11 @@ def transposed(place: Place, x: Any, perm: Sequence[int]) -> Any:
 def size_of(shape: Sequence[int | None]) -> int | None:
     """Return how many elements a shape has, if that is known."""
     return None if None in shape else math.prod(n for n in shape if n is not None)
+
+
+def has_layers(x: Any) -> bool:
+    """Tell whether layers take a tensor: they know floats and wide integers alone."""
+    return floats(x) or x.dtype in ("int32", "int64")
 
 
 def floats(x: Any) -> bool:

@@ -14,6 +14,7 @@ from onnx_tf.export.keras._place import (
     Place,
     constant,
     floats,
+    has_layers,
     is_constant,
     keras_op,
     size_of,
@@ -51,7 +52,7 @@ def _reshaped_by_name(place: Place, x: Any) -> Any:
 def reshaped(place: Place, x: Any, target: Sequence[int | None]) -> Any:
     """Return a tensor with another shape: by a layer where the first axis stays; ``None`` is a dimension it keeps."""
     inner, rest = size_of(x.shape[1:]), list(target[1:])
-    keeps = bool(target) and bool(x.shape) and len(x.shape) > 1 and None not in rest
+    keeps = has_layers(x) and bool(target) and bool(x.shape) and len(x.shape) > 1 and None not in rest
     if keeps and target[0] in (-1, x.shape[0]):
         known = math.prod(n for n in rest if n is not None)
         if inner == known or (target[0] == x.shape[0] != -1 and rest.count(-1) < 2):
@@ -66,7 +67,7 @@ def reshaped(place: Place, x: Any, target: Sequence[int | None]) -> Any:
 def flatten(place: Place, x: Any, *, axis: int) -> Any:
     rank = len(x.shape)
     axis = axis % rank if axis < 0 else axis
-    if axis == 1:
+    if axis == 1 and (rank == 2 or has_layers(x)):
         return x if rank == 2 else place.layer(layers.Flatten, x)
     outer, inner = size_of(x.shape[:axis]), size_of(x.shape[axis:])
     return reshaped(place, x, [-1 if outer is None else outer, -1 if inner is None else inner])
