@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         WriteError,
     )
+    from onnx_tf.keras_model import to_keras
     from onnx_tf.registry import NodeContext, onnx_op
 
 __version__ = "2.0.0.dev0"
@@ -50,6 +51,7 @@ __all__ = [
     "run_model",
     "run_node",
     "supports_device",
+    "to_keras",
 ]
 
 _MODULES = {
@@ -57,6 +59,7 @@ _MODULES = {
     **dict.fromkeys(["NodeContext", "onnx_op"], "registry"),
     "TensorflowRep": "backend_rep",
     "convert": "conversion",
+    "to_keras": "keras_model",
 }
 
 
@@ -64,7 +67,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'onnx_tf' has no attribute {name!r}")
     module = _MODULES.get(name, "errors")
-    if module.startswith("backend") or module == "conversion":
+    if module.startswith("backend") or module in ("conversion", "keras_model"):
         import tensorflow  # noqa: F401  (before onnx: the other order hangs on macOS arm64)
     return getattr(importlib.import_module(f"onnx_tf.{module}"), name)
 

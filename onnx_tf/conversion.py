@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_ir as ir
 
 from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
-from onnx_tf.check.accuracy import Accuracy, compare_saved_model, compare_tflite
+from onnx_tf.check.accuracy import Accuracy, compare_keras, compare_saved_model, compare_tflite
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
@@ -30,7 +30,10 @@ from onnx_tf.model.loading import ModelSource
 from onnx_tf.model.quantized import is_quantized
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
-from onnx_tf.targets import SAVED_MODEL, Target, litert
+from onnx_tf.targets import KERAS, SAVED_MODEL, Target, litert
+
+if TYPE_CHECKING:
+    from onnx_tf.export.keras import KerasRep
 
 __all__ = ["FORMATS", "Conversion", "Format", "Written", "convert"]
 
@@ -66,13 +69,13 @@ class Conversion:
     """What a conversion made.
 
     Attributes:
-        rep: the model, to run or to export again.
+        rep: the model, to run or to export again; where a .keras file alone was written, what holds its ``model``.
         artifacts: what was written, in order.
         seconds: how long loading, converting and writing took.
         timings: how long each step took, by its name, in seconds; the checks included.
     """
 
-    rep: TensorflowRep
+    rep: TensorflowRep | KerasRep
     artifacts: tuple[Written, ...]
     seconds: float
     timings: Mapping[str, float]
@@ -121,13 +124,13 @@ def convert(
     check: bool | Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
-    """Convert a model and write it as a SavedModel, as .tflite files, or both.
+    """Convert a model and write it as a SavedModel, as .tflite files, as a .keras file, or as several of them.
 
     Args:
         model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``output_names``.
-        path: the SavedModel's folder, or a file whose name ends in ``.tflite``. With ``formats`` it is a
-            folder, and gets ``saved_model/``, ``NAME_float32.tflite`` and ``NAME_float16.tflite``.
-        formats: ``"saved_model"`` and ``"tflite"``; by default the one that the path's name tells.
+        path: the SavedModel's folder, or a file whose name ends in ``.tflite`` or ``.keras``. With ``formats`` it is
+            a folder, and gets ``saved_model/``, ``NAME_float32.tflite``, ``NAME_float16.tflite`` and ``NAME.keras``.
+        formats: ``"saved_model"``, ``"tflite"`` and ``"keras"``; by default the one that the path's name tells.
         tflite: in which precisions the weights of .tflite files are stored: ``"float32"`` and
             ``"float16"``; by default both with ``formats``, else float32. A model that is quantised becomes
             ``"integer_quant"``, which computes with its own integers, where nothing else is asked for.
@@ -151,7 +154,7 @@ def convert(
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
-            files are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
+            and .keras files are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
         progress: called with a word or two whenever a step begins.
 
     Raises:
@@ -161,7 +164,7 @@ def convert(
     if nms not in ("model", "padded"):
         raise OptionError(f"nms must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(Path(path), formats, tflite, model)
-    if not dequantize and set(paths) - {"saved_model"} and is_quantized(model):
+    if not dequantize and set(paths) - {"saved_model", "keras"} and is_quantized(model):
         paths = artifact_paths(Path(path), formats, tflite, model, INTEGERS)
     elif set(INTEGERS) & set(paths):
         raise OptionError("tflite=['integer_quant'] is for models that are quantised, and without dequantize=True")
@@ -179,6 +182,8 @@ def convert(
     kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in (FLOATS, INTEGERS)]
     with contextlib.ExitStack() as stack:
         run = _Run(model, options, reference, check, progress)
+        if "keras" in paths:
+            run.write_keras(stack.enter_context(written_file(paths["keras"])), paths["keras"])
         for files in filter(None, kinds):
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
@@ -207,18 +212,41 @@ class _Run:
     ) -> None:
         self.model, self.options, self.reference, self.progress = model, options, reference, progress
         self.check = check
-        self.rep: TensorflowRep
+        self.rep: TensorflowRep | KerasRep
         self.written: dict[str, Written] = {}
         self.timings: dict[str, float] = {}
         self.checking = 0.0
 
-    def _convert(self, target: Target) -> None:
+    def _convert(self, target: Target) -> TensorflowRep:
+        source, options = self._begun(target)
+        rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
+        self._done(rep)
+        return rep
+
+    def _begun(self, target: Target) -> tuple[ModelSource, Options]:
         self.progress("Converting")
         source = self.model.clone() if isinstance(self.model, ir.Model) else self.model
-        options = replace(self.options, target=target)
-        self.rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
-        for step, seconds in self.rep.timings.items():  # of both formats, where both are written
+        return source, replace(self.options, target=target)
+
+    def _done(self, rep: TensorflowRep | KerasRep) -> None:
+        self.rep = rep
+        for step, seconds in rep.timings.items():  # of all formats, where several are written
             self.timings[step] = self.timings.get(step, 0.0) + seconds
+
+    def write_keras(self, file: Path, target: Path) -> None:
+        """Write a file that becomes the target later."""
+        from onnx_tf.export.keras import build, write_keras  # Keras is imported for who asks for it
+
+        rep = build(*self._begun(KERAS))
+        self._done(rep)
+        self.progress("Writing .keras")
+        start = time.perf_counter()
+        with refused(target):
+            write_keras(rep.model, file)
+        self.timings["keras"] = time.perf_counter() - start
+        written = Written("keras", file, file.stat().st_size)
+        compare = functools.partial(compare_keras, interface=rep.interface)
+        self.written["keras"] = self._checked_file(written, compare, file, ".keras")
 
     def write_tflite(
         self,
@@ -228,30 +256,34 @@ class _Run:
         target: Target,
     ) -> None:
         """Write files that become the targets later."""
-        self._convert(target)
+        rep = self._convert(target)
         self.progress(f"Writing .tflite ({', '.join(files)})")
         start = time.perf_counter()
         metadata = {"producer": "onnx-tf", "version": __version__, **source_digest(self.model)}
-        for precision, content in tflite_files(self.rep.tf_module, list(files), metadata=metadata, **allowed):
+        for precision, content in tflite_files(rep.tf_module, list(files), metadata=metadata, **allowed):
             file, found = files[precision], operators(content)
             with refused(targets[precision]):
                 file.write_bytes(content)
             floats = float_operators(content)
             self.written[precision] = Written("tflite", file, len(content), operators=found, floats=floats)
         self.timings["litert"] = time.perf_counter() - start
-        for precision, file in files.items() if self.check is not False else ():
-            self.written[precision] = self._checked_tflite(self.written[precision], precision, file)
+        for precision, file in files.items():
+            written = self.written[precision]
+            tolerance = OfScale(single=FLOAT16_TOLERANCE if precision == "float16" else OfScale().single)
+            # Where weights alone are integers, what is computed of them are the same floats.
+            rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
+            steps = output_steps(file.read_bytes()) if rounds else None
+            compare = functools.partial(compare_tflite, rep=rep, tolerance=tolerance, steps=steps)
+            self.written[precision] = self._checked_file(written, compare, file, f".tflite ({precision})")
 
-    def _checked_tflite(self, written: Written, precision: Precision, file: Path) -> Written:
-        tolerance = OfScale(single=FLOAT16_TOLERANCE if precision == "float16" else OfScale().single)
-        # Where weights alone are integers, what is computed of them are the same floats.
-        rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
-        steps = output_steps(file.read_bytes()) if rounds else None
-        compared = functools.partial(compare_tflite, tolerance=tolerance, steps=steps)
+    def _checked_file(self, written: Written, compare: Callable[..., Accuracy], file: Path, what: str) -> Written:
+        """Return what is told of a file that is compared unless the user does not want it."""
+        if self.check is False:
+            return written
         try:
             if self.check is None:
                 _refuse_check(written)
-            accuracy = self._checked(compared, file, f".tflite ({precision})")
+            accuracy = self._checked(compare, file, what)
         except OnnxTfError as error:
             if self.check is not None:  # who asks for it is told
                 raise
@@ -259,12 +291,13 @@ class _Run:
         return replace(written, accuracy=accuracy)
 
     def write_saved_model(self, path: Path, *, freeze: bool, overwrite: bool) -> None:
-        self._convert(SAVED_MODEL)
+        rep = self._convert(SAVED_MODEL)
         self.progress("Writing SavedModel")
         start = time.perf_counter()
-        self.rep.export_graph(path, freeze=freeze, overwrite=overwrite)
+        rep.export_graph(path, freeze=freeze, overwrite=overwrite)
         self.timings["write"] = time.perf_counter() - start
-        accuracy = self._checked(compare_saved_model, path) if self.check not in (None, False) else None
+        compare = functools.partial(compare_saved_model, rep=rep)
+        accuracy = self._checked(compare, path) if self.check not in (None, False) else None
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         self.written["saved_model"] = Written("saved_model", path, size, accuracy)
 
@@ -272,7 +305,7 @@ class _Run:
         self.progress(f"Checking {what}")
         start = time.perf_counter()
         feed = None if self.check in (None, True) else self.check
-        accuracy = compare(path, self.rep, self.reference(), feed)
+        accuracy = compare(path, model=self.reference(), feed=feed)
         seconds = time.perf_counter() - start
         self.checking += seconds
         self.timings["check"] = self.timings.get("check", 0.0) + seconds

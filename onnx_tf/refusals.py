@@ -59,6 +59,8 @@ def _refusals(node: ir.Node, handlers: Registry) -> Iterable[str]:
 
 
 def _missing(node: ir.Node, handlers: Registry, schema: onnx.defs.OpSchema | None) -> str:
+    if handlers.advice:
+        return handlers.advice
     hook = f"add a handler with @onnx_op({node.op_type!r}, domain={node.domain!r})"
     why = experimental_bodies.refusal(node)
     if why is not None:

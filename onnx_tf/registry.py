@@ -155,12 +155,14 @@ def normalize_domain(domain: str) -> str:
 class Registry:
     """A table (domain, operator) -> handlers by the version from which each holds."""
 
-    def __init__(self, forms: Sequence[str] = ()) -> None:
+    def __init__(self, forms: Sequence[str] = (), advice: str = "") -> None:
         """Make an empty table.
 
         Args:
             forms: the targets whose handlers go before those for all, the first named first.
+            advice: why an operator has no handler and what to do, where it is not to register one.
         """
+        self.advice = advice
         self._handlers: dict[tuple[str, str], list[Handler]] = {}
         self._forms = (*forms, "")
 

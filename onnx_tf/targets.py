@@ -18,11 +18,11 @@ from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.pad_selections import pad_selections
 from onnx_tf.passes.quantize_constants import quantize_constants
 from onnx_tf.passes.recognize_gelu import recognize_gelu
-from onnx_tf.passes.settle_shapes import settle_shapes
+from onnx_tf.passes.settle_shapes import settle_shapes, settle_shapes_of_parts
 from onnx_tf.passes.unfold_quantized import unfold_quantized
 from onnx_tf.passes.widen_floats import widen_floats
 
-__all__ = ["LITERT", "LITERT_QUANTIZED", "SAVED_MODEL", "TARGETS", "Pass", "Target", "litert", "target_named"]
+__all__ = ["KERAS", "LITERT", "LITERT_QUANTIZED", "SAVED_MODEL", "TARGETS", "Pass", "Target", "litert", "target_named"]
 
 Pass = Callable[[ir.Model], bool]
 """A pass from IR to IR: changes a model in place, and returns whether it did."""
@@ -67,6 +67,10 @@ LITERT = Target(
     forms=("litert",),
 )
 """LiteRT's operators, in .tflite files."""
+
+
+KERAS = Target("keras", recognitions=(recognize_gelu, settle_shapes_of_parts), passes=(pack_weights,))
+"""Keras's layers and operations, in .keras files."""
 
 
 def litert(*, int64_as_int32: bool = False, padded_selections: bool = False, quantized: bool = False) -> Target:

@@ -14,6 +14,7 @@ from onnx_tf.check.artifacts import SavedModel
 from onnx_tf.check.compare import Comparison, Difference, OfSteps, Tolerance, compare
 from onnx_tf.check.inputs import accepted_inputs, described, drawn_inputs
 from onnx_tf.check.interface import Interface, in_artifact_order, in_onnx_order
+from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.known_differences import explanations
 from onnx_tf.check.litert import LiteRT
 from onnx_tf.check.onnx_runtime import OnnxRuntime
@@ -24,7 +25,7 @@ from onnx_tf.runtime.feeding import to_numpy
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["Accuracy", "compare_saved_model", "compare_tflite"]
+__all__ = ["Accuracy", "compare_keras", "compare_saved_model", "compare_tflite"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Accuracy(Comparison):
         inputs: dtype and shape of what both were fed, by name, in the artefact's memory order.
         known: for each output that differs, what is known of ONNX Runtime's own ways on the
             operators that it comes from.
-        runtime: what ran a .tflite file, as in ``ai-edge-litert 2.3.0``; empty for other artefacts.
+        runtime: what ran a .tflite or .keras file, as in ``ai-edge-litert 2.3.0``; empty for SavedModels.
         modes: the largest error of any output of a .tflite file with XNNPACK and without, by these words.
         unit: in what errors are counted, ``"steps"`` of a quantised file; empty where they are shares of the scale.
     """
@@ -143,6 +144,38 @@ def _in_steps(
             if not output.reason:
                 apart[output.name] = max(apart[output.name], output.error)
     return {name: replace(own, steps=max(own.steps, 2 * apart[name])) for name, own in found.items()}
+
+
+def compare_keras(
+    path: str | os.PathLike[str], interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None = None
+) -> Accuracy:
+    """Load a .keras file where this package is not, and compare its outputs with those of ONNX Runtime.
+
+    It runs on a second batch too where that is open; of each output the worst counts.
+
+    Args:
+        path: the file.
+        interface: what the model takes and gives.
+        model: the ONNX model, see :func:`compare_saved_model`.
+        feed: inputs by ONNX name, see :func:`compare_saved_model`.
+
+    Raises:
+        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
+    """
+    given, expected, reference = _expected(interface, model, feed)
+    pairs = [(given, expected), *_twice(given, interface, reference)]
+    artifact = KerasFile(path, interface)
+    try:
+        results = artifact.runs([feed for feed, _ in pairs])
+    except OnnxTfError as error:
+        outputs = [Difference(name, math.inf, 0.0, str(error)) for name in expected]
+    else:
+        compared = [compare(wanted, found) for (_, wanted), found in zip(pairs, results, strict=True)]
+        outputs = [output for comparison in compared for output in comparison.outputs]
+    worst: dict[str, Difference] = {}
+    for output in outputs:
+        worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
+    return replace(_accuracy(tuple(worst.values()), given, interface, model), runtime=artifact.runtime)
 
 
 def _without_padding(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def convert(arguments: argparse.Namespace) -> int:
     """Write a model as a SavedModel or .tflite file."""
     if arguments.input and arguments.check is False:
         raise UsageError("--input is what --check compares with: leave out --no-check")
-    if arguments.input and not arguments.check and not _writes_tflite(arguments):
+    if arguments.input and not arguments.check and not _writes_a_file(arguments):
         raise UsageError("--input is what --check compares with: add --check")
     with console.tensorflow_with_progress() as progress, console.no_native_output():
         from onnx_tf.conversion import convert as convert_model
@@ -61,8 +61,9 @@ def convert(arguments: argparse.Namespace) -> int:
     return 0 if done.fits else 1
 
 
-def _writes_tflite(arguments: argparse.Namespace) -> bool:
-    return arguments.outdir.lower().endswith(".tflite") or "tflite" in (arguments.formats or ())
+def _writes_a_file(arguments: argparse.Namespace) -> bool:
+    is_file = arguments.outdir.lower().endswith((".tflite", ".keras"))
+    return is_file or not {"tflite", "keras"}.isdisjoint(arguments.formats or ())
 
 
 def _moved(done: Conversion) -> dict[str, list[str]]:
@@ -98,7 +99,7 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
     from onnx_tf.export.flatbuffer import foreign_operators
 
     for written in done.artifacts:
-        what = "SavedModel" if written.format == "saved_model" else ".tflite"
+        what = "SavedModel" if written.format == "saved_model" else f".{written.format}"
         print(f"{written.path}: {what}, {console.size(written.bytes)}, in {done.seconds:.1f} s")
         if written.operators is not None:
             count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)
@@ -112,7 +113,7 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
         if written.accuracy is not None:
             _print_accuracy(written.accuracy)
-        elif written.format == "tflite":
+        elif written.format != "saved_model":
             reason = written.unchecked.replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
     for step, seconds in done.timings.items() if timings else ():

@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    convert = commands.add_parser("convert", help="write a model as a SavedModel or .tflite file", description=_CONVERT)
+    convert = commands.add_parser(
+        "convert", help="write a model as a SavedModel, .tflite or .keras file", description=_CONVERT
+    )
     convert.add_argument("model", nargs="?", help="the .onnx file")
     convert.add_argument("-i", "--infile", metavar="MODEL", help="the .onnx file, as an option")
     convert.add_argument(
@@ -96,9 +98,9 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--outdir",
         required=True,
         metavar="PATH",
-        help="a SavedModel's folder, or a .tflite file; with --formats a folder for all of them",
+        help="a SavedModel's folder, or a .tflite or .keras file; with --formats a folder for all of them",
     )
-    convert.add_argument("--formats", type=_names, metavar="FORMAT,...", help="write saved_model, tflite or both")
+    convert.add_argument("--formats", type=_names, metavar="FORMAT,...", help="write saved_model, tflite, keras")
     convert.add_argument(
         "--tflite",
         type=_names,
@@ -110,7 +112,7 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     convert.add_argument(
         "--check",
         action=argparse.BooleanOptionalAction,
-        help="compare what was written with ONNX Runtime (by default .tflite files, not SavedModels)",
+        help="compare what was written with ONNX Runtime (by default .tflite and .keras files, not SavedModels)",
     )
     for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
         convert.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
@@ -234,6 +236,6 @@ def _add_layout(parser: argparse.ArgumentParser) -> None:
 
 _CONVERT = (
     "Convert an ONNX model and write it as a SavedModel with the signature serving_default, "
-    "as a .tflite file that LiteRT's own operators run, or as both."
+    "as a .tflite file that LiteRT's own operators run, as a .keras file of Keras's own layers, or as several of them."
 )
 _RUN = "Convert an ONNX model and compute its outputs for inputs from .npy or .npz files."

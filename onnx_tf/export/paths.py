@@ -13,8 +13,8 @@ from onnx_tf.model.loading import ModelSource
 
 __all__ = ["FORMATS", "Format", "artifact_paths"]
 
-Format = Literal["saved_model", "tflite"]
-FORMATS: tuple[Format, ...] = ("saved_model", "tflite")
+Format = Literal["saved_model", "tflite", "keras"]
+FORMATS: tuple[Format, ...] = ("saved_model", "tflite", "keras")
 _Name = TypeVar("_Name", bound=str)
 
 
@@ -25,7 +25,7 @@ def artifact_paths(
     model: ModelSource,
     precisions: Sequence[Precision] = FLOATS,
 ) -> dict[str, Path]:
-    """Return where each artefact of a conversion goes: ``"saved_model"``, and the precisions of .tflite files.
+    """Return where each artefact goes: ``"saved_model"``, ``"keras"``, and the precisions of .tflite files.
 
     Args:
         path: a SavedModel's folder, a file, or a folder for several artefacts.
@@ -38,12 +38,15 @@ def artifact_paths(
         OptionError: the options do not fit each other or the path.
     """
     formats, tflite = _chosen("formats", formats, FORMATS), _chosen("tflite", tflite, PRECISIONS)
-    is_file = path.suffix.lower() == ".tflite"
-    if tflite is not None and not (is_file if formats is None else "tflite" in formats):
-        raise OptionError(f"tflite={tflite} is for .tflite files, and none is asked for: {path} is a SavedModel's")
+    suffix = path.suffix.lower()
+    is_file = suffix in (".tflite", ".keras")
+    if tflite is not None and not (suffix == ".tflite" if formats is None else "tflite" in formats):
+        raise OptionError(f"tflite={tflite} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
     if formats is None:
         if not is_file:
             return {"saved_model": path}
+        if suffix == ".keras":
+            return {"keras": path}
         if tflite and len(tflite) > 1:
             raise OptionError(f"{path} is one file: choose one precision, or formats=['tflite'] and a folder")
         return {(tflite or precisions)[0]: path}
@@ -53,7 +56,13 @@ def artifact_paths(
     paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
     if "tflite" in formats:
         paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or precisions}
+    if "keras" in formats:
+        paths["keras"] = path / f"{name}.keras"
     return paths
+
+
+def _whose(suffix: str) -> str:
+    return "a Keras model's" if suffix == ".keras" else "a SavedModel's"
 
 
 def _chosen(option: str, given: Iterable[_Name] | None, known: Sequence[_Name]) -> list[_Name] | None:

@@ -115,9 +115,7 @@ def check_target(target: Path, overwrite: bool, *, is_folder: bool = True) -> No
         if not target.exists():
             return
         if target.is_dir() != is_folder:
-            kind = (
-                ("a folder", "a .tflite file is a file") if target.is_dir() else ("a file", "a SavedModel is a folder")
-            )
+            kind = ("a file", "a SavedModel is a folder") if is_folder else ("a folder", "a file is to be written")
             raise ExportError(f"{target} is {kind[0]}: {kind[1]}; choose another path")
         if is_folder and not any(target.iterdir()):
             return

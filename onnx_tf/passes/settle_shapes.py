@@ -14,7 +14,10 @@ from onnx_tf.passes._implied_ranks import inferred_outputs
 from onnx_tf.passes._sizes import Size, product, quotient, size
 from onnx_tf.schema import optional_int_attribute
 
-__all__ = ["settle_shapes"]
+__all__ = ["SIZES", "settle_shapes", "settle_shapes_of_parts"]
+
+SIZES = "onnx_tf.sizes"
+"""Key of ``meta`` of integer scalars and vectors whose elements are known: numbers, or names of open dimensions."""
 
 MAX_ELEMENTS = 64
 """Longer integer vectors are no shapes."""
@@ -29,7 +32,19 @@ def settle_shapes(model: ir.Model) -> bool:
     for what has a computed shape, and delegates none of it. Here a Reshape with one open dimension
     gets a constant with -1, and integers that do not depend on an open dimension become constants.
     """
-    settled = [_Settling(graph).run() for graph in model.graphs()]
+    return _settle(model, parts_fit=False)
+
+
+def settle_shapes_of_parts(model: ir.Model) -> bool:
+    """Do as :func:`settle_shapes`, where parts that end at open dimensions are never longer than what they are of.
+
+    ONNX cuts off what is too long; a target that refuses such inputs instead knows more dimensions.
+    """
+    return _settle(model, parts_fit=True)
+
+
+def _settle(model: ir.Model, *, parts_fit: bool) -> bool:
+    settled = [_Settling(graph, parts_fit).run() for graph in model.graphs()]
     if any(settled):
         RemoveUnusedNodesPass()(model)
     return any(settled)
@@ -38,8 +53,8 @@ def settle_shapes(model: ir.Model) -> bool:
 class _Settling:
     """One walk over a graph in topological order."""
 
-    def __init__(self, graph: ir.Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: ir.Graph, parts_fit: bool) -> None:
+        self.graph, self.parts_fit = graph, parts_fit
         self.sizes: dict[ir.Value, Sizes] = {}  # of the elements of integer scalars and vectors
         self.named: dict[str, Size] = {}  # dimensions that are products, by the text that stands for them
         self.settled = False
@@ -94,7 +109,34 @@ class _Settling:
             return _reshaped(dims, target, bool(optional_int_attribute(node, "allowzero")))
         if node.op_type == "Expand" and target is not None and dims is not None:
             return _broadcast(dims, target)
+        if node.op_type == "Slice":
+            return self._sliced(node, dims)
+        if node.op_type == "ConstantOfShape":
+            return self._elements(node.inputs[0])
+        if node.op_type == "Range":
+            start, limit, delta = (self._elements(value) for value in node.inputs)
+            counts = (start, delta) == ((Size(0),), (Size(1),)) and limit is not None and limit[0].factor >= 0
+            return limit if counts else None
         return None
+
+    def _sliced(self, node: ir.Node, dims: Sizes | None) -> Sizes | None:
+        """Return the shape of a part: axes that are not cut keep their dimensions."""
+        own = self._dims(node.outputs[0])
+        if dims is None or own is None or len(own) != len(dims) or len(node.inputs) < 4:
+            return None
+        axes = self._elements(node.inputs[3])
+        numbers = None if axes is None else [axis.number for axis in axes]
+        if numbers is None or None in numbers:
+            return None
+        cut = [number % len(dims) for number in numbers if number is not None]
+        found = [o if axis in cut else dim for axis, (o, dim) in enumerate(zip(own, dims, strict=True))]
+        starts, ends = self._elements(node.inputs[1]), self._elements(node.inputs[2])
+        steps = self._elements(node.inputs[4]) if len(node.inputs) > 4 else None
+        if self.parts_fit and starts and ends and set(steps or [Size(1)]) == {Size(1)}:
+            for axis, start, end in zip(cut, starts, ends, strict=True):
+                if start == Size(0) and end.names and end.factor > 0:
+                    found[axis] = end
+        return tuple(found)
 
     def _elements(self, value: ir.Value | None) -> Sizes | None:
         """Return the elements of an integer scalar or vector, as far as they are known."""
@@ -103,7 +145,11 @@ class _Settling:
         tensor = value.const_value
         if tensor is None:
             return self.sizes.get(value)
-        if not tensor.dtype.is_integer() or tensor.size > MAX_ELEMENTS or len(tensor.shape) > 1:
+        if (
+            not (tensor.dtype.is_integer() or tensor.dtype is ir.DataType.BOOL)
+            or tensor.size > MAX_ELEMENTS
+            or len(tensor.shape) > 1
+        ):
             return None
         return tuple(Size(int(element)) for element in tensor.numpy().reshape(-1))
 
@@ -120,6 +166,7 @@ class _Settling:
         if found is None or output.shape is None or output.shape.rank() > 1:
             return
         self.sizes[output] = found
+        output.meta[SIZES] = tuple(str(each) if each.number is None else each.number for each in found)
         numbers = [each.number for each in found]
         if None not in numbers and not output.is_graph_output():
             self._make_constant(output, numbers)
@@ -224,17 +271,38 @@ def _sum(sign: int) -> Callable[[Size, Size], Size | None]:
     return lambda a, b: Size(a.factor + sign * b.factor, a.names) if a.names == b.names else None
 
 
+def _equal(a: Size, b: Size) -> Size | None:
+    if a == b or (a.number is not None and b.number is not None):
+        return Size(int(a == b))
+    # No dimension is negative.
+    apart = any(x.factor < 0 and not x.names and y.factor >= 0 for x, y in ((a, b), (b, a)))
+    return Size(0) if apart else None
+
+
+def _where(_node: ir.Node, inputs: Sequence[Sizes | None]) -> Sizes | None:
+    known = [each for each in inputs if each]
+    length = max(map(len, known), default=0)
+    if len(known) < 3 or any(len(each) not in (1, length) for each in known):
+        return None
+    condition, a, b = (each * (length // len(each)) for each in known)
+    numbers = [each.number for each in condition]
+    return None if None in numbers else tuple(x if n else y for n, x, y in zip(numbers, a, b, strict=True))
+
+
 _RULES: Mapping[str, Rule] = {
     "Add": _elementwise(_sum(1)),
     "Cast": _same,
     "Concat": _concat,
     "Div": _elementwise(quotient),
+    "Equal": _elementwise(_equal),
     "Gather": _gather,
     "Identity": _same,
     "Mul": _elementwise(lambda a, b: product([a, b])),
+    "Reshape": _same,
     "Slice": _slice,
     "Squeeze": _same,
     "Sub": _elementwise(_sum(-1)),
     "Unsqueeze": _same,
+    "Where": _where,
 }
 """What integer scalars and vectors become: of the elements of a node's inputs those of its output."""

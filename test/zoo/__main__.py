@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from test.ledger import ledger
-from test.zoo.checks import check_model, check_tflite
+from test.zoo.checks import check_keras, check_model, check_tflite
 from test.zoo.compare import MODELS, SHARED, manifest
 from test.zoo.materialize import materialize
 
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--everything", action="store_true", help="all models of ../shared instead, if they are there")
     parser.add_argument("--export", action="store_true", help="also through a SavedModel in a process of its own")
     parser.add_argument("--litert", action="store_true", help="through a .tflite file instead, and a second batch")
+    parser.add_argument("--keras", action="store_true", help="through a .keras file in a process of its own instead")
     parser.add_argument("--layout", choices=["auto", "keep"], default="auto")
     parser.add_argument("--family", default="*")
     parser.add_argument("--shard", default="0/1", help="I/N: every N-th model, from the I-th")
@@ -65,7 +66,10 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
         verdict = _compared(path, entry, arguments)
     except Exception as error:
         verdict = f"FAIL {type(error).__name__}: {' '.join(str(error).split())[:600]}"
-    reason = ledger("litert").get(f"zoo/{name}") if arguments.litert else ledger("zoo").get(name)
+    if arguments.litert:
+        reason = ledger("litert").get(f"zoo/{name}")
+    else:
+        reason = None if arguments.keras else ledger("zoo").get(name)
     if reason is not None:
         verdict = f"known: {reason}" if verdict.startswith("FAIL") else f"PASSES now: delete {name!r} from the ledger"
     print(f"{name:40s} {time.perf_counter() - start:6.1f} s  {verdict}", flush=True)
@@ -75,6 +79,8 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
 def _compared(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace) -> str:
     if arguments.litert:
         found = check_tflite(entry, materialize(path), batches=(3,))
+    elif arguments.keras:
+        found = check_keras(entry, materialize(path), batches=(3,))
     else:
         export = "fresh" if arguments.export else "no"
         found = check_model(entry, materialize(path), layout=arguments.layout, export=export)

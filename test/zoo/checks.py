@@ -19,11 +19,12 @@ from onnx_tf import TensorflowRep, prepare
 from onnx_tf.check.artifacts import Artifact, OnnxRuntime, Prepared, SavedModel
 from onnx_tf.check.compare import Comparison, Difference, compare
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.litert import LiteRT
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
-from onnx_tf.targets import LITERT
+from onnx_tf.targets import KERAS, LITERT
 from test.zoo.compare import tolerance
 from test.zoo.materialize import make_inputs
 
@@ -81,6 +82,30 @@ def check_tflite(
             results = LiteRT(file, Interface.of(rep), xnnpack=xnnpack).runs(list(feeds.values()))
             for label, result in zip(feeds, results, strict=True):
                 found += [(f"{name}{label}", d) for d in references[label].comparison(result).outputs]
+    return found
+
+
+def check_keras(
+    entry: Mapping[str, Any], model: onnx.ModelProto, batches: tuple[int, ...] = ()
+) -> list[tuple[str, Difference]]:
+    """Return how far every output of the model's .keras file is from ONNX Runtime's, in a process without onnx_tf.
+
+    Args:
+        entry: the model's entry in the manifest.
+        model: the model with its weights.
+        batches: see :func:`check_model`.
+    """
+    from onnx_tf.export.keras import build, write_keras  # Keras is imported for who asks for it
+
+    rep = build(model, Options(target=KERAS))
+    feeds = {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"
+        write_keras(rep.model, file)
+        results = KerasFile(file, rep.interface).runs(list(feeds.values()))
+        for (label, feed), result in zip(feeds.items(), results, strict=True):
+            found += [(f"keras{label}", d) for d in _Reference(entry, model, feed).comparison(result).outputs]
     return found
 
 

@@ -1,0 +1,87 @@
+"""A .keras file, loaded and called in a process of its own that cannot import this package."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from onnx_tf.check.interface import Interface
+from onnx_tf.errors import OnnxTfError
+
+__all__ = ["KerasFile"]
+
+MAX_SECONDS = 600.0
+"""How long a run may take before it counts as hanging."""
+
+_START = """
+import runpy, sys
+sys.path[:] = sys.argv[3:]
+sys.modules["onnx_tf"] = None
+runpy.run_path(sys.argv[2], run_name="__main__")
+"""
+
+
+class KerasFile:
+    """A .keras file, called with its inputs in order.
+
+    Attributes:
+        interface: its inputs and outputs.
+        runtime: the version of Keras and its backend, once it has run.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], interface: Interface) -> None:
+        self.path, self.interface = Path(path), interface
+        self.runtime = ""
+
+    def run(self, feed: Mapping[str, Any]) -> dict[str, Any]:
+        """See :class:`onnx_tf.check.artifacts.Artifact`.
+
+        Raises:
+            OnnxTfError: Keras does not load the file, or the model fails on the inputs.
+        """
+        (outputs,) = self.runs([feed])
+        return outputs
+
+    def runs(self, feeds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the outputs for several feeds, one after another in one process; see :meth:`run`."""
+        names = list(self.interface.outputs)
+        with tempfile.TemporaryDirectory() as folder:
+            for index, feed in enumerate(feeds):
+                flat = self.interface.flat(feed)
+                np.savez(Path(folder) / f"inputs_{index}.npz", *(tensor.numpy() for tensor in flat.values()))
+            (Path(folder) / "task.json").write_text(json.dumps({"model": str(self.path), "runs": len(feeds)}))
+            self._call(folder)
+            done = json.loads((Path(folder) / "done.json").read_text())
+            self.runtime = done["runtime"]
+            if done["error"]:
+                raise OnnxTfError(f"Keras {done['doing']}: {done['error']}")
+            found = []
+            for index in range(len(feeds)):
+                with np.load(Path(folder) / f"outputs_{index}.npz") as arrays:
+                    tensors = {name: tf.constant(arrays[f"arr_{i}"]) for i, name in enumerate(names)}
+                found.append(self.interface.whole(tensors))
+            return found
+
+    def _call(self, folder: str) -> None:
+        script = Path(__file__).with_name("keras_process.py")
+        # It finds the packages that this process finds, and none that lies in the working directory.
+        paths = [path or os.getcwd() for path in sys.path]
+        command = [sys.executable, "-c", _START, folder, str(script), *paths]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False)
+        except OSError as error:
+            raise OnnxTfError(f"a process for Keras cannot be started: {error}") from error
+        except subprocess.TimeoutExpired as error:
+            raise OnnxTfError(f"Keras did not end within {MAX_SECONDS:.0f} s") from error
+        if done.returncode:
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
+            raise OnnxTfError(f"the process of Keras died (exit code {done.returncode}) {last[0]}".strip())

@@ -1,0 +1,138 @@
+"""Arithmetic, comparisons and logic: operations, and sums of tensors of one shape as a layer."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import onnx_ir as ir
+from keras import layers, ops
+
+from onnx_tf.export.keras._place import Place, floats, is_constant, keras_op, keras_table
+
+keras_table(
+    {
+        "Abs": ops.abs,
+        "Acos": ops.arccos,
+        "Acosh": ops.arccosh,
+        "And": ops.logical_and,
+        "Asin": ops.arcsin,
+        "Asinh": ops.arcsinh,
+        "Atan": ops.arctan,
+        "Atanh": ops.arctanh,
+        "BitwiseAnd": ops.bitwise_and,
+        "BitwiseNot": ops.bitwise_not,
+        "BitwiseOr": ops.bitwise_or,
+        "BitwiseXor": ops.bitwise_xor,
+        "Ceil": ops.ceil,
+        "Cos": ops.cos,
+        "Cosh": ops.cosh,
+        "Equal": ops.equal,
+        "Erf": ops.erf,
+        "Exp": ops.exp,
+        "Floor": ops.floor,
+        "Greater": ops.greater,
+        "GreaterOrEqual": ops.greater_equal,
+        "IsNaN": ops.isnan,
+        "Less": ops.less,
+        "LessOrEqual": ops.less_equal,
+        "Log": ops.log,
+        "Mul": ops.multiply,
+        "Neg": ops.negative,
+        "Not": ops.logical_not,
+        "Or": ops.logical_or,
+        "Reciprocal": ops.reciprocal,
+        "Round": ops.round,
+        "Sign": ops.sign,
+        "Sin": ops.sin,
+        "Sinh": ops.sinh,
+        "Sqrt": ops.sqrt,
+        "Sub": ops.subtract,
+        "Tan": ops.tan,
+        "Xor": ops.logical_xor,
+    }
+)
+
+
+@keras_op("Add", since=7)
+def add(place: Place, a: Any, b: Any) -> Any:
+    is_sum = not is_constant(a) and not is_constant(b) and a.shape == b.shape and len(a.shape) > 1 and floats(a)
+    return place.layer(layers.Add, a, b) if is_sum else ops.add(place.operand(a), place.operand(b))
+
+
+@keras_op("Div", since=7)
+def div(place: Place, a: Any, b: Any) -> Any:
+    x, y = place.operand(a), place.operand(b)
+    if floats(a):
+        return ops.divide(x, y)
+    # Integers are rounded towards zero.
+    quotient = ops.floor_divide(ops.abs(x), ops.abs(y))
+    return ops.multiply(quotient, ops.multiply(ops.sign(x), ops.sign(y)))
+
+
+@keras_op("Pow", since=7)
+def power(place: Place, a: Any, b: Any) -> Any:
+    if is_constant(b) and b.size == 1 and b.ndim <= len(a.shape) and b.item() in (2, 0.5) and floats(a):
+        return ops.square(a) if b.item() == 2 else ops.sqrt(a)
+    x, y = place.operand(a), place.operand(b)
+    return ops.cast(ops.power(x, y), str(a.dtype))
+
+
+@keras_op("Mod", since=10)
+def mod(place: Place, a: Any, b: Any, *, fmod: int) -> Any:
+    x, y = place.operand(a), place.operand(b)
+    if not fmod:
+        return ops.mod(x, y)
+    return ops.multiply(ops.sign(x), ops.mod(ops.abs(x), ops.abs(y)))
+
+
+@keras_op("IsInf")
+def is_inf(place: Place, x: Any, *, detect_negative: int, detect_positive: int) -> Any:
+    if not detect_negative or not detect_positive:
+        place.refuse("Keras tells infinities of both signs alone")
+    return ops.isinf(x)
+
+
+def _folded(function: Callable[..., Any]) -> Callable[..., Any]:
+    def build(place: Place, *inputs: Any) -> Any:
+        return functools.reduce(function, map(place.operand, inputs))
+
+    return build
+
+
+for _op_type, _function in (("Max", ops.maximum), ("Min", ops.minimum), ("Sum", ops.add)):
+    keras_op(_op_type, since=8)(_folded(_function))
+
+
+@keras_op("Mean", since=8)
+def mean(place: Place, *inputs: Any) -> Any:
+    return ops.divide(functools.reduce(ops.add, map(place.operand, inputs)), len(inputs))
+
+
+@keras_op("Where")
+def where(place: Place, condition: Any, x: Any, y: Any) -> Any:
+    return ops.where(*map(place.operand, (condition, x, y)))
+
+
+@keras_op("Identity")
+def identity(place: Place, x: Any) -> Any:
+    return x
+
+
+@keras_op("Cast")
+def cast(place: Place, x: Any, *, to: int, saturate: int | None, round_mode: str | None) -> Any:
+    kind = ir.DataType(to)
+    if kind not in CASTS:
+        place.refuse(f"Keras has no dtype {kind.name}")
+    return ops.cast(place.tensor(x), kind.numpy().name)
+
+
+CASTS: Sequence[ir.DataType] = (
+    ir.DataType.BOOL,
+    ir.DataType.DOUBLE,
+    ir.DataType.FLOAT,
+    ir.DataType.FLOAT16,
+    ir.DataType.BFLOAT16,
+    *(ir.DataType[f"{sign}INT{bits}"] for sign in ("", "U") for bits in (8, 16, 32, 64)),
+)

@@ -1,0 +1,243 @@
+"""A lowered model as a Keras Functional, and the file of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx_ir as ir
+import tensorflow as tf
+
+from onnx_tf.attributes import node_attributes
+from onnx_tf.check.interface import Interface
+from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, UnsupportedNode
+from onnx_tf.export.keras._place import BUILDERS, Drawn, Names, Place, RefusedError, is_constant
+from onnx_tf.layout import LayoutReport
+from onnx_tf.model.loading import ModelSource
+from onnx_tf.options import Options
+from onnx_tf.origins import node_origin
+from onnx_tf.passes.settle_shapes import SIZES
+from onnx_tf.pipeline import lower
+from onnx_tf.registry import INTERNAL_DOMAINS
+
+__all__ = ["KerasRep", "build", "write_keras"]
+
+MAX_SIZES = 64
+"""Longer integer vectors are no shapes."""
+
+MAX_DEPTH = 800
+"""Python's recursion limit is 1,000."""
+
+CUT = "write a SavedModel or a .tflite file, or cut the model with output_names and input_names"
+"""What to do about models that are too deep."""
+
+_SAME_ELEMENTS = ("Reshape", "Squeeze", "Unsqueeze")
+
+LAST_STEP = "pack weights"
+
+
+@dataclass(frozen=True)
+class KerasRep:
+    """A model in Keras.
+
+    Attributes:
+        model: the ``keras.Model``.
+        interface: the ONNX names, dtypes and orders of its inputs and outputs.
+        layout_report: which memory order each value has.
+        timings: how long each step of the conversion took, by its name, in seconds.
+    """
+
+    model: Any
+    interface: Interface
+    layout_report: LayoutReport
+    timings: Mapping[str, float]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The ONNX names of the inputs, in graph order."""
+        return tuple(str(value.name) for value in self.interface.inputs)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The ONNX names of the outputs, in graph order."""
+        return tuple(self.interface.outputs)
+
+
+def build(source: ModelSource, options: Options) -> KerasRep:
+    """Return a model in Keras.
+
+    Args:
+        source: see :func:`onnx_tf.prepare`.
+        options: those of a conversion whose target is Keras.
+
+    Raises:
+        UnsupportedError: Keras has no form of some nodes; it lists all of them.
+        ExportError: an input is no tensor that Keras has, or the model is too deep.
+        OnnxTfError: see :func:`onnx_tf.prepare`.
+    """
+    lowered = lower(source, options, handlers=BUILDERS, until=LAST_STEP)
+    model = lowered.model
+    report = lowered.layout_report
+    # Models of the same names must not get numbers behind them.
+    drawn = Drawn(Names())
+    walk = _Walk(model, drawn)
+    outputs = walk.outputs(lowered.outputs)
+    try:
+        functional = keras.Model(_alone(drawn.inputs), _alone(list(outputs.values())), name=_model_name(model))
+    except RecursionError as error:
+        raise ExportError(
+            f"the model is too deep for Keras, which goes down one call for each operation; {CUT}"
+        ) from error
+    specs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in outputs.items()}
+    dtypes = {name: v.dtype for name, v in zip(lowered.outputs, model.graph.outputs, strict=False)}
+    interface = Interface(
+        tuple(model.graph.inputs), specs, dtypes, report.channels_last_inputs, report.channels_last_outputs
+    )
+    return KerasRep(functional, interface, report, lowered.timings)
+
+
+def _alone(tensors: Sequence[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else list(tensors)
+
+
+def _model_name(model: ir.Model) -> str:
+    return Names().take(model.graph.name or "model")
+
+
+class _Walk:
+    """One walk over the nodes in order; what cannot be built is collected, to be refused at once."""
+
+    def __init__(self, model: ir.Model, drawn: Drawn) -> None:
+        self.graph, self.drawn = model.graph, drawn
+        self.values: dict[ir.Value, Any] = {}
+        self.refused: list[UnsupportedNode] = []
+        self._names = {value: drawn.names.take(str(value.name)) for value in self.graph.inputs}
+        self._output_names = [drawn.names.take(str(value.name)) for value in self.graph.outputs]
+
+    def outputs(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return the tensor of each output by its ONNX name."""
+        self.drawn.inputs = [self._input(value) for value in self.graph.inputs]
+        for node in self.graph:
+            self._build(node)
+        if self.refused:
+            raise UnsupportedError(self.refused)
+        found = {}
+        for name, own, value in zip(names, self._output_names, self.graph.outputs, strict=False):
+            if name not in found:
+                place = Place(str(value.name), self.drawn)
+                tensor = place.tensor(self._value(value))
+                found[name] = keras.layers.Identity(name=own, dtype=tensor.dtype)(tensor)
+        return found
+
+    def _input(self, value: ir.Value) -> Any:
+        if not isinstance(value.type, ir.TensorType) or value.shape is None or value.dtype is None:
+            raise ExportError(f"input {value.name!r} is no tensor of known rank: Keras has no such inputs")
+        if value.dtype is ir.DataType.STRING:
+            raise ExportError(f"input {value.name!r} holds strings: Keras has no operations of them")
+        shape = tuple(n if isinstance(n, int) else None for n in value.shape)
+        batch = {"batch_shape": shape} if shape else {"batch_shape": ()}
+        tensor = keras.Input(name=self._names[value], dtype=value.dtype.numpy().name, **batch)
+        self.values[value] = tensor
+        self.drawn.record(tensor, _dims(value))
+        return tensor
+
+    def _value(self, value: ir.Value | None) -> Any:
+        if value is None:
+            return None
+        if value not in self.values:
+            tensor = value.const_value
+            if tensor is None:
+                raise _MissingError
+            self.values[value] = tensor.numpy()
+        return self.values[value]
+
+    def _build(self, node: ir.Node) -> None:
+        handler = BUILDERS.find(node.domain, node.op_type, node.version or 1)
+        name = node_origin(node) or str(node.name)
+        uses = [bool(o.name) and (bool(o.uses()) or o.is_graph_output()) for o in node.outputs]
+        try:
+            inputs = [self._value(value) for value in node.inputs]
+        except _MissingError:
+            return  # what it needs is refused
+        if handler is None:
+            self._refuse(node, BUILDERS.advice)
+            return
+        given = [None if value is None else _dims(value) for value in node.inputs]
+        sizes = [None if value is None else _elements(value) for value in node.inputs]
+        place = Place(str(node.name), self.drawn, uses, given, _dims(node.outputs[0]), sizes)
+        try:
+            results = handler.function(place, *inputs, **node_attributes(node, handler))
+        except RefusedError as refusal:
+            self._refuse(node, str(refusal))
+            return
+        except Exception as error:
+            raise ConversionError(
+                f"{type(error).__name__}: {error}", step="build", node=name, op=node.op_type, domain=node.domain
+            ) from error
+        results = results if isinstance(results, (tuple, list)) else (results,)
+        for value, result in zip(node.outputs, results, strict=False):
+            self.values[value] = found = self._named(place, result)
+            dims = _dims(value)
+            # What the file declares of an output need not be what is computed.
+            if not is_constant(found) and dims is not None and not value.is_graph_output():
+                self.drawn.record(found, dims)
+
+    def _named(self, place: Place, result: Any) -> Any:
+        """Give the last operation of a node the node's name, so that people find it."""
+        if is_constant(result):
+            return result
+        if not isinstance(result, keras.KerasTensor):
+            return np.asarray(result)  # of constants alone
+        operation = result._keras_history.operation
+        if not isinstance(operation, keras.layers.Layer) and operation not in self.drawn.named:
+            operation.name = self.drawn.names.take(place.name)
+            self.drawn.named.add(operation)
+        return result
+
+    def _refuse(self, node: ir.Node, why: str) -> None:
+        name = node_origin(node) or str(node.name)
+        domain = "" if node.domain in INTERNAL_DOMAINS else node.domain
+        self.refused.append(UnsupportedNode(name, node.op_type, domain, node.version, why))
+
+
+def _dims(value: ir.Value) -> list[int | str] | None:
+    """Return the dimensions of a value; those without a name get one."""
+    if value.shape is None:
+        return None
+    return [n if isinstance(n, int) else str(n.value or f"{value.name}.{i}") for i, n in enumerate(value.shape)]
+
+
+def _elements(value: ir.Value) -> Sequence[int | str] | None:
+    """Return the elements of an integer scalar or vector, if they are known."""
+    tensor = value.const_value
+    if tensor is None:
+        node = value.producer()
+        if SIZES not in value.meta and node is not None and node.op_type in _SAME_ELEMENTS and node.inputs[0]:
+            return _elements(node.inputs[0])  # made after they were found, of one that it stands for
+        found: Sequence[int | str] | None = value.meta.get(SIZES)
+        return found
+    is_short = tensor.dtype.is_integer() and len(tensor.shape) < 2 and tensor.size <= MAX_SIZES
+    return tensor.numpy().reshape(-1).tolist() if is_short else None
+
+
+class _MissingError(Exception):
+    """A value of a node that was refused."""
+
+
+def write_keras(model: Any, path: Path) -> None:
+    """Write a model as a .keras file.
+
+    Raises:
+        ExportError: Keras refuses it, or would not load it: loading goes down one call for each operation.
+    """
+    depth = max(model._nodes_by_depth)
+    if depth > MAX_DEPTH:
+        raise ExportError(f"the model is {depth} operations deep, and Keras loads {MAX_DEPTH}; {CUT}")
+    try:
+        model.save(path)
+    except (ValueError, TypeError) as error:
+        raise ExportError(f"Keras cannot save this model: {str(error).splitlines()[0]}") from error
