@@ -196,26 +196,37 @@ def _window(dtype: tf.DType, *weights: float) -> Callable[..., tf.Tensor]:
 register_windows(tf.float64)
 
 
-@onnx_op("MelWeightMatrix", since=17)
-def mel_weight_matrix(
-    num_mel_bins: tf.Tensor,
-    dft_length: tf.Tensor,
-    sample_rate: tf.Tensor,
-    lower_edge_hertz: tf.Tensor,
-    upper_edge_hertz: tf.Tensor,
-    *,
-    output_datatype: int,
-) -> tf.Tensor:
-    bins, length, rate, lower, upper = (
-        tf.cast(tf.reshape(t, []), tf.float64)
-        for t in (num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz)
-    )
+def register_mel_weight_matrix(dtype: tf.DType, target: str = "") -> None:
+    """Register MelWeightMatrix, computed in a dtype, for one target or for all."""
+
+    @onnx_op("MelWeightMatrix", since=17, target=target)
+    def mel_weight_matrix(
+        num_mel_bins: tf.Tensor,
+        dft_length: tf.Tensor,
+        sample_rate: tf.Tensor,
+        lower_edge_hertz: tf.Tensor,
+        upper_edge_hertz: tf.Tensor,
+        *,
+        output_datatype: int,
+    ) -> tf.Tensor:
+        bins, length, rate, lower, upper = (
+            tf.cast(tf.reshape(t, []), dtype)
+            for t in (num_mel_bins, dft_length, sample_rate, lower_edge_hertz, upper_edge_hertz)
+        )
+        weights = _mel_weights(bins, length, rate, lower, upper)
+        return tf.cast(weights, to_tf(output_datatype))
+
+
+def _mel_weights(bins: tf.Tensor, length: tf.Tensor, rate: tf.Tensor, lower: tf.Tensor, upper: tf.Tensor) -> tf.Tensor:
     low, high = (2595 * tf.math.log1p(hertz / 700) / math.log(10) for hertz in (lower, upper))
     mel = tf.range(bins + 2) * (high - low) / (bins + 2) + low
     points = tf.math.floor((length + 1) * 700 * tf.math.expm1(mel / 2595 * math.log(10)) / rate)
     left, center, right = points[:-2], points[1:-1], points[2:]
     row = tf.range(tf.math.floor(length / 2) + 1)[:, tf.newaxis]
-    zero = tf.zeros([], tf.float64)
+    zero = tf.zeros([], bins.dtype)
     rising = tf.where((row >= left) & (row < center), (row - left) / tf.maximum(center - left, 1), zero)
     falling = tf.where((row > center) & (row < right), (right - row) / tf.maximum(right - center, 1), zero)
-    return tf.cast(tf.where(row == center, tf.ones_like(rising), rising + falling), to_tf(output_datatype))
+    return tf.where(row == center, tf.ones_like(rising), rising + falling)
+
+
+register_mel_weight_matrix(tf.float64)

@@ -8,7 +8,13 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._tensors import Dim, dims_of, product, reshaped
-from onnx_tf.handlers.signal import Fourier, fitted, register_fourier, register_windows
+from onnx_tf.handlers.signal import (
+    Fourier,
+    fitted,
+    register_fourier,
+    register_mel_weight_matrix,
+    register_windows,
+)
 
 
 def _forward(signal: tf.Tensor, onesided: int) -> tf.Tensor:
@@ -71,3 +77,4 @@ def _products(x: tf.Tensor, *matrices: tf.Tensor) -> list[tf.Tensor]:
 
 register_fourier(Fourier(_forward, _inverse, _inverse_real), target="litert")
 register_windows(tf.float32, target="litert")
+register_mel_weight_matrix(tf.float32, target="litert")
