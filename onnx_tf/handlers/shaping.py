@@ -17,6 +17,7 @@ from onnx_tf.handlers._tensors import (
     dim_of,
     dims_of,
     elements_of,
+    known_dims,
     normalize_axis,
     product,
     rank_of,
@@ -61,21 +62,17 @@ def _reshape(data: tf.Tensor, shape: tf.Tensor, allowzero: int) -> tf.Tensor:
     if target is not None:
         dims = dims_of(data)
         return reshaped(data, [dims[i] if d == 0 else d for i, d in enumerate(target)])
+    kept = tf.where(shape == 0, _resized(tf.shape(data, tf.int64), shape), shape)
     if shape.shape[0] is None:
-        return tf.reshape(data, tf.where(shape == 0, _resized(tf.shape(data, tf.int64), shape), shape))
+        return tf.reshape(data, kept)
     # Known numbers stay visible: the converter to LiteRT knows no other shapes of convolutions.
     dims = [*dims_of(data), *[0] * shape.shape[0]]
-    wanted = [_or_kept(size, dims[i]) for i, size in enumerate(elements_of(shape))]
-    result = tf.reshape(data, as_shape(wanted))
-    result.set_shape([size if isinstance(size, int) else None for size in wanted])
+    known = [dims[i] if size == 0 else size for i, size in enumerate(known_dims(shape))]
+    sizes = [size if isinstance(size, int) else kept[i] for i, size in enumerate(known)]
+    shows = any(isinstance(size, int) for size in known)
+    result = tf.reshape(data, as_shape(sizes) if shows else kept)
+    result.set_shape([size if isinstance(size, int) else None for size in known])
     return result
-
-
-def _or_kept(size: Dim, dim: Dim) -> Dim:
-    """Return a size, or the dimension that stays where it is 0."""
-    if isinstance(size, int):
-        return dim if size == 0 else size
-    return tf.where(size == 0, tf.cast(dim, size.dtype), size)
 
 
 def _resized(vector: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
