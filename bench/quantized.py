@@ -25,8 +25,8 @@ from onnx_tf.check.inputs import accepted_inputs, drawn_inputs
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.litert import LiteRT
 from onnx_tf.check.onnx_runtime import OnnxRuntime
-from onnx_tf.export.file_graph import FileGraph
-from onnx_tf.export.integer_file import output_steps
+from onnx_tf.export.integers.file import output_steps
+from onnx_tf.export.integers.graph import FileGraph
 from test.litert.integers import activation_steps, tensors_of, weights_of
 from test.zoo.compare import manifest
 from test.zoo.materialize import make_inputs, materialize

@@ -21,7 +21,7 @@ from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
 from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
-from onnx_tf.export.integer_file import FloatOperator, float_operators, output_steps
+from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
 from onnx_tf.export.paths import FORMATS, Format, artifact_paths
 from onnx_tf.export.tflite import FLOATS, INTEGERS, Precision, tflite_files
 from onnx_tf.export.writing import check_target, refused, written_file

@@ -18,7 +18,7 @@ from onnx_tf.cli.usage import UsageError
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
     from onnx_tf.conversion import Conversion
-    from onnx_tf.export.integer_file import FloatOperator
+    from onnx_tf.export.integers.file import FloatOperator
 
 
 def convert(arguments: argparse.Namespace) -> int:

@@ -1,1 +1,1 @@
-"""Writers of converted models, one format a file."""
+"""Writers of converted models, one format a file; ``integers`` and ``keras`` are parts of two of them."""

@@ -15,9 +15,9 @@ from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
-from onnx_tf.export.integer_file import fold_quantizations
+from onnx_tf.export.integers.file import fold_quantizations
+from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
-from onnx_tf.export.quantization_marks import mark_quantizations
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.export.saved_model_converter import saved_model_converter
 from onnx_tf.runtime.signature import flat_names

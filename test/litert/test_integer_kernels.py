@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from onnx_tf.export.flatbuffer import operators
-from onnx_tf.export.integer_file import float_operators
+from onnx_tf.export.integers.file import float_operators
 from test.litert.integers import check_integers
 from test.litert.pairs import Pairs
 

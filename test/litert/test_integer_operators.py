@@ -12,7 +12,7 @@ from onnx import helper
 from onnx_tf import convert
 from onnx_tf.check.compare import compare
 from onnx_tf.export.flatbuffer import operators
-from onnx_tf.export.integer_file import float_operators
+from onnx_tf.export.integers.file import float_operators
 from onnx_tf.targets import LITERT_QUANTIZED
 from test.litert.check import STRICT, written
 from test.litert.integers import check_integers, tensors_of, weights_of

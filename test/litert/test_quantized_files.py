@@ -13,7 +13,7 @@ from onnx_tf.check.accuracy import compare_tflite
 from onnx_tf.cli import main
 from onnx_tf.errors import OptionError
 from onnx_tf.export.flatbuffer import read_metadata
-from onnx_tf.export.integer_file import float_operators
+from onnx_tf.export.integers.file import float_operators
 from test.litert.pairs import Pairs
 
 

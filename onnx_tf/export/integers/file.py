@@ -10,15 +10,15 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.errors import ConversionError, UnsupportedError, UnsupportedNode
-from onnx_tf.export.constant_tensors import move_constants, quantized_constant
-from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.flatbuffer import read_metadata
-from onnx_tf.export.integer_kernels import take_integers
-from onnx_tf.export.integer_layers import make_dense_layers, merge_biases
-from onnx_tf.export.integer_moves import VERSIONS, move_quantizations
+from onnx_tf.export.integers.constants import move_constants, quantized_constant
+from onnx_tf.export.integers.graph import FileGraph
+from onnx_tf.export.integers.kernels import take_integers
+from onnx_tf.export.integers.layers import make_dense_layers, merge_biases
+from onnx_tf.export.integers.moves import VERSIONS, move_quantizations
+from onnx_tf.export.integers.pairs import stand_pairs
 from onnx_tf.export.litert_support import ADVICE
 from onnx_tf.export.own_results import require_runtime
-from onnx_tf.export.standing_pairs import stand_pairs
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
 __all__ = ["FloatOperator", "float_operators", "fold_quantizations", "output_steps"]

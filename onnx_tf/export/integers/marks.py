@@ -2,7 +2,7 @@
 
 The calls that stand for QuantizeLinear and DequantizeLinear (``handlers/litert/standing_quantization.py``)
 become a mark, which says the steps, and a Cast. The converter folds what surrounds them, and writes marks as
-custom operators; ``standing_pairs.py`` makes LiteRT's QUANTIZE and DEQUANTIZE of these.
+custom operators; ``pairs.py`` makes LiteRT's QUANTIZE and DEQUANTIZE of these.
 """
 
 from __future__ import annotations

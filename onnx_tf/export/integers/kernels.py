@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from onnx_tf.export.file_graph import FileGraph, Steps
-from onnx_tf.export.integer_layers import LAYERS, take_layer, take_unsigned
-from onnx_tf.export.integer_moves import dequantized, only_quantized
+from onnx_tf.export.integers.graph import FileGraph, Steps
+from onnx_tf.export.integers.layers import LAYERS, take_layer, take_unsigned
+from onnx_tf.export.integers.moves import dequantized, only_quantized
 
 __all__ = ["take_integers"]
 
