@@ -42,14 +42,14 @@ def test_nothing_but_the_result_is_printed(folder):
     assert lines[4:] == ["  y: 0.0e+00 from ONNX Runtime (tolerance 1e-03): ok"]
 
 
-def test_what_the_converter_refuses_is_told_once(folder):
+def test_what_is_refused_is_told_once(folder):
     (folder / "model.onnx").write_bytes(text_model(STRINGS, opset=20, ir_version=9).SerializeToString())
     done = command(*CONVERT, cwd=folder)
     assert (done.returncode, done.stdout) == (1, "")
     first, second = done.stderr.splitlines()
     assert first == "onnx-tf: 1 node cannot be converted:"
     assert second.startswith(
-        "  node 'StringConcat_0': ai.onnx.StringConcat (opset 20): tf.Add has no kernel for string in LiteRT"
+        "  node 'StringConcat_0': ai.onnx.StringConcat (opset 20): tf.Add has no kernel of string in LiteRT"
     )
     assert os.listdir(folder) == ["model.onnx"]
 
