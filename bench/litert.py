@@ -32,22 +32,16 @@ WARM_UP = 3
 
 def main() -> None:
     """Print a row for each model, and the geometric mean."""
-    parser = argparse.ArgumentParser(prog="python -m bench.litert", description=__doc__)
-    parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--folder", type=Path, default=default_folder())
+    parser = parser_of("litert", __doc__)
     parser.add_argument("--runs", type=int, default=20, help="rounds of a model")
     parser.add_argument("--processor", action="store_true", help="count time of the processor, not on the clock")
     arguments = parser.parse_args()
-    folder = arguments.folder
-    entries = manifest(folder)
     print(f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}", flush=True)
     ratios, processes = [], Processes()
     for name in arguments.names:
-        if name not in entries and name != "mobilenet_v2":
-            print(f"| {name} | not in {folder} |", flush=True)
-            continue
         try:
-            found, times = measured(folder, entries, name, arguments.runs, arguments.processor, processes)
+            model, feed = named(arguments.folder, name)
+            found, times = measured(model, feed, arguments.runs, arguments.processor, processes)
         except OnnxTfError as error:
             print(f"| {name} | {str(error).splitlines()[0]} |", flush=True)
             continue
@@ -61,20 +55,35 @@ def main() -> None:
         print(f"| geometric mean {'| ' * (len(COLUMNS) - 1)}{mean:.2f} |")
 
 
-def default_folder() -> Path:
-    """Return the folder of models to measure: ``../shared/zoo/dev`` if it is there, else ``test/zoo/models``."""
-    return next(folder for folder in (SHARED / "zoo" / "dev", MODELS) if folder.is_dir())
+def parser_of(module: str, description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of names in a folder of models: ``../shared/zoo/dev`` by default, else ``test/zoo/models``."""
+    parser = argparse.ArgumentParser(prog=f"python -m bench.{module}", description=description)
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    folder = next(folder for folder in (SHARED / "zoo" / "dev", MODELS) if folder.is_dir())
+    parser.add_argument("--folder", type=Path, default=folder)
+    return parser
+
+
+def named(folder: Path, name: str) -> tuple[onnx.ModelProto, dict[str, Any]]:
+    """Return a model of a folder, or MobileNetV2, and what to feed it.
+
+    Raises:
+        OnnxTfError: there is no such model.
+    """
+    entries = manifest(folder)
+    if name not in entries and name != "mobilenet_v2":
+        raise OnnxTfError(f"not in {folder}")
+    return model_of(folder, entries, name)
 
 
 def measured(
-    folder: Path, entries: Mapping[str, Any], name: str, runs: int, processor: bool, processes: Processes
+    model: onnx.ModelProto, feed: Mapping[str, Any], runs: int, processor: bool, processes: Processes
 ) -> tuple[Mapping[str, int], dict[str, float]]:
     """Return a model's operators in its .tflite file, and the median milliseconds of both runtimes.
 
     Args:
-        folder: the zoo.
-        entries: its manifest.
-        name: the model's.
+        model: the model with its weights.
+        feed: its inputs by name.
         runs: how often each runtime runs.
         processor: whether time of the processor counts, of all threads together.
         processes: where they run.
@@ -82,7 +91,6 @@ def measured(
     Raises:
         OnnxTfError: the model cannot be written as a .tflite file.
     """
-    model, feed = model_of(folder, entries, name)
     with tempfile.TemporaryDirectory() as temporary:
         files = {"litert": f"{temporary}/model.tflite", "onnxruntime": f"{temporary}/model.onnx"}
         onnx.save(model, files["onnxruntime"])

@@ -7,7 +7,6 @@ says, by ONNX operator.
 
 from __future__ import annotations
 
-import argparse
 import collections
 import copy
 import json
@@ -23,28 +22,26 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from tensorflow.lite.python import schema_py_generated as schema
 
-from bench.latency import model_of
-from bench.litert import THREADS, default_folder
+from bench.litert import THREADS, named, parser_of
 from bench.measure import timed
-from onnx_tf import convert
+from onnx_tf import OnnxTfError, convert
 from onnx_tf.check.interface import Interface
-from onnx_tf.export.flatbuffer import BUILTINS, packed
-from test.zoo.compare import manifest
+from onnx_tf.export.file_graph import BUILTINS
+from onnx_tf.export.flatbuffer import packed
 
-NAMES = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
 SHOWN = 12
 RUNS = 15
 
 
 def main() -> None:
     """Print the operators that take the most time, of the file and of ONNX Runtime."""
-    parser = argparse.ArgumentParser(prog="python -m bench.litert_ops", description=__doc__)
-    parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--folder", type=Path, default=default_folder())
-    arguments = parser.parse_args()
-    entries = manifest(arguments.folder)
+    arguments = parser_of("litert_ops", __doc__).parse_args()
     for name in arguments.names:
-        model, feed = model_of(arguments.folder, entries, name)
+        try:
+            model, feed = named(arguments.folder, name)
+        except OnnxTfError as error:
+            print(f"\n## {name}: {error}")
+            continue
         with tempfile.TemporaryDirectory() as temporary:
             onnx.save(model, f"{temporary}/model.onnx")
             done = convert(f"{temporary}/model.onnx", f"{temporary}/model.tflite", check=False)

@@ -9,7 +9,6 @@ far these two are from each other.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,14 +18,14 @@ import numpy as np
 import onnx
 from tensorflow.lite.python import schema_py_generated as schema
 
-from bench.litert import default_folder
+from bench.litert import parser_of
 from onnx_tf import OnnxTfError, convert
 from onnx_tf.check.inputs import accepted_inputs, drawn_inputs
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.litert import LiteRT
 from onnx_tf.check.onnx_runtime import OnnxRuntime
+from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.integers.file import output_steps
-from onnx_tf.export.integers.graph import FileGraph
 from test.litert.integers import activation_steps, tensors_of, weights_of
 from test.zoo.compare import manifest
 from test.zoo.materialize import make_inputs, materialize
@@ -40,10 +39,7 @@ _PRODUCTS = {"BATCH_MATMUL": 0, "CONV_2D": 0, "DEPTHWISE_CONV_2D": 0, "FULLY_CON
 
 def main() -> None:
     """Print a row for each model."""
-    parser = argparse.ArgumentParser(prog="python -m bench.quantized", description=__doc__)
-    parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--folder", type=Path, default=default_folder())
-    arguments = parser.parse_args()
+    arguments = parser_of("quantized", __doc__).parse_args()
     entries = manifest(arguments.folder)
     print(f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}", flush=True)
     for name in arguments.names:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -100,36 +101,48 @@ def compare_tflite(
     interface = Interface.of(rep)
     given, expected, reference = _expected(interface, model, feed, optimized=steps is None)
     pairs = [(given, expected), *_twice(given, interface, reference)]
-    worst: dict[str, Difference] = {}
-    modes: dict[str, float] = {}
     wanted = [expected for _, expected in pairs]
-    runs = {how: _run(LiteRT(path, interface, xnnpack=xnnpack), pairs) for how, xnnpack in _MODES.items()}
-    limits = tolerance if steps is None else _in_steps(wanted, [found for found, _ in runs.values()], steps)
-    for how, (found, _) in runs.items():
-        if isinstance(found, OnnxTfError):
-            outputs = [Difference(name, math.inf, 0.0, f"{how}: {found}") for name in expected]
-        else:
-            compared = (compare(*both, limits) for both in zip(wanted, found, strict=True))
-            outputs = [output for comparison in compared for output in comparison.outputs]
-        modes[how] = max((output.error for output in outputs), default=0.0)
-        for output in outputs:
-            worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
-    runtime = next((artifact.runtime for _, artifact in runs.values() if artifact.runtime), "")
-    judged = _accuracy(tuple(worst.values()), given, interface, model)
+    artifacts = {how: LiteRT(path, interface, xnnpack=xnnpack) for how, xnnpack in _MODES.items()}
+    runs = {how: _found(artifact, pairs) for how, artifact in artifacts.items()}
+    limits = tolerance if steps is None else _in_steps(wanted, list(runs.values()), steps)
+    outputs = {how: _differences(found, wanted, limits, f"{how}: ") for how, found in runs.items()}
+    modes = {how: max((output.error for output in own), default=0.0) for how, own in outputs.items()}
+    runtime = next((artifact.runtime for artifact in artifacts.values() if artifact.runtime), "")
+    judged = _accuracy(_worst(itertools.chain(*outputs.values())), given, interface, model)
     return replace(judged, runtime=runtime, modes=modes, unit="" if steps is None else "steps")
 
 
 _MODES = {"with XNNPACK": True, "without XNNPACK": False}
 _Run = list[dict[str, Any]] | OnnxTfError
+"""The outputs for each feed, without padding, or why there are none."""
 
 
-def _run(artifact: LiteRT, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> tuple[_Run, LiteRT]:
-    """Return what a file gives for inputs, without padding, or why it gives nothing."""
+def _found(artifact: LiteRT | KerasFile, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> _Run:
     try:
         results = artifact.runs([feed for feed, _ in pairs])
     except OnnxTfError as error:
-        return error, artifact
-    return [_without_padding(expected, found) for (_, expected), found in zip(pairs, results, strict=True)], artifact
+        return error
+    return [_without_padding(expected, found) for (_, expected), found in zip(pairs, results, strict=True)]
+
+
+def _differences(
+    found: _Run,
+    wanted: Sequence[Mapping[str, Any]],
+    tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
+    place: str = "",
+) -> list[Difference]:
+    if isinstance(found, OnnxTfError):
+        return [Difference(name, math.inf, 0.0, f"{place}{found}") for name in wanted[0]]
+    compared = (compare(*both, tolerance) for both in zip(wanted, found, strict=True))
+    return [output for comparison in compared for output in comparison.outputs]
+
+
+def _worst(outputs: Iterable[Difference]) -> tuple[Difference, ...]:
+    """Return the worst difference of each output."""
+    worst: dict[str, Difference] = {}
+    for output in outputs:
+        worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
+    return tuple(worst.values())
 
 
 def _in_steps(
@@ -165,17 +178,8 @@ def compare_keras(
     given, expected, reference = _expected(interface, model, feed)
     pairs = [(given, expected), *_twice(given, interface, reference)]
     artifact = KerasFile(path, interface)
-    try:
-        results = artifact.runs([feed for feed, _ in pairs])
-    except OnnxTfError as error:
-        outputs = [Difference(name, math.inf, 0.0, str(error)) for name in expected]
-    else:
-        compared = [compare(wanted, found) for (_, wanted), found in zip(pairs, results, strict=True)]
-        outputs = [output for comparison in compared for output in comparison.outputs]
-    worst: dict[str, Difference] = {}
-    for output in outputs:
-        worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
-    return replace(_accuracy(tuple(worst.values()), given, interface, model), runtime=artifact.runtime)
+    outputs = _differences(_found(artifact, pairs), [expected for _, expected in pairs])
+    return replace(_accuracy(_worst(outputs), given, interface, model), runtime=artifact.runtime)
 
 
 def _without_padding(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,18 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.own_process import call
 from onnx_tf.errors import OnnxTfError
 
 __all__ = ["KerasFile"]
 
-MAX_SECONDS = 600.0
-"""How long a run may take before it counts as hanging."""
-
-_START = """
-import runpy, sys
-sys.path[:] = sys.argv[3:]
+_RUN = """
+import runpy
 sys.modules["onnx_tf"] = None
-runpy.run_path(sys.argv[2], run_name="__main__")
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
 """
 
 
@@ -59,7 +54,7 @@ class KerasFile:
                 flat = self.interface.flat(feed)
                 np.savez(Path(folder) / f"inputs_{index}.npz", *(tensor.numpy() for tensor in flat.values()))
             (Path(folder) / "task.json").write_text(json.dumps({"model": str(self.path), "runs": len(feeds)}))
-            self._call(folder)
+            call("Keras", _RUN, str(Path(__file__).with_name("keras_process.py")), folder)
             done = json.loads((Path(folder) / "done.json").read_text())
             self.runtime = done["runtime"]
             if done["error"]:
@@ -70,18 +65,3 @@ class KerasFile:
                     tensors = {name: tf.constant(arrays[f"arr_{i}"]) for i, name in enumerate(names)}
                 found.append(self.interface.whole(tensors))
             return found
-
-    def _call(self, folder: str) -> None:
-        script = Path(__file__).with_name("keras_process.py")
-        # It finds the packages that this process finds, and none that lies in the working directory.
-        paths = [path or os.getcwd() for path in sys.path]
-        command = [sys.executable, "-c", _START, folder, str(script), *paths]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False)
-        except OSError as error:
-            raise OnnxTfError(f"a process for Keras cannot be started: {error}") from error
-        except subprocess.TimeoutExpired as error:
-            raise OnnxTfError(f"Keras did not end within {MAX_SECONDS:.0f} s") from error
-        if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
-            raise OnnxTfError(f"the process of Keras died (exit code {done.returncode}) {last[0]}".strip())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,16 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.own_process import call
 from onnx_tf.errors import OnnxTfError
 
 __all__ = ["LiteRT"]
 
-MAX_SECONDS = 600.0
-"""How long a run may take before it counts as hanging."""
-
-_START = """
-import sys
-sys.path[:] = sys.argv[2:]
+_RUN = """
 import runpy
 runpy.run_module("onnx_tf.check.litert_process", run_name="__main__")
 """
@@ -74,18 +68,7 @@ class LiteRT:
             return [_loaded(Path(folder) / f"outputs_{i}.npz", names) for i, names in enumerate(done["outputs"])]
 
     def _call(self, folder: str) -> None:
-        # It finds the packages that this process finds, and none that lies in the working directory.
-        paths = [path or os.getcwd() for path in sys.path]
-        command = [sys.executable, "-c", _START, folder, *paths]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=MAX_SECONDS, check=False)
-        except OSError as error:
-            raise OnnxTfError(f"LiteRT's interpreter cannot be started: {error}") from error
-        except subprocess.TimeoutExpired as error:
-            raise OnnxTfError(f"LiteRT's interpreter did not end within {MAX_SECONDS:.0f} s") from error
-        if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
-            raise OnnxTfError(f"LiteRT's interpreter died (exit code {done.returncode}) {last[0]}".strip())
+        call("LiteRT's interpreter", _RUN, folder)
 
     def _tensors(self, arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
         return {name: tf.constant(array) for name, array in arrays.items()}

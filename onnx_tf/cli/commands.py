@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def convert(arguments: argparse.Namespace) -> int:
-    """Write a model as a SavedModel or .tflite file."""
+    """Write a model as a SavedModel, .tflite or .keras files."""
     if arguments.input and arguments.check is False:
         raise UsageError("--input is what --check compares with: leave out --no-check")
     if arguments.input and not arguments.check and not _writes_a_file(arguments):

@@ -12,16 +12,15 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from onnx_tf.export.file_graph import BUILTINS
 from onnx_tf.export.own_results import give_outputs_operators
 
-__all__ = ["BUILTINS", "finished", "foreign_operators", "operators", "packed", "read_metadata"]
+__all__ = ["finished", "foreign_operators", "operators", "packed", "read_metadata"]
 
 METADATA = "onnx_tf"
 IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
 """Bytes at which a runtime that maps the file into memory finds its weights."""
-BUILTINS = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-"""The names of LiteRT's operators by their numbers."""
 
 
 def finished(

@@ -165,7 +165,7 @@ def _pairs(padding: Sequence[Padding]) -> tf.Tensor:
 def _by_slices(x: tf.Tensor, filters: tf.Tensor, w: Windows, groups: int) -> tf.Tensor:
     """Convolve along the first spatial axis slice by slice, each by a convolution of one rank less."""
     x = pad_spatial(x, [w.reach[0], *[(0, 0)] * (len(w.kernel) - 1)])
-    inner = Windows(w.dims[1:], w.kernel[1:], w.strides[1:], w.dilations[1:], w.pads[1:], w.reach[1:], w.outs[1:])
+    inner = w.of_planes()
     step, stride, out = w.dilations[0], w.strides[0], w.outs[0]
     batch, _, *rest = dims_of(x)
 

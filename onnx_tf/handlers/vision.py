@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf import tensor_list
+from onnx_tf.handlers._control import counted_loop
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._sampling import Tap, edges_outside, sample
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, elements_of, product, quotient, reshaped, shaped, vector
@@ -36,7 +36,7 @@ def non_max_suppression(
     lowest = tf.constant(float("-inf")) if score_threshold is None else tf.reshape(score_threshold, [])
     flat_scores = reshaped(scores, [batch * classes, count])
 
-    def select(pair: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def select(pair: int | tf.Tensor) -> list[tf.Tensor]:
         chosen, valid = tf.raw_ops.NonMaxSuppressionV4(
             boxes=boxes[pair // classes],
             scores=flat_scores[pair],
@@ -45,35 +45,17 @@ def non_max_suppression(
             score_threshold=lowest,
             pad_to_max_output_size=True,
         )
-        return tf.cast(chosen, tf.int64), valid
+        return [tf.cast(chosen, tf.int64), valid]
 
     if scores.shape[:2].as_list() == [1, 1]:
         chosen, valid = (t[tf.newaxis] for t in select(0))
     else:
-        chosen, valid = _for_each(select, tf.cast(batch * classes, tf.int32))
+        # tf.map_fn has no shape for the places of no pairs.
+        found = [tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32)]
+        _, (chosen, valid) = counted_loop(batch * classes, lambda pair: select(tf.cast(pair, tf.int64)), [], found)
     places = tf.where(tf.range(tf.cast(most, tf.int32)) < valid[:, tf.newaxis])
     pair = places[:, 0]
     return tf.stack([pair // classes, pair % classes, tf.gather_nd(chosen, places)], 1)
-
-
-def _for_each(
-    select: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], count: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Return what is chosen for each pair, of as many places, and how many of them count; of no pairs nothing.
-
-    ``tf.map_fn`` has no shape for the places of no pairs.
-    """
-    specs = (tf.TensorSpec([None], tf.int64), tf.TensorSpec([], tf.int32))
-
-    def put(pair: tf.Tensor, *lists: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        found = select(tf.cast(pair, tf.int64))
-        return pair + 1, *[tensor_list.put(own, pair, item) for own, item in zip(lists, found, strict=True)]
-
-    _, *lists = tf.while_loop(
-        lambda pair, *_: pair < count, put, (tf.constant(0), *[tensor_list.reserve(count, spec) for spec in specs])
-    )
-    chosen, valid = (tensor_list.stack(own, s.dtype, s.shape, count) for own, s in zip(lists, specs, strict=True))
-    return chosen, valid
 
 
 @channels_last_op("RoiAlign", since=10)

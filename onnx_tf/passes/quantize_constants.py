@@ -8,7 +8,7 @@ import onnx_ir as ir
 from onnx_tf.origins import hand_on
 from onnx_tf.passes._constants import add_constant
 from onnx_tf.passes._quantization import BYTES, is_linear
-from onnx_tf.schema import optional_int_attribute
+from onnx_tf.schema import int_attribute, optional_int_attribute
 
 __all__ = ["quantize_constants"]
 
@@ -34,13 +34,13 @@ def _replace(node: ir.Node) -> bool:
     if len(node.inputs) > 2 and node.inputs[2] is not None and rest[0] is None:
         return False
     zero_point, dtype = rest[0] if rest else None, result.dtype
-    axis = optional_int_attribute(node, "axis")
+    axis = int_attribute(node, "axis") if scale.size > 1 else 0
 
     def quantized() -> np.ndarray:
         numbers = x.numpy()
         dims = [1] * numbers.ndim
         if scale.size > 1:
-            dims[1 if axis is None else axis] = -1
+            dims[axis] = -1
         steps = np.rint(numbers / scale.numpy().reshape(dims))
         zeros = 0 if zero_point is None else zero_point.numpy().reshape(dims).astype(np.float64)
         return np.clip(steps + zeros, *_RANGES[dtype])

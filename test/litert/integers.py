@@ -12,9 +12,9 @@ from onnx import numpy_helper
 from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.check.compare import OfSteps, compare
+from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.integers.file import output_steps
-from onnx_tf.export.integers.graph import FileGraph
 from onnx_tf.targets import LITERT_QUANTIZED
 from test.litert.check import written
 from test.litert.served import ServedLiteRT

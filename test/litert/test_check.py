@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import pytest
 
 from onnx_tf import OnnxTfError, conversion, convert
-from onnx_tf.check import litert
+from onnx_tf.check import litert, own_process
 from onnx_tf.check.accuracy import compare_tflite
 from test.models import relu_model, text_model
 
@@ -58,9 +59,9 @@ def test_an_interpreter_that_dies_is_a_verdict(rep, tmp_path, monkeypatch):
 
 def test_an_interpreter_that_hangs_or_cannot_start_is_a_verdict(rep, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(package(tmp_path, "import time\ntime.sleep(60)"))
-    monkeypatch.setattr(litert, "MAX_SECONDS", 1.0)
+    monkeypatch.setattr(own_process, "MAX_SECONDS", 1.0)
     assert "did not end within 1 s" in str(compare_tflite("model.tflite", rep, relu_model()))
-    monkeypatch.setattr(litert.sys, "executable", str(tmp_path / "no python"))
+    monkeypatch.setattr(own_process.sys, "executable", str(tmp_path / "no python"))
     assert "cannot be started" in str(compare_tflite("model.tflite", rep, relu_model()))
 
 
@@ -96,7 +97,7 @@ def test_what_cannot_be_compared_is_written_and_said(reason, tmp_path):
 def test_without_onnx_runtime(tmp_path, monkeypatch):
     monkeypatch.setattr(conversion, "has_onnx_runtime", lambda: False)
     assert convert(relu_model(), tmp_path / "a.tflite").artifacts[0].unchecked == "ONNX Runtime is not installed"
-    monkeypatch.setitem(litert.sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OnnxTfError, match="the check needs ONNX Runtime"):
         convert(relu_model(), tmp_path / "b.tflite", check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["a.tflite"]

@@ -50,7 +50,7 @@ def check_model(
         batches: batch sizes besides the entry's own, for models whose batch is dynamic.
     """
     rep = prepare(model, layout=layout)
-    feeds = {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
+    feeds = _feeds(entry, batches)
     references = {label: _Reference(entry, model, feed) for label, feed in feeds.items()}
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +58,11 @@ def check_model(
             for label, feed in feeds.items():
                 found += [(f"{name}{label}", d) for d in references[label].comparison(artifact.run(feed)).outputs]
     return found
+
+
+def _feeds(entry: Mapping[str, Any], batches: tuple[int, ...]) -> dict[str, Any]:
+    """Return the inputs of an entry and of other batch sizes, by what is said of them."""
+    return {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
 
 
 def check_tflite(
@@ -71,7 +76,7 @@ def check_tflite(
         batches: see :func:`check_model`.
     """
     rep = TensorflowRep(lower(model, Options(target=LITERT)))
-    feeds = {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
+    feeds = _feeds(entry, batches)
     references = {label: _Reference(entry, model, feed) for label, feed in feeds.items()}
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +103,7 @@ def check_keras(
     from onnx_tf.export.keras import build, write_keras  # Keras is imported for who asks for it
 
     rep = build(model, Options(target=KERAS))
-    feeds = {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
+    feeds = _feeds(entry, batches)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.keras"

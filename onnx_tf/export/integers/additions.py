@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.export.integers.constants import quantized_constant
-from onnx_tf.export.integers.graph import FileGraph, Steps
 
 __all__ = ["constant_vector", "raise_additions"]
 

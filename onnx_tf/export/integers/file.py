@@ -10,9 +10,9 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.errors import ConversionError, UnsupportedError, UnsupportedNode
+from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.flatbuffer import read_metadata
 from onnx_tf.export.integers.constants import move_constants, quantized_constant
-from onnx_tf.export.integers.graph import FileGraph
 from onnx_tf.export.integers.kernels import take_integers
 from onnx_tf.export.integers.layers import make_dense_layers, merge_biases
 from onnx_tf.export.integers.moves import VERSIONS, move_quantizations

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from onnx_tf.export.integers.graph import FileGraph, Steps
+from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.export.integers.layers import LAYERS, take_layer, take_unsigned
 from onnx_tf.export.integers.moves import dequantized, only_quantized
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.export.integers.additions import constant_vector, raise_additions
 from onnx_tf.export.integers.constants import quantized_constant
-from onnx_tf.export.integers.graph import FileGraph, Steps
 
 __all__ = ["LAYERS", "integer_weights", "make_dense_layers", "merge_biases", "take_layer", "take_unsigned"]
 

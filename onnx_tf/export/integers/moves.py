@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnx_tf.export.integers.graph import FileGraph, Steps
+from onnx_tf.export.file_graph import FileGraph, Steps
 
 __all__ = ["VERSIONS", "dequantized", "move_quantizations", "only_quantized"]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from onnx_tf.errors import ConversionError
-from onnx_tf.export.integers.graph import FileGraph, Steps
+from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.export.integers.marks import MARK, Mark, mark_of
 
 __all__ = ["stand_pairs"]

@@ -139,8 +139,7 @@ class _Walk:
         if value.dtype is ir.DataType.STRING:
             raise ExportError(f"input {value.name!r} holds strings: Keras has no operations of them")
         shape = tuple(n if isinstance(n, int) else None for n in value.shape)
-        batch = {"batch_shape": shape} if shape else {"batch_shape": ()}
-        tensor = keras.Input(name=self._names[value], dtype=value.dtype.numpy().name, **batch)
+        tensor = keras.Input(name=self._names[value], dtype=value.dtype.numpy().name, batch_shape=shape)
         self.values[value] = tensor
         self.drawn.record(tensor, _dims(value))
         return tensor

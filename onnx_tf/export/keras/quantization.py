@@ -64,5 +64,6 @@ def _parameters(place: Place, x: Any, scale: Any, zero_point: Any, axis: int | N
     if scale.size == 1:
         return scale.reshape(()), zero.reshape(())
     rank = len(x.shape)
-    shape = [-1 if i == (1 if axis is None else axis) % rank else 1 for i in range(rank)]
+    assert axis is not None  # before opset 13 there is one scale
+    shape = [-1 if i == axis % rank else 1 for i in range(rank)]
     return scale.reshape(shape), zero.reshape(shape)

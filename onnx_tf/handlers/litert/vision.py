@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,43 +22,39 @@ Selected = tuple[tf.Tensor, tf.Tensor]
 """The indices of boxes, padded, and how many of them count."""
 
 
-@onnx_op("NonMaxSuppression", since=10, target="litert")
-def non_max_suppression(
-    boxes: tf.Tensor,
-    scores: tf.Tensor,
-    max_output_boxes_per_class: tf.Tensor | None = None,
-    iou_threshold: tf.Tensor | None = None,
-    score_threshold: tf.Tensor | None = None,
-    *,
-    center_point_box: int,
-) -> tf.Tensor:
-    if max_output_boxes_per_class is None or static_ints(max_output_boxes_per_class) in ([0], []):
-        return tf.zeros([0, 3], tf.int64)
-    chosen, kept = _select(
-        boxes, scores, max_output_boxes_per_class, iou_threshold, score_threshold, center_point_box=center_point_box
-    )
+Selection = Callable[[tf.Tensor, tf.Tensor], Any]
+"""(boxes [images, classes, most] by falling score, which of them are selected) -> the node's results."""
+
+
+def register_non_max_suppression(selection: Selection, *nothing: tf.TensorSpec, domain: str = "") -> None:
+    """Register NonMaxSuppression by what it gives of what is selected, and its results where nothing can be."""
+
+    @onnx_op("NonMaxSuppression", domain=domain, since=10, target="litert")
+    def non_max_suppression(
+        boxes: tf.Tensor,
+        scores: tf.Tensor,
+        max_output_boxes_per_class: tf.Tensor | None = None,
+        iou_threshold: tf.Tensor | None = None,
+        score_threshold: tf.Tensor | None = None,
+        *,
+        center_point_box: int,
+    ) -> Any:
+        asked = None if max_output_boxes_per_class is None else static_ints(max_output_boxes_per_class)
+        if max_output_boxes_per_class is None or (asked is not None and not any(n > 0 for n in asked)):
+            results = tuple(tf.zeros(spec.shape, spec.dtype) for spec in nothing)
+            return results if len(results) > 1 else results[0]
+        thresholds = iou_threshold, score_threshold
+        return selection(*_select(boxes, scores, max_output_boxes_per_class, *thresholds, center_point_box))
+
+
+def _selected_rows(chosen: tf.Tensor, kept: tf.Tensor) -> tf.Tensor:
     # Three axes to look for places in need no division by the number of classes.
     places = tf.where(kept)
     indices = tf.gather_nd(chosen, places)
     return tf.concat([places[:, :2], tf.cast(indices, tf.int64)[:, tf.newaxis]], 1)
 
 
-@onnx_op("NonMaxSuppression", domain=PADDED_DOMAIN, since=10, target="litert")
-def padded_non_max_suppression(
-    boxes: tf.Tensor,
-    scores: tf.Tensor,
-    max_output_boxes_per_class: tf.Tensor | None = None,
-    iou_threshold: tf.Tensor | None = None,
-    score_threshold: tf.Tensor | None = None,
-    *,
-    center_point_box: int,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    asked = None if max_output_boxes_per_class is None else static_ints(max_output_boxes_per_class)
-    if max_output_boxes_per_class is None or not asked or asked[0] <= 0:
-        return tf.zeros([0, 3], tf.int64), tf.zeros([1], tf.int32)
-    chosen, kept = _select(
-        boxes, scores, max_output_boxes_per_class, iou_threshold, score_threshold, center_point_box=center_point_box
-    )
+def _padded_rows(chosen: tf.Tensor, kept: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     batch, classes, most = chosen.shape
     images, numbers = np.indices((batch, classes, most), np.int32)[:2]
     rows = tf.reshape(tf.stack([images, numbers, chosen], -1), [-1, 3])
@@ -74,7 +71,6 @@ def _select(
     max_output_boxes_per_class: tf.Tensor,
     iou_threshold: tf.Tensor | None,
     score_threshold: tf.Tensor | None,
-    *,
     center_point_box: int,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return boxes [images, classes, most] by falling score as int32, and which of them are selected, as bool."""
@@ -173,3 +169,8 @@ def _for_all(
     start = [tf.zeros(tf.stack([rows, most]), tf.int32), tf.zeros(rows[tf.newaxis], tf.int32)]
     (chosen, valid), _ = counted_loop(rows, step, start)
     return chosen, valid
+
+
+NO_ROWS = tf.TensorSpec([0, 3], tf.int64)
+register_non_max_suppression(_selected_rows, NO_ROWS)
+register_non_max_suppression(_padded_rows, NO_ROWS, tf.TensorSpec([1], tf.int32), domain=PADDED_DOMAIN)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from onnx_tf.export.flatbuffer import BUILTINS
-from onnx_tf.export.own_results import opcode
+__all__ = ["BUILTINS", "FileGraph", "Steps"]
 
-__all__ = ["FileGraph", "Steps"]
+BUILTINS = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+"""The names of LiteRT's operators by their numbers."""
 
 _Type = schema.TensorType
 _NUMPY = {
@@ -81,7 +81,7 @@ class FileGraph:
         self.readers: dict[int, list[Any]] = {}
         for operator in graph.operators:  # what was read from a file cannot be written to
             operator.inputs, operator.outputs = (
-                np.array(side, np.int32) for side in (operator.inputs, operator.outputs)
+                np.array([] if side is None else side, np.int32) for side in (operator.inputs, operator.outputs)
             )
             self._enter(operator)
 
@@ -171,12 +171,28 @@ class FileGraph:
             self.set_steps(len(self.graph.tensors) - 1, steps)
         return len(self.graph.tensors) - 1
 
-    def add_tensor(self, like: int, dtype: type[np.generic], steps: Steps | None = None) -> int:
-        """Add a tensor of the shape of another, which an operator is to compute, and return its number."""
+    def add_tensor(
+        self,
+        like: int,
+        dtype: type[np.generic] | None = None,
+        steps: Steps | None = None,
+        leading: tuple[int, ...] = (),
+    ) -> int:
+        """Add a tensor that an operator is to compute, and return its number.
+
+        Args:
+            like: the tensor whose shape it has, and without ``dtype`` its dtype and steps.
+            dtype: its dtype.
+            steps: its steps.
+            leading: dimensions before those of the other tensor.
+        """
         old, tensor = self.graph.tensors[like], schema.TensorT()
         tensor.name, tensor.hasRank, tensor.buffer = old.name, old.hasRank, 0
-        tensor.shape, tensor.shapeSignature = old.shape, old.shapeSignature
-        tensor.type = _TYPES[np.dtype(dtype)]
+        for field in ("shape", "shapeSignature"):
+            dims = getattr(old, field)
+            setattr(tensor, field, None if dims is None else np.array([*leading, *dims], np.int32))
+        tensor.type = old.type if dtype is None else _TYPES[np.dtype(dtype)]
+        tensor.quantization = old.quantization if dtype is None else None
         self.graph.tensors.append(tensor)
         if steps is not None:
             self.set_steps(len(self.graph.tensors) - 1, steps)
@@ -211,19 +227,29 @@ class FileGraph:
         self, operator: Any, kind: str, version: int, options: tuple[str, Mapping[str, Any]] | None = None
     ) -> None:
         """Make an operator one of another kind; its options are their schema name and fields."""
-        operator.opcodeIndex = opcode(self.model, getattr(schema.BuiltinOperator, kind), version)
+        operator.opcodeIndex = self._opcode(getattr(schema.BuiltinOperator, kind), version)
         if options is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, options[0])
             operator.builtinOptions = getattr(schema, f"{options[0]}T")()
             for field, value in options[1].items():
                 setattr(operator.builtinOptions, field, value)
 
+    def _opcode(self, builtin: int, version: int) -> int:
+        """Return the number of an operator's code in the file, which gets one where it has none."""
+        for index, code in enumerate(self.model.operatorCodes):
+            if (code.builtinCode, code.version) == (builtin, version):
+                return index
+        code = schema.OperatorCodeT()
+        code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, 127), version
+        self.model.operatorCodes.append(code)
+        return len(self.model.operatorCodes) - 1
+
     def set_version(self, operator: Any, version: int) -> None:
         """Say which version of an operator a file needs, at least."""
         code = self.model.operatorCodes[operator.opcodeIndex]
         if code.version < version:
             builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
-            operator.opcodeIndex = opcode(self.model, builtin, version)
+            operator.opcodeIndex = self._opcode(builtin, version)
 
     def set_input(self, operator: Any, place: int, index: int) -> None:
         """Let an operator read another tensor."""
