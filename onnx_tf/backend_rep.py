@@ -18,6 +18,7 @@ from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.export.saved_model import export_saved_model
 from onnx_tf.pipeline import Lowered
+from onnx_tf.runtime.empty_batches import empty_dims, of_nothing, one_row
 from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
 from onnx_tf.runtime.outputs import Outputs
@@ -104,9 +105,13 @@ class TensorflowRep(BackendRep):
         if overrides := self._overrides(inputs, kwargs):
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
+        empty = empty_dims(graph, tensors)
         with self._naming_the_node():
-            results = self.tf_module.compute(*tensors)
-            return Outputs([(str(v.name), to_numpy(results[str(v.name)], v.dtype)) for v in graph.outputs])
+            results = self.tf_module.compute(*(one_row(graph, tensors, empty) if empty else tensors))
+            arrays = [to_numpy(results[str(v.name)], v.dtype) for v in graph.outputs]
+        if empty:
+            arrays = [of_nothing(v, array, empty) for v, array in zip(graph.outputs, arrays, strict=True)]
+        return Outputs(zip(self.outputs, arrays, strict=True))
 
     def intermediate_values(
         self, inputs: Any = None, names: Iterable[str] | None = None, **kwargs: Any
