@@ -47,6 +47,9 @@ __all__ = ["Lowered", "Step", "lower", "steps"]
 MAX_FOLDED_BYTES = 1 << 20
 """Constants of up to this size are kept to be looked at, also where only what they were folded into is computed."""
 
+MIN_COLLECTED_BYTES = 16 << 20
+"""A collection takes longer than the conversion of a small model: it is worth it for weights of this size."""
+
 
 @dataclass
 class Lowered:
@@ -252,6 +255,7 @@ def _bind(lowered: Lowered) -> None:
     added = lowered.model.graph.outputs[len(lowered.outputs) :]
     lowered.outputs += tuple(str(value.name) for value in added)
     lowered.graph = bind(lowered.model, lowered.handlers, lowered.options, lowered.outputs)
-    # Nodes and values refer to each other: without a collection the file's tensors stay through the trace.
     del lowered.model, lowered.declared
-    gc.collect()
+    if sum(constant.tensor.nbytes for constant in lowered.graph.constants.values()) > MIN_COLLECTED_BYTES:
+        # Nodes and values refer to each other: without a collection the file's tensors stay through the trace.
+        gc.collect()
