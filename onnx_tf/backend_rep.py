@@ -75,6 +75,12 @@ class TensorflowRep(BackendRep):
         return self.tf_module.output_names
 
     @property
+    def value_names(self) -> tuple[str, ...]:
+        """The ONNX names of the values that :meth:`intermediate_values` gives, in ONNX order."""
+        held, folded = self.tf_module.graph.held, self._folded
+        return tuple(name for name in self._readers.by_name if name in held or name in folded)
+
+    @property
     def signatures(self) -> dict[str, Any]:
         """The concrete functions that ``export_graph`` writes, by signature name."""
         return {"serving_default": self._function}
@@ -138,8 +144,7 @@ class TensorflowRep(BackendRep):
         held, folded = self.tf_module.graph.held, self._folded
         wanted = None if names is None else dict.fromkeys([names] if isinstance(names, str) else names)
         self._check_observable(wanted or ())
-        chosen = [n for n in self._readers.by_name if n in held or n in folded]
-        chosen = [n for n in chosen if wanted is None or n in wanted]
+        chosen = [n for n in self.value_names if wanted is None or n in wanted]
         probe = self._probe(tuple(n for n in chosen if n in held))
         tensors = bind_inputs(self.tf_module.graph.inputs, inputs, kwargs)
         with self._naming_the_node():

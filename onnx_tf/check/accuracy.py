@@ -26,7 +26,7 @@ from onnx_tf.runtime.feeding import to_numpy
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["Accuracy", "compare_keras", "compare_saved_model", "compare_tflite"]
+__all__ = ["Accuracy", "compare_keras", "compare_saved_model", "compare_tflite", "expected_outputs"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def compare_saved_model(
         OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
     """
     interface = Interface.of(rep)
-    given, expected, _ = _expected(interface, model, feed)
+    given, expected, _ = expected_outputs(interface, model, feed)
     comparison = compare(expected, SavedModel(path, interface).run(given))
     return _accuracy(comparison.outputs, given, interface, model)
 
@@ -99,7 +99,7 @@ def compare_tflite(
         OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
     """
     interface = Interface.of(rep)
-    given, expected, reference = _expected(interface, model, feed, optimized=steps is None)
+    given, expected, reference = expected_outputs(interface, model, feed, optimized=steps is None)
     pairs = [(given, expected), *_twice(given, interface, reference)]
     wanted = [expected for _, expected in pairs]
     artifacts = {how: LiteRT(path, interface, xnnpack=xnnpack) for how, xnnpack in _MODES.items()}
@@ -175,7 +175,7 @@ def compare_keras(
     Raises:
         OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
     """
-    given, expected, reference = _expected(interface, model, feed)
+    given, expected, reference = expected_outputs(interface, model, feed)
     pairs = [(given, expected), *_twice(given, interface, reference)]
     artifact = KerasFile(path, interface)
     outputs = _differences(_found(artifact, pairs), [expected for _, expected in pairs])
@@ -202,10 +202,21 @@ def _badness(output: Difference) -> tuple[bool, float]:
     return bool(output.reason), output.error
 
 
-def _expected(
+def expected_outputs(
     interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None, *, optimized: bool = True
 ) -> tuple[dict[str, Any], dict[str, Any], OnnxRuntime]:
-    """Return inputs and ONNX Runtime's outputs for them, all in ONNX order."""
+    """Return inputs, ONNX Runtime's outputs for them, both in ONNX order, and the session.
+
+    Args:
+        interface: what the artefact takes and gives.
+        model: the ONNX model: a path, bytes, a ``ModelProto`` or an ``onnx_ir.Model``.
+        feed: inputs by ONNX name, as the artefact takes them; by default random ones, in shapes that ONNX Runtime
+            accepts.
+        optimized: whether ONNX Runtime may rewrite the graph.
+
+    Raises:
+        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
+    """
     moved = interface.channels_last_inputs
     try:
         reference = OnnxRuntime(model, optimized=optimized)

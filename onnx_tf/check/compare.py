@@ -130,10 +130,13 @@ class OfSteps:
     Attributes:
         step: the size of a step; where it is ``None``, floats have 128 of them up to their scale, the rest is equal.
         steps: how many steps count as equal.
+        of_all: whether the error is the root of the mean square over all elements instead of the largest one: single
+            elements that round the other way do not count then.
     """
 
     step: float | None = None
     steps: float = 2.0
+    of_all: bool = False
 
     def is_numeric(self, dtype: np.dtype) -> bool:
         """Return whether tensors of a dtype may be almost equal."""
@@ -265,7 +268,9 @@ def _of_tensors(name: str, expected: np.ndarray, actual: np.ndarray, tolerance: 
     with np.errstate(invalid="ignore", over="ignore"):
         errors = tolerance.errors(np.where(same, 0.0, np.abs(expected - actual)), expected)
     worst = int(np.argmax(errors))
-    return Difference(name, float(errors.ravel()[worst]), limit, at=_at(expected, actual, worst, place))
+    is_of_all = isinstance(tolerance, OfSteps) and tolerance.of_all
+    error = np.sqrt(np.mean(np.square(errors))) if is_of_all else errors.ravel()[worst]
+    return Difference(name, float(error), limit, at=_at(expected, actual, worst, place))
 
 
 def _wide(array: np.ndarray) -> np.ndarray:
