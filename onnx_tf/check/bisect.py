@@ -17,6 +17,7 @@ from onnx_tf.check.interface import Interface
 from onnx_tf.check.onnx_runtime import OnnxRuntime, intermediate_values
 from onnx_tf.check.values import check_values
 from onnx_tf.edits.cut import cut
+from onnx_tf.edits.neutral import with_neutral_names, with_random_weights
 from onnx_tf.errors import ModelError, OnnxTfError
 from onnx_tf.model.loading import ModelSource, bodies, load_model
 from onnx_tf.model.quantized import is_quantized
@@ -53,6 +54,7 @@ def bisect(
     model: ModelSource,
     feed: Mapping[str, Any] | None = None,
     *,
+    neutral: bool = False,
     progress: Callable[[str], object] = lambda _: None,
     **options: Any,
 ) -> Smallest | None:
@@ -64,6 +66,7 @@ def bisect(
     Args:
         model: the ONNX model: a path, bytes, a ``ModelProto`` or an ``onnx_ir.Model``.
         feed: inputs by ONNX name; by default random ones, in shapes that ONNX Runtime accepts.
+        neutral: give the part names that tell nothing, and, where it fails with them too, random weights.
         progress: is told what is tried.
         options: of the conversion, as :func:`onnx_tf.prepare` takes them.
 
@@ -88,8 +91,20 @@ def bisect(
     search = _Search(loaded, model, failure, given, trial, progress)
     found = search.smallest(ends) or search.smallest([str(value.name) for value in graph.outputs])
     if found is None:  # not even all nodes as the loaded model has them: the file itself is the smallest
-        return Smallest(ir.to_proto(loaded), tuple(str(node.name) for node in graph), given, failure.text)
-    return found
+        proto = ir.to_proto(ir.external_data.load_to_model(loaded))
+        found = Smallest(proto, tuple(str(node.name) for node in graph), given, failure.text)
+    return _neutral(found, trial, failure) if neutral else found
+
+
+def _neutral(part: Smallest, trial: _Trial, failure: _Failure) -> Smallest:
+    model, names = with_neutral_names(part.model)
+    inputs = {names[name]: value for name, value in part.inputs.items()}
+    for candidate in (with_random_weights(model), model):
+        found = trial.refusal(candidate) if failure.is_refusal else trial.numbers(candidate, inputs)
+        if found is not None:
+            nodes = tuple(node.name for node in candidate.graph.node)
+            return Smallest(candidate, nodes, inputs, found.text)
+    return part
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from onnx_tf import prepare
 from onnx_tf.check.artifacts import Prepared
 from onnx_tf.check.bisect import bisect
 from onnx_tf.check.onnx_runtime import OnnxRuntime
+from onnx_tf.edits.neutral import with_neutral_names
 from onnx_tf.errors import ModelError, OnnxTfError
 from onnx_tf.registry import registry
 from test.models import text_model
@@ -100,3 +101,26 @@ def test_a_network(name):
         found = bisect(model, make_inputs(manifest()[name]["inputs"]))
     assert len(found.nodes) <= 5
     assert op_type in {node.op_type for node in found.model.graph.node}
+
+
+def test_neutral_names_and_weights():
+    model = text_model(CHAIN.replace("a = Add", "secret = Add").replace("(a, two)", "(secret, two)"))
+    model.producer_name = "secret"
+    with mistaken("Mul", lambda result, inputs: result + 1 if "exp" not in inputs[0].name.lower() else result):
+        found = bisect(model, neutral=True)
+        (node,) = found.model.graph.node
+        assert node.op_type == "Mul"
+        assert b"secret" not in found.model.SerializeToString()
+        assert set(found.inputs) <= {"v0", "v1"}
+        again = bisect(found.model, found.inputs)
+    assert again is not None
+
+
+def test_names_that_tell_nothing_keep_the_numbers():
+    model = materialize(MODELS / "scripted_if_loop.onnx")
+    feed = make_inputs(manifest()["scripted_if_loop"]["inputs"])
+    neutral, names = with_neutral_names(model)
+    expected = OnnxRuntime(model).run(feed)
+    found = OnnxRuntime(neutral).run({names[name]: value for name, value in feed.items()})
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[names[name]], value)
