@@ -17,7 +17,9 @@ from onnx.backend.base import BackendRep
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.export.saved_model import export_saved_model
-from onnx_tf.pipeline import Lowered
+from onnx_tf.options import Options
+from onnx_tf.pipeline import Lowered, lower
+from onnx_tf.runtime.copies import check_process, portable
 from onnx_tf.runtime.empty_batches import empty_dims, of_nothing, one_row
 from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
@@ -29,6 +31,13 @@ __all__ = ["TensorflowRep"]
 
 def _restored(value: Any, held: Held) -> Any:
     return held.origin.restored(value) if isinstance(value, np.ndarray) else value
+
+
+def _prepared_again(source: Any, options: Options, values: Mapping[str, np.ndarray]) -> TensorflowRep:
+    rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
+    for name, value in values.items():
+        rep.tf_module.weights[name].assign(value)
+    return rep
 
 
 class TensorflowRep(BackendRep):
@@ -55,6 +64,7 @@ class TensorflowRep(BackendRep):
         self.timings = lowered.timings
         self._readers, self._folded = lowered.readers, lowered.folded
         self._lower_again = lower_again
+        self._process = os.getpid()
         if self.tf_module.is_static:
             start = time.perf_counter()
             try:
@@ -105,8 +115,10 @@ class TensorflowRep(BackendRep):
 
         Raises:
             InputError: count, name, rank, static dimension or dtype do not fit the model.
-            RunError: TensorFlow failed on the way; the error names the ONNX node that it came to.
+            RunError: TensorFlow failed on the way; the error names the ONNX node that it came to. Or this process
+                was forked after ``prepare``.
         """
+        check_process(self._process)
         graph = self.tf_module.graph
         if overrides := self._overrides(inputs, kwargs):
             return self._overridden(overrides).run(inputs, **kwargs)
@@ -139,6 +151,7 @@ class TensorflowRep(BackendRep):
                 message says what it became a part of.
             RunError: see :meth:`run`.
         """
+        check_process(self._process)
         if overrides := self._overrides(inputs, kwargs):
             return self._overridden(overrides).intermediate_values(inputs, names, **kwargs)
         held, folded = self.tf_module.graph.held, self._folded
@@ -171,6 +184,18 @@ class TensorflowRep(BackendRep):
             WriteError: the operating system refuses to write there.
         """
         export_saved_model(self.tf_module, path, freeze=freeze, overwrite=overwrite)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Take the model, the options and the values of the variables along: what copies and pickles prepare again.
+
+        A model that was given as a path is taken along too, unless it has external data: then its files must be
+        where the pickle is loaded.
+        """
+        if not isinstance(self._lower_again, functools.partial):
+            raise TypeError("only what prepare returns can be copied or pickled")
+        source, options = self._lower_again.args
+        values = {name: variable.numpy() for name, variable in self.tf_module.weights.items()}
+        return _prepared_again, (portable(source), options, values)
 
     @functools.cached_property
     def _function(self) -> Any:
