@@ -26,7 +26,7 @@ def empty_dims(graph: BoundGraph, tensors: Sequence[Any]) -> frozenset[str]:
         name
         for value, tensor in zip(graph.inputs, tensors, strict=True)
         if tf.is_tensor(tensor)
-        for name, length in zip(_names(value), tensor.shape, strict=True)
+        for name, length in zip(_names(value), tensor.shape, strict=False)  # its rank may not be known
         if name is not None and length == 0
     )
     if not empty or not all(empty.intersection(_names(value)) for value in graph.outputs):
