@@ -13,6 +13,7 @@ __all__ = [
     "ConversionError",
     "EditError",
     "ExportError",
+    "FileError",
     "InputError",
     "ModelError",
     "NodeError",
@@ -80,6 +81,10 @@ def _restored(cls: type[OnnxTfError], args: tuple[Any, ...], state: dict[str, An
 
 class ModelError(OnnxTfError, ValueError):
     """The given file, bytes or model is not a valid ONNX model."""
+
+
+class FileError(ModelError):
+    """A file of the model is missing, cannot be read, is cut short or holds something else."""
 
 
 class OptionError(OnnxTfError, ValueError):

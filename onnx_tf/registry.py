@@ -19,9 +19,10 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import onnx_ir as ir
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 __all__ = [
     "BARRIER_DOMAIN",
@@ -134,6 +135,8 @@ class Handler:
             schema: for others the schema states them.
         wants_context: whether it takes the :class:`NodeContext`.
         takes_any_attribute: whether it takes ``**attributes``.
+        limits: what it does not do, and whose numbers it gives where the standard has no text: the
+            paragraphs of its docstring that start with ``Limits:``.
     """
 
     domain: str
@@ -145,6 +148,7 @@ class Handler:
     keyword_defaults: Mapping[str, Any]
     wants_context: bool
     takes_any_attribute: bool
+    limits: str = ""
 
 
 def normalize_domain(domain: str) -> str:
@@ -187,11 +191,26 @@ class Registry:
             keyword_defaults={name: value for name, value in keywords.items() if value is not inspect.Parameter.empty},
             wants_context="context" in keywords,
             takes_any_attribute=any(p.kind is p.VAR_KEYWORD for p in parameters),
+            limits=_limits(function),
         )
-        versions = self._handlers.setdefault((domain, op_type), [])
-        if any((other.since, other.target) == (since, target) for other in versions):
+        if not self.add(handler, replacing=False):
             raise ValueError(f"{domain or 'ai.onnx'}.{op_type} has a handler since version {since} already")
+
+    def add(self, handler: Handler, *, replacing: bool) -> bool:
+        """Add a handler, and tell whether it is in the table now.
+
+        Args:
+            handler: the handler.
+            replacing: whether it takes the place of one for the same operator, version and target.
+        """
+        versions = self._handlers.setdefault((handler.domain, handler.op_type), [])
+        same = [h for h in versions if (h.since, h.target) == (handler.since, handler.target)]
+        if same and not replacing:
+            return False
+        for other in same:
+            versions.remove(other)
         bisect.insort(versions, handler, key=lambda h: h.since)
+        return True
 
     def unregister(self, op_type: str, *, since: int, domain: str = "", target: str = "") -> None:
         """Remove the handler registered for exactly that operator, version and target."""
@@ -219,6 +238,10 @@ class Registry:
         versions = self._handlers.get((normalize_domain(domain), op_type), ())
         return tuple(dict.fromkeys(h.since for h in versions if h.target in self._forms))
 
+    def of(self, domain: str, op_type: str) -> Sequence[Handler]:
+        """Return the handlers of an operator, by version."""
+        return tuple(self._handlers.get((normalize_domain(domain), op_type), ()))
+
     def handlers(self) -> Iterable[Handler]:
         """Return all handlers by domain, operator and version."""
         return [h for _, versions in sorted(self._handlers.items()) for h in versions]
@@ -232,6 +255,14 @@ class Registry:
         copy = Registry(forms)
         copy._handlers = {key: list(versions) for key, versions in self._handlers.items()}
         return copy
+
+
+def _limits(function: Callable[..., Any]) -> str:
+    if "Limits:" not in (function.__doc__ or ""):
+        return ""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    stated = (p.removeprefix("Limits:") for p in paragraphs if p.startswith("Limits:"))
+    return " ".join(" ".join(text.split()) for text in stated)
 
 
 registry = Registry()

@@ -6,14 +6,14 @@ import argparse
 import dataclasses
 import fnmatch
 import itertools
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnx_tf.cli import console, files
+from onnx_tf.cli import as_json, console, files
 from onnx_tf.cli.usage import UsageError
+from onnx_tf.telling import did_you_mean
 
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
@@ -164,16 +164,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def info(arguments: argparse.Namespace) -> int:
-    """Describe a model."""
-    with console.tensorflow_with_progress() as progress:
-        from onnx_tf.cli.describe import describe_model
-        from onnx_tf.options import Options
+    """Describe a model; the exit code is 1 where some of it is not supported."""
+    from onnx_tf.cli.describe import describe_model
 
-        progress("Reading")
-        description = describe_model(arguments.model, Options.of(**_edits(arguments)))
+    description = describe_model(arguments.model, _edits(arguments))
     if arguments.json:
         _print_json(description)
-        return 0
+        return 1 if description["unsupported"] else 0
     for key in ("ir_version", "producer", "opsets", "file", "weights", "parameters", "nodes"):
         value = description[key]
         if isinstance(value, dict):
@@ -181,20 +178,23 @@ def info(arguments: argparse.Namespace) -> int:
         print(f"{key.replace('_', ' ')}: {console.size(value) if key in ('file', 'weights') else value}")
     if description["overridable"]:
         print(f"initializers that are inputs too: {len(description['overridable'])}")
-    for key in ("inputs", "outputs", "functions"):
-        _print_lines(key, description[key])
+    for key in ("inputs", "outputs"):
+        _print_lines(key, [as_json.value_text(value) for value in description[key]])
+    _print_lines("functions", description["functions"])
     _print_lines("operators", [f"{count:5d} {op}" for op, count in description["operators"].items()])
     _print_lines("not supported", [node["text"] for node in description["unsupported"]] or ["nothing"])
-    return 0
+    return 1 if description["unsupported"] else 0
 
 
 def layout(arguments: argparse.Namespace) -> int:
     """Say how the layout pass chose memory orders."""
-    with console.tensorflow_with_progress() as progress:
-        from onnx_tf.backend import prepare
+    from onnx_tf.handler_table import known_handlers
+    from onnx_tf.options import Options
+    from onnx_tf.pipeline import lower
 
-        progress("Converting")
-        report = prepare(arguments.model, **_edits(arguments), **_layout(arguments)).layout_report
+    with console.progress("Converting"):
+        options = Options.of(**_edits(arguments), **_layout(arguments))
+        report = lower(arguments.model, options, handlers=known_handlers(), until="layout").layout_report
     if arguments.html is not None:
         from onnx_tf.layout.drawing import page
 
@@ -209,13 +209,16 @@ def layout(arguments: argparse.Namespace) -> int:
 
 def ops(arguments: argparse.Namespace) -> int:
     """List the supported operators."""
-    with console.tensorflow_with_progress():
-        from onnx_tf.supported_ops import markdown, supported_ops
+    from onnx_tf.supported_ops import markdown, supported_ops
 
-        if arguments.markdown:
-            print(markdown(), end="")
-            return 0
-        rows = [op for op in supported_ops() if fnmatch.fnmatch(op.op_type, arguments.pattern)]
+    if arguments.markdown:
+        print(markdown(), end="")
+        return 0
+    known = supported_ops()
+    rows = [op for op in known if fnmatch.fnmatch(op.op_type.lower(), arguments.pattern.lower())]
+    if not rows:
+        near = did_you_mean(arguments.pattern, [op.op_type for op in known])
+        raise UsageError(f"no operator is called {arguments.pattern!r}{near}")
     if arguments.json:
         _print_json([dataclasses.asdict(op) for op in rows])
         return 0
@@ -308,7 +311,7 @@ def _described(value: Any) -> Any:
 
 
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, default=str))
+    print(as_json.text(value))
 
 
 def _print_lines(title: str, lines: Sequence[str]) -> None:

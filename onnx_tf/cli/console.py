@@ -101,6 +101,18 @@ def tensorflow_with_progress() -> Iterator[Callable[[str], None]]:
         yield lambda step: status.update(f"{step} ...")
 
 
+@contextlib.contextmanager
+def progress(step: str) -> Iterator[None]:
+    """Show on a terminal that a step is running."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{step} ..."):
+        yield
+
+
 def size(count: float) -> str:
     """Return a number of bytes as in ``1.5 MB``."""
     for unit in ("B", "kB", "MB"):

@@ -252,7 +252,7 @@ class TestInfo:
     def test_text(self, capsys):
         assert main(["info", "model.onnx"]) == 0
         text = capsys.readouterr().out
-        for line in ("ir version: 8", "opsets: ai.onnx 17", "nodes: 1", "  x: float[N, 3]", "    1 Relu", "  nothing"):
+        for line in ("ir version: 8", "opsets: ai.onnx 17", "nodes: 1", "  x: float32[N, 3]", "    1 Relu", "  nothing"):
             assert line in text
 
     def test_json(self, folder, capsys):
@@ -263,7 +263,7 @@ class TestInfo:
         model = node_model(nodes, {"x": [1]}, ["z"], {"unused": np.ones(5, np.float32)})
         model.opset_import.add(domain="acme", version=3)
         (folder / "model.onnx").write_bytes(model.SerializeToString())
-        assert main(["info", "model.onnx", "--json"]) == 0
+        assert main(["info", "model.onnx", "--json"]) == 1
         description = json.loads(capsys.readouterr().out)
         assert description["opsets"] == {"ai.onnx": 17, "acme": 3}
         assert description["operators"] == {"acme.Thing": 1, "Relu": 1}
@@ -342,8 +342,8 @@ class TestEdits:
         edits = ["--output-names", "a", "--input-shape", "x:2,3,4,5"]
         assert main(["info", images, *edits, "--json"]) == 0
         description = json.loads(capsys.readouterr().out)
-        assert description["inputs"] == ["x: float[2, 3, 4, 5]"]
-        assert description["outputs"] == ["a: float[2, 3, 4, 5]"]
+        assert description["inputs"] == [{"name": "x", "dtype": "float32", "shape": [2, 3, 4, 5]}]
+        assert description["outputs"] == [{"name": "a", "dtype": "float32", "shape": [2, 3, 4, 5]}]
         assert description["nodes"] == 1
         assert main(["layout", images, *edits, "--json"]) == 0
 

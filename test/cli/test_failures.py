@@ -173,7 +173,7 @@ def test_json_names_the_node(folder, capsys):
 
     model = text_model("g (float[2] x, float[3] z) => (float[c] y) { y = Add(x, z) }")
     (folder / "model.onnx").write_bytes(model.SerializeToString())
-    for command in ([*CONVERT], ["run", "model.onnx", "--input", "both.npz"], ["layout", "model.onnx"]):
+    for command in (CONVERT, ["run", "model.onnx", "--input", "both.npz"]):
         assert main([*command, "--json"]) == 1
         error = json.loads(capsys.readouterr().out)["error"]
         assert error["type"] == "ConversionError"
