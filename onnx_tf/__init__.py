@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
     from onnx_tf.conversion import convert
     from onnx_tf.errors import (
+        CheckError,
         ConversionError,
         EditError,
         ExportError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "2.0.0.dev0"
 
 __all__ = [
+    "CheckError",
     "ConversionError",
     "EditError",
     "ExportError",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.errors import InputError, OnnxTfError, either
 
 if TYPE_CHECKING:
     from onnx_tf.check.artifacts import Artifact
@@ -34,6 +34,8 @@ _ANONYMOUS = "?"
 _SUM = re.compile(r"[\w.]+(?: *\+ *[\w.]+)+")
 
 SEQUENCE_LENGTH = 2
+
+OWN_INPUTS = f"inputs of your own ({either('check={...}', '--input FILE')})"
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,7 @@ def drawn_inputs(values: Sequence[ir.Value], channels_last: Collection[str] = ()
     inputs = []
     for value in values:
         if value.shape is None or value.dtype is None or value.dtype is ir.DataType.STRING:
-            raise InputError(
-                f"no random numbers can stand for input {value.name!r}: give inputs of your own (--input FILE)"
-            )
+            raise InputError(f"no random numbers can stand for input {value.name!r}: give {OWN_INPUTS}")
         dims = [_dim(dim, f"{_ANONYMOUS}{value.name}.{axis}") for axis, dim in enumerate(value.shape)]
         if value.name in channels_last:
             dims.insert(1, dims.pop())
@@ -105,8 +105,8 @@ def accepted_inputs(
     if empty is not None:
         return empty
     raise OnnxTfError(
-        f"no drawn input runs; tried {'; '.join(tried)}. With the first: {reason}. Give inputs of your own "
-        "(--input FILE), or fix the open dimensions (--input-shape NAME:SIZES)"
+        f"no drawn input runs; tried {'; '.join(tried)}. With the first: {reason}. Give {OWN_INPUTS}, "
+        f"or fix the open dimensions ({either('input_shapes', '--input-shape NAME:SIZES')})"
     )
 
 

@@ -11,7 +11,7 @@ from onnx_tf.value_types import ValueType
 
 
 def text(value: Any) -> str:
-    """Return JSON of plain values; NaN and the infinities are the strings ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
+    """Return JSON of plain values; NaN and infinities are ``"NaN"``, ``"Infinity"``, ``"-Infinity"``."""
     return json.dumps(plain(value), indent=2, allow_nan=False)
 
 

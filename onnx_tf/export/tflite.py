@@ -12,7 +12,7 @@ from typing import Any, Literal
 import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
-from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
+from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, either
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
 from onnx_tf.export.integers.file import fold_quantizations
@@ -108,7 +108,8 @@ def _check_size(model: BackendTFModule, precision: Precision) -> None:
     if size > MAX_FILE_BYTES:
         raise ExportError(
             f"the weights take {size / 2**30:.2f} GiB in {precision}, a .tflite file holds 2 GiB at most: "
-            "store them as float16, cut the model (--input-names, --output-names), or write a SavedModel",
+            "store them as float16, cut the model "
+            f"({either('input_names, output_names', '--input-names, --output-names')}), or write a SavedModel",
             step="litert",
         )
 
@@ -133,7 +134,7 @@ def _refuse_sequences(model: BackendTFModule) -> None:
             if isinstance(element, (TensorSequence, TensorSequence.Spec)):
                 raise ExportError(
                     f"{side} {name!r} is a sequence of unknown length, which LiteRT has not: cut it off with "
-                    f"--{side}-names, {ADVICE}",
+                    f"{either(f'{side}_names', f'--{side}-names')}, {ADVICE}",
                     step="litert",
                 )
 

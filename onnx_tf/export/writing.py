@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from onnx_tf.errors import ExportError, WriteError
+from onnx_tf.errors import ExportError, WriteError, either
 
 __all__ = ["check_target", "refused", "written_file", "written_whole"]
 
@@ -122,4 +122,5 @@ def check_target(target: Path, overwrite: bool, *, is_folder: bool = True) -> No
         if is_folder and not (target / "saved_model.pb").exists():
             raise ExportError(f"{target} holds files that are no SavedModel: choose an empty or new folder")
         if not overwrite:
-            raise ExportError(f"{target} exists already: choose another path or pass overwrite=True")
+            step = either("pass overwrite=True", "drop --no-overwrite")
+            raise ExportError(f"{target} exists already: choose another path or {step}")

@@ -7,8 +7,9 @@ from typing import Literal
 
 import onnx_ir as ir
 
-from onnx_tf.errors import EditError
+from onnx_tf.errors import EditError, option
 from onnx_tf.origins import Transposed, change, hand_on
+from onnx_tf.telling import did_you_mean
 
 __all__ = ["move_inputs", "move_outputs"]
 
@@ -76,12 +77,13 @@ def _chosen(values: Iterable[ir.Value], names: Sequence[str] | Literal["all"], w
     if names == "all":
         return [v for v in distinct if _has_channels(v)]
     by_name = {str(v.name): v for v in distinct}
+    said = option(f"channels_last_{what}s")
     if unknown := [n for n in names if n not in by_name]:
-        known = ", ".join(by_name) or "none"
-        raise EditError(f"channels_last_{what}s: no {what} is called {', '.join(unknown)}; the model has: {known}")
+        known, near = ", ".join(by_name) or "none", did_you_mean(unknown[0], by_name)
+        raise EditError(f"{said}: no {what} is called {', '.join(unknown)}{near}; the model has: {known}")
     flat = [n for n in names if not _has_channels(by_name[n])]
     if flat:
-        raise EditError(f"channels_last_{what}s: {', '.join(flat)} is no tensor of a known rank of 3 or more")
+        raise EditError(f"{said}: {', '.join(flat)} is no tensor of a known rank of 3 or more")
     return [by_name[n] for n in dict.fromkeys(names)]
 
 

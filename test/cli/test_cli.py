@@ -252,7 +252,14 @@ class TestInfo:
     def test_text(self, capsys):
         assert main(["info", "model.onnx"]) == 0
         text = capsys.readouterr().out
-        for line in ("ir version: 8", "opsets: ai.onnx 17", "nodes: 1", "  x: float32[N, 3]", "    1 Relu", "  nothing"):
+        for line in (
+            "ir version: 8",
+            "opsets: ai.onnx 17",
+            "nodes: 1",
+            "  x: float32[N, 3]",
+            "    1 Relu",
+            "  nothing",
+        ):
             assert line in text
 
     def test_json(self, folder, capsys):

@@ -35,7 +35,11 @@ def folder(tmp_path, monkeypatch):
 def answer(*arguments: str) -> tuple[int, str, str]:
     """Return exit code, standard output and error of a command that must not import TensorFlow."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, env={"PYTHONPATH": ROOT}, check=False
+        [sys.executable, "-c", SCRIPT, *arguments],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ROOT},
+        check=False,
     )
     assert "AssertionError" not in done.stderr, done.stderr
     return done.returncode, done.stdout, done.stderr

@@ -8,7 +8,6 @@ import sys
 from onnx_tf.handler_table import HANDLER_TABLE
 
 
-
 def test_it_is_up_to_date():
     """In a process of its own, without what other tests register."""
     script = "from test.handler_table import *; import sys; sys.stdout.write(text(rows(registry)))"
