@@ -21,6 +21,7 @@ __all__ = [
     "NodeError",
     "OnnxTfError",
     "OptionError",
+    "PathError",
     "RunError",
     "UnsupportedError",
     "UnsupportedNode",
@@ -139,6 +140,10 @@ class InputError(OnnxTfError, ValueError):
 
 class ExportError(OnnxTfError, ValueError):
     """The model cannot be written as asked; nothing was written."""
+
+
+class PathError(ExportError):
+    """The path holds something else than what is to be written there, or must not be replaced."""
 
 
 class WriteError(ExportError, OSError):

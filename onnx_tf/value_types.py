@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import onnx
     import onnx_ir as ir
 
-__all__ = ["MAP_TYPE", "Dim", "ValueType", "dtype_word", "shape_text"]
+__all__ = ["MAP_TYPE", "Dim", "NamedTypes", "ValueType", "dtype_word", "shape_text"]
 
 Dim = int | str | None
 """A size, the symbol of an open dimension, or ``None`` for one without."""
@@ -91,6 +91,40 @@ class ValueType:
         """Return the type in the form that the JSON of the command line has."""
         kinds = {"kind": " ".join(self.kinds)} if self.kinds else {}
         return {"dtype": self.dtype, "shape": None if self.shape is None else list(self.shape), **kinds}
+
+
+class NamedTypes(tuple[str, ...]):
+    """The names of inputs or outputs, in order, which know their types and show them.
+
+    Attributes:
+        types: the type of each, by name.
+        channels_last: the names of those that are N, spatial..., C although the ONNX model's are N, C, spatial....
+    """
+
+    types: Mapping[str, ValueType]
+    channels_last: frozenset[str]
+
+    def __new__(cls, types: Iterable[tuple[str, ValueType]], channels_last: Iterable[str] = ()) -> NamedTypes:
+        """Take (name, type) pairs in order."""
+        pairs = list(types)
+        self = super().__new__(cls, [name for name, _ in pairs])
+        self.types, self.channels_last = dict(pairs), frozenset(channels_last)
+        return self
+
+    def __repr__(self) -> str:
+        last = dict.fromkeys(self.channels_last, " channels-last")
+        return f"({', '.join(f'{name}: {self.types[name]}{last.get(name, str())}' for name in self)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return NamedTypes, ([(name, self.types[name]) for name in self], tuple(self.channels_last))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return name, dtype and shape of each, in the form that the JSON of the command line has."""
+        return [
+            {"name": name, **self.types[name].as_json()}
+            | ({"order": "channels-last"} if name in self.channels_last else {})
+            for name in self
+        ]
 
 
 def shape_text(shape: Sequence[Dim] | None) -> str:

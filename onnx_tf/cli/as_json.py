@@ -44,3 +44,26 @@ def value_text(value: Mapping[str, Any]) -> str:
     """Return name, dtype and shape as people read them, from the JSON of an input or output."""
     shape = None if value["shape"] is None else tuple(value["shape"])
     return f"{value['name']}: {ValueType(value['dtype'], shape, tuple(value.get('kind', '').split()))}"
+
+
+def result(value: Any) -> Any:
+    """Return dtype, shape and values of an array that ``run`` gave; the items of sequences and maps."""
+    if isinstance(value, (list, tuple)):
+        return [result(item) for item in value]
+    if not hasattr(value, "tolist"):
+        return value
+    return {"dtype": dtype_of(value), "shape": list(value.shape), "values": value.tolist()}
+
+
+def result_type(value: Any) -> str:
+    """Return dtype and shape of what ``run`` gave, as people read them."""
+    if isinstance(value, (list, tuple)):
+        return f"sequence of {len(value)}"
+    if value is None:
+        return "nothing"
+    return f"{dtype_of(value)}{list(value.shape)}" if hasattr(value, "shape") else f"map of {len(value)}"
+
+
+def dtype_of(array: Any) -> str:
+    """Return the dtype of an array in the words of ONNX values: strings are no objects."""
+    return "string" if array.dtype.kind in "OUS" else str(array.dtype.name)

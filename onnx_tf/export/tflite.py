@@ -7,7 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,18 +18,14 @@ from onnx_tf.export.flatbuffer import finished
 from onnx_tf.export.integers.file import fold_quantizations
 from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
+from onnx_tf.export.precisions import Precision
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.export.saved_model_converter import saved_model_converter
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
 
-__all__ = ["FLOATS", "INTEGERS", "PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
+__all__ = ["refuse_unsupported", "tflite_files"]
 
-Precision = Literal["float32", "float16", "integer_quant"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "integer_quant")
-FLOATS: tuple[Precision, ...] = ("float32", "float16")
-INTEGERS: tuple[Precision, ...] = ("integer_quant",)
-"""Those of models that are quantised already."""
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """Of a file whose parts refer to each other by 32 bits."""
 
