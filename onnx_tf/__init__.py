@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UnsupportedError,
         WriteError,
     )
+    from onnx_tf.keras_layer import OnnxLayer
     from onnx_tf.keras_model import to_keras
     from onnx_tf.registry import NodeContext, onnx_op
 
@@ -42,6 +43,7 @@ __all__ = [
     "InputError",
     "ModelError",
     "NodeContext",
+    "OnnxLayer",
     "OnnxTfError",
     "OptionError",
     "PathError",
@@ -65,6 +67,7 @@ _MODULES = {
     **dict.fromkeys(["NodeContext", "onnx_op"], "registry"),
     "TensorflowRep": "backend_rep",
     "convert": "conversion",
+    "OnnxLayer": "keras_layer",
     "to_keras": "keras_model",
 }
 
@@ -73,7 +76,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'onnx_tf' has no attribute {name!r}")
     module = _MODULES.get(name, "errors")
-    if module.startswith("backend") or module in ("conversion", "keras_model"):
+    if module.startswith("backend") or module in ("conversion", "keras_layer", "keras_model"):
         import tensorflow  # noqa: F401  (before onnx: the other order hangs on macOS arm64)
     return getattr(importlib.import_module(f"onnx_tf.{module}"), name)
 

@@ -20,6 +20,7 @@ from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.export.saved_model import export_saved_model
 from onnx_tf.input_checks import disagreement
 from onnx_tf.pipeline import Lowered
+from onnx_tf.removed import refuse_removed_attribute
 from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
 from onnx_tf.runtime.outputs import Outputs
@@ -31,6 +32,15 @@ __all__ = ["TensorflowRep"]
 
 def _restored(value: Any, held: Held) -> Any:
     return held.origin.restored(value) if isinstance(value, np.ndarray) else value
+
+
+class _Signatures(dict[str, Any]):
+    def __init__(self, functions: Mapping[str, Any], rep: TensorflowRep) -> None:
+        super().__init__(functions)
+        self._text = f"{rep.inputs} -> {rep.outputs}"
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {self._text}' for name in self)}}}"
 
 
 def _type_text(tensor: tf.Tensor) -> str:
@@ -91,8 +101,12 @@ class TensorflowRep(BackendRep):
 
     @property
     def signatures(self) -> dict[str, Any]:
-        """The concrete functions that ``export_graph`` writes, by signature name."""
-        return {"serving_default": self._function}
+        """The concrete functions that ``export_graph`` writes, by signature name; printed they show names and types."""
+        return _Signatures({"serving_default": self._function}, self)
+
+    def __getattr__(self, name: str) -> Any:
+        refuse_removed_attribute("TensorflowRep", name)
+        raise AttributeError(f"'TensorflowRep' object has no attribute {name!r}")
 
     @property
     def graph(self) -> tf.Graph:

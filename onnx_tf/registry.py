@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from onnx_tf.errors import OptionError
+
 if TYPE_CHECKING:
     import onnx_ir as ir
 
@@ -150,6 +152,17 @@ class Handler:
     takes_any_attribute: bool
     limits: str = ""
 
+    @property
+    def described(self) -> str:
+        """The function's place, as in ``swish of my_module``."""
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return f"{name} of {getattr(self.function, '__module__', 'an unknown module')}"
+
+    @property
+    def is_of_this_package(self) -> bool:
+        """Whether it is no user's."""
+        return str(getattr(self.function, "__module__", "")).startswith("onnx_tf.")
+
 
 def normalize_domain(domain: str) -> str:
     """Return the domain with ``ai.onnx`` written as the empty string, as in ONNX files."""
@@ -171,12 +184,19 @@ class Registry:
         self._forms = (*forms, "")
 
     def register(
-        self, op_type: str, function: Callable[..., Any], *, since: int, domain: str, target: str = ""
+        self,
+        op_type: str,
+        function: Callable[..., Any],
+        *,
+        since: int,
+        domain: str,
+        target: str = "",
+        override: bool = False,
     ) -> None:
         """Add a handler.
 
         Raises:
-            ValueError: there already is one for that operator, version and target.
+            OptionError: there already is one for that operator, version and target, of another function.
         """
         domain = normalize_domain(domain)
         parameters = inspect.signature(function).parameters.values()
@@ -193,8 +213,12 @@ class Registry:
             takes_any_attribute=any(p.kind is p.VAR_KEYWORD for p in parameters),
             limits=_limits(function),
         )
-        if not self.add(handler, replacing=False):
-            raise ValueError(f"{domain or 'ai.onnx'}.{op_type} has a handler since version {since} already")
+        known = [h for h in self.of(domain, op_type) if (h.since, h.target) == (since, target)]
+        if not self.add(handler, replacing=override or any(_is_same(h.function, function) for h in known)):
+            raise OptionError(
+                f"{domain or 'ai.onnx'}.{op_type} has a handler since version {since} already, {known[0].described}: "
+                "pass override=True to take its place, or since=VERSION to hold from another version on"
+            )
 
     def add(self, handler: Handler, *, replacing: bool) -> bool:
         """Add a handler, and tell whether it is in the table now.
@@ -257,6 +281,12 @@ class Registry:
         return copy
 
 
+def _is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """Return whether a function is another's new definition, as where a notebook's cell is run again."""
+    places = [(getattr(f, "__module__", None), getattr(f, "__qualname__", "<")) for f in (one, other)]
+    return places[0] == places[1] and "<lambda>" not in places[0][1] and not str(places[0][0]).startswith("onnx_tf.")
+
+
 def _limits(function: Callable[..., Any]) -> str:
     if "Limits:" not in (function.__doc__ or ""):
         return ""
@@ -269,7 +299,9 @@ registry = Registry()
 """The handlers of this process; ``prepare`` works on a snapshot of it."""
 
 
-def onnx_op(op_type: str, *, since: int = 1, domain: str = "", target: str = "") -> Callable[[Function], Function]:
+def onnx_op(
+    op_type: str, *, since: int = 1, domain: str = "", target: str = "", override: bool = False
+) -> Callable[[Function], Function]:
     """Register the decorated function as the handler of an operator.
 
     Args:
@@ -280,13 +312,19 @@ def onnx_op(op_type: str, *, since: int = 1, domain: str = "", target: str = "")
         domain: the operator's domain; the default is ai.onnx.
         target: the name of the one target that the function is for (see :mod:`onnx_tf.targets`), where
             the form of a kernel must differ; it goes before the one for all.
+        override: take the place of a handler for the same operator, domain, version and target. A function
+            of the same module and name takes it without, as where a notebook's cell is run again.
 
     Raises:
-        ValueError: there already is a handler for that operator, domain, version and target.
+        OptionError: there already is another handler for that operator, domain, version and target, or no
+            operator is named.
     """
+    if not isinstance(op_type, str):
+        name = getattr(op_type, "__name__", "NAME")
+        raise OptionError(f"@onnx_op needs the operator's name: write @onnx_op({name.title()!r}), with its ONNX name")
 
     def decorate(function: Function) -> Function:
-        registry.register(op_type, function, since=since, domain=domain, target=target)
+        registry.register(op_type, function, since=since, domain=domain, target=target, override=override)
         return function
 
     return decorate

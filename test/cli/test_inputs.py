@@ -95,7 +95,7 @@ def test_strings_of_a_text_file(folder):
 
 def test_objects_get_the_sentence_that_helps():
     np.save("o.npy", np.array(["a", None], object), allow_pickle=True)
-    with pytest.raises(FileError, match="holds Python objects: .*dtype='U'"):
+    with pytest.raises(FileError, match=r"holds Python objects: .*dtype='U'"):
         given_inputs(inputs("string[N] x"), ["o.npy"])
 
 
