@@ -96,7 +96,7 @@ class TensorflowRep(BackendRep):
 
     def __repr__(self) -> str:
         count = len(self.layout_report.transposes)
-        left = "1 Transpose" if count == 1 else f"{count} Transposes"
+        left = "1 Transpose" if count == 1 else f"{count or 'no'} Transposes"
         return f"<TensorflowRep {self.inputs} -> {self.outputs}, {len(self.tf_module.weights)} weights, {left} left>"
 
     @property

@@ -11,7 +11,7 @@ from onnx_tf.value_types import ValueType
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["described", "did_you_mean", "listed", "type_of"]
+__all__ = ["described", "did_you_mean", "listed", "size", "type_of"]
 
 MAX_LISTED = 10
 
@@ -46,3 +46,12 @@ def _near(wanted: str, known: list[str], count: int) -> list[str]:
         by_lower.setdefault(name.lower(), []).append(name)
     close = difflib.get_close_matches(wanted.lower(), by_lower, count)
     return [name for lower in close for name in by_lower[lower]][:count]
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as in ``1.5 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

@@ -47,7 +47,7 @@ def test_a_rep_shows_what_it_takes_and_gives(rep):
     assert rep.inputs == ("x",)
     assert repr(rep.inputs) == "(x: float32[N, 3])"
     assert rep.outputs.as_json() == [{"name": "y", "dtype": "float32", "shape": ["N", 3]}]
-    assert repr(rep) == "<TensorflowRep (x: float32[N, 3]) -> (y: float32[N, 3]), 0 weights, 0 Transposes left>"
+    assert repr(rep) == "<TensorflowRep (x: float32[N, 3]) -> (y: float32[N, 3]), 0 weights, no Transposes left>"
     assert repr(rep.signatures) == "{'serving_default': (x: float32[N, 3]) -> (y: float32[N, 3])}"
     images = text_model("g (float[N, 2, 5, 4] x) => (float[N, 2, 5, 4] y) { y = LRN <size = 3> (x) }")
     assert repr(prepare(images, channels_last_inputs=["x"]).inputs) == "(x: float32[N, 5, 4, 2] channels-last)"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnx_tf.cli import as_json, console, files
 from onnx_tf.cli.usage import UsageError
-from onnx_tf.telling import did_you_mean
+from onnx_tf.telling import did_you_mean, size
 
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
@@ -52,7 +52,7 @@ def convert(arguments: argparse.Namespace) -> int:
             progress=terminal.step,
         )
     if arguments.json:
-        _print_json(_summary(done))
+        _print_json(_summary(done, terminal.seconds()))
     elif not arguments.quiet or not done.fits:
         _print_conversion(done, arguments.timings or arguments.verbose, terminal.seconds())
     return 0 if done.fits else 1
@@ -103,7 +103,7 @@ def _moved(done: Conversion) -> dict[str, list[str]]:
     return {"inputs": list(report.channels_last_inputs), "outputs": list(report.channels_last_outputs)}
 
 
-def _summary(done: Conversion) -> dict[str, Any]:
+def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
     """Return what JSON tells of a conversion: at its top what it tells of the first artefact."""
     artifacts = [
         {
@@ -124,6 +124,7 @@ def _summary(done: Conversion) -> dict[str, Any]:
         **artifacts[0],
         "artifacts": artifacts,
         "seconds": round(done.seconds, 3),
+        "waited": {part: round(seconds, 3) for part, seconds in waited.items()},
         "inputs": done.rep.inputs.as_json(),
         "outputs": done.rep.outputs.as_json(),
         "timings": {step: round(seconds, 4) for step, seconds in done.timings.items()},
@@ -136,7 +137,7 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
 
     for written in done.artifacts:
         what = "SavedModel" if written.format == "saved_model" else f".{written.format}"
-        print(f"{written.path}: {what}, {console.size(written.bytes)}")
+        print(f"{written.path}: {what}, {size(written.bytes)}")
         if written.operators is not None:
             count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)
             moving = "1 of them a Transpose" if transposes == 1 else f"{transposes} of them Transposes"
@@ -231,7 +232,7 @@ def info(arguments: argparse.Namespace) -> int:
         value = description[key]
         if isinstance(value, dict):
             value = ", ".join(f"{domain} {version}" for domain, version in value.items())
-        print(f"{key.replace('_', ' ')}: {console.size(value) if key in ('file', 'weights') else value}")
+        print(f"{key.replace('_', ' ')}: {size(value) if key in ('file', 'weights') else value}")
     if description["overridable"]:
         print(f"initializers that are inputs too: {len(description['overridable'])}")
     for key in ("inputs", "outputs"):
@@ -282,6 +283,14 @@ def ops(arguments: argparse.Namespace) -> int:
         return 0
     for op in rows:
         print(f"{op.domain:24s} {op.op_type:32s} {', '.join(map(str, sorted(op.versions + op.by_function)))}")
+    return 0
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print the script of a shell."""
+    from onnx_tf.cli.completion import script
+
+    print(script(arguments.shell, arguments.commands), end="")
     return 0
 
 

@@ -166,12 +166,3 @@ def progress(step: str) -> Iterator[None]:
 
     with Console(stderr=True).status(f"{step} ..."):
         yield
-
-
-def size(count: float) -> str:
-    """Return a number of bytes as in ``1.5 MB``."""
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import onnx_tf
 from onnx_tf.cli import commands
+from onnx_tf.cli.completion import SHELLS
 from onnx_tf.cli.parser import Parser, check_command
-from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, report
+from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
 from onnx_tf.cli.usage import UsageError
 
 if TYPE_CHECKING:
@@ -32,11 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser, named = _parsers()
     check_command(parser, list(named), given)
     arguments = parser.parse_args(given)
-    arguments.began = began
+    arguments.began, arguments.commands = began, named
     if arguments.command == "convert":
         _one_model(named["convert"], arguments)
     try:
-        code: int = getattr(commands, arguments.command)(arguments)
+        with plain_warnings():
+            code: int = getattr(commands, arguments.command)(arguments)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as error:
@@ -71,7 +73,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(prog="onnx-tf", description="Bring ONNX models into TensorFlow.", epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"onnx-tf {onnx_tf.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_convert, _add_run, _add_info, _add_layout_command, _add_ops):
+    for add in (_add_convert, _add_run, _add_info, _add_layout_command, _add_ops, _add_completion):
         command = add(commands)
         command.add_argument("--json", action="store_true", help="print JSON")
         loudness = command.add_mutually_exclusive_group()
@@ -176,6 +178,13 @@ def _add_ops(commands: Commands) -> Parser:
     return ops
 
 
+def _add_completion(commands: Commands) -> Parser:
+    about = "print a script that makes a shell complete commands and options"
+    completion = commands.add_parser("completion", help=about, description=_COMPLETION, epilog=_examples("completion"))
+    completion.add_argument("shell", choices=SHELLS)
+    return completion
+
+
 def _add_inputs(parser: Parser, text: str) -> None:
     parser.add_argument(
         "--input",
@@ -262,6 +271,7 @@ COMMAND_LINES: dict[str, list[str]] = {
     "info": ["onnx-tf info model.onnx", "onnx-tf info model.onnx --json"],
     "layout": ["onnx-tf layout model.onnx --html layout.html"],
     "ops": ["onnx-tf ops 'Conv*'"],
+    "completion": ["onnx-tf completion bash"],
 }
 """Lines that --help shows for each command."""
 _EXAMPLES = (
@@ -275,4 +285,10 @@ _CONVERT = (
 _RUN = "Convert an ONNX model and compute its outputs for inputs from files or the command line."
 _INFO = "Print inputs, outputs, opset versions, operators and sizes, and all nodes that cannot be converted."
 _LAYOUT = "Say which memory order was chosen, which Transposes are left, and why each is needed."
+_COMPLETION = (
+    "Print a script for a shell, to be loaded by the file that it reads when it starts:\n"
+    '  bash  eval "$(onnx-tf completion bash)"\n'
+    '  zsh   eval "$(onnx-tf completion zsh)"\n'
+    "  fish  onnx-tf completion fish | source"
+)
 _OPS = "List operators by name, with the opset versions in which each is supported."

@@ -6,6 +6,9 @@ import contextlib
 import errno
 import sys
 import traceback
+import warnings
+from collections.abc import Iterator
+from typing import Any
 
 from onnx_tf.cli import as_json as json_text
 from onnx_tf.cli.usage import UsageError
@@ -50,6 +53,18 @@ def report(error: BaseException, *, as_json: bool, program: str = "onnx-tf", ver
         content = {"error": {"type": type(error).__name__, "message": message} | fields}
         with contextlib.suppress(OSError):  # it may be standard output itself that failed
             print(json_text.text(content), flush=True)
+
+
+@contextlib.contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show warnings as one line each, without the place in the code that they come from."""
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        yield
+
+
+def _show_warning(message: Warning | str, *_place: Any, **_settings: Any) -> None:
+    print(f"onnx-tf: warning: {message}", file=sys.stderr)
 
 
 def _message(error: BaseException) -> str:

@@ -14,7 +14,7 @@ import tensorflow as tf
 from onnx import helper
 
 from onnx_tf.cli import main
-from onnx_tf.cli.console import size
+from onnx_tf.telling import size
 from test.models import node_model, relu_model, text_model
 
 X = np.array([[-1, 0, 2], [3, -4, 5]], np.float32)
@@ -268,7 +268,7 @@ class TestInfo:
 
 def test_layout(capsys):
     assert main(["layout", "model.onnx"]) == 0
-    assert capsys.readouterr().out.startswith("0 Transposes left of 0")
+    assert capsys.readouterr().out.startswith("no Transposes are left of 0; no nodes compute channels-last")
     assert main(["layout", "model.onnx", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["transposes"] == []
     assert main(["layout", "model.onnx", "--html", "layout.html"]) == 0

@@ -59,7 +59,7 @@ def test_warnings_of_python_are_shown(folder):
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     done = command(*CONVERT, "--no-check", cwd=folder)
     assert done.returncode == 0
-    assert "UserWarning: the model declares the shape" in done.stderr
+    assert "onnx-tf: warning: the model declares the shape" in done.stderr
 
 
 def test_json(capsys):
