@@ -35,9 +35,9 @@ def listed(names: Iterable[str], wanted: str = "") -> str:
 
 
 def did_you_mean(wanted: str, known: Iterable[str]) -> str:
-    """Return ``; did you mean 'NAME'?`` for the known name that is most like the wanted one, ``""`` if none is."""
+    """Return `` (did you mean 'NAME'?)`` for the known name that is most like the wanted one, ``""`` if none is."""
     near = _near(wanted, list(known), 1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _near(wanted: str, known: list[str], count: int) -> list[str]:

@@ -128,7 +128,10 @@ class TestFixShapes:
     @pytest.mark.parametrize(
         ("edits", "says"),
         [
-            ({"input_shapes": {"xx": [1]}}, r"no input 'xx'; its inputs are: x: float32\[N, 3, H\]; z: .*; k: "),
+            (
+                {"input_shapes": {"xx": [1]}},
+                r"no input 'xx' \(did you mean 'x'\?\); its inputs are: x: float32\[N, 3, H\]; z: .*; k: ",
+            ),
             ({"input_shapes": {"x": [1, 3]}}, r"has 2 dimensions, the input is x: float32\[N, 3, H\]"),
             ({"input_shapes": {"x": [1, 4, 2]}}, r"dimension 1 of 'x' is 3, not 4; the input is x: float32\[N, 3, H\]"),
             (

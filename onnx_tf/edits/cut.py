@@ -11,7 +11,7 @@ from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError, option
 from onnx_tf.model.loading import bodies
 from onnx_tf.origins import forget, hand_on, unique_names
-from onnx_tf.telling import listed
+from onnx_tf.telling import did_you_mean, listed
 
 __all__ = ["cut"]
 
@@ -132,7 +132,9 @@ def _found(model: ir.Model, values: Mapping[str, ir.Value], side: str, names: Se
                 value.name == name for node in model.graph.all_nodes() for value in node.outputs if value is not None
             )
             what = "is a value of a body of If, Loop or Scan, not of the main graph" if inside else "is unknown"
-            raise EditError(f"{option(side)}: {name!r} {what}; values of the model are {listed(values, name)}")
+            raise EditError(
+                f"{option(side)}: {name!r} {what}{did_you_mean(name, values)}; values of the model are {listed(values, name)}"
+            )
         found.append(values[name])
     return found
 

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError, either, option
 from onnx_tf.model.loading import MAP_TYPE
-from onnx_tf.telling import described, listed
+from onnx_tf.telling import described, did_you_mean, listed
 
 __all__ = ["Dims", "fix_shapes"]
 
@@ -55,7 +55,10 @@ def fix_shapes(
 def _input(graph: ir.Graph, name: str) -> ir.Value:
     inputs = {str(value.name): value for value in graph.inputs}
     if name not in inputs:
-        raise EditError(f"{SHAPES}: the model has no input {name!r}; its inputs are: {_all(graph.inputs, name)}")
+        raise EditError(
+            f"{SHAPES}: the model has no input {name!r}{did_you_mean(name, inputs)}; "
+            f"its inputs are: {_all(graph.inputs, name)}"
+        )
     value = inputs[name]
     if MAP_TYPE in value.meta:
         raise EditError(f"{SHAPES}: {name!r} is no tensor and has no shape: leave it out")

@@ -43,7 +43,7 @@ def test_files_by_position_and_name():
         given_inputs(inputs(TWO), ["0.npy", "1.npy", "2.npy"])
     with pytest.raises(UsageError, match="'a' is given twice"):
         given_inputs(inputs(TWO), ["a=0.npy", "a=1.npy"])
-    with pytest.raises(UsageError, match="no input 'A'; did you mean 'a'"):
+    with pytest.raises(UsageError, match=r"no input 'A' \(did you mean 'a'\?\)"):
         given_inputs(inputs(TWO), ["A=0.npy"])
 
 

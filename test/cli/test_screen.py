@@ -32,10 +32,10 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "usage", "message"),
     [
-        (["cnvert", "x"], "onnx-tf ", "onnx-tf: there is no command 'cnvert'; did you mean 'convert'?"),
+        (["cnvert", "x"], "onnx-tf ", "onnx-tf: there is no command 'cnvert' (did you mean 'convert'?)"),
         (["model.onnx"], "onnx-tf ", "onnx-tf: say what to do with model.onnx, as in: onnx-tf info model.onnx"),
-        (["info", "m", "--jsn"], "onnx-tf info", "onnx-tf info: there is no option --jsn; did you mean '--json'?"),
-        (["convert", "m", "--chekc"], "onnx-tf convert", "there is no option --chekc; did you mean '--check'?"),
+        (["info", "m", "--jsn"], "onnx-tf info", "onnx-tf info: there is no option --jsn (did you mean '--json'?)"),
+        (["convert", "m", "--chekc"], "onnx-tf convert", "there is no option --chekc (did you mean '--check'?)"),
         (["info", "a", "b"], "onnx-tf info", "onnx-tf info: b is one argument too many"),
         (["convert", "-o", "out"], "onnx-tf convert", "onnx-tf convert: give the model once"),
     ],
@@ -51,7 +51,7 @@ def test_wrong_usage_shows_that_of_the_command_and_what_was_meant(arguments, usa
 
 def test_names_of_operators_and_formats(capsys):
     assert main(["ops", "Sofmax"]) == 2
-    assert "no operator is called 'Sofmax'; did you mean 'Softmax'?" in capsys.readouterr().err
+    assert "no operator is called 'Sofmax' (did you mean 'Softmax'?)" in capsys.readouterr().err
     assert main(["convert", "model.onnx", "-o", "out", "--formats", "tflight"]) == 2
     assert "--formats tflight: choose some of" in (text := capsys.readouterr().err)
     assert "did you mean 'tflite'?" in text
