@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-packages lint bench ops-table set-up
+.PHONY: demo test test-all test-packages lint walk bench ops-table set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -26,10 +26,14 @@ lint: set-up
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy onnx_tf
 
+walk: set-up  ## type each line of README.md and doc/ as a user does, in processes of their own
+	$(BIN)/python -m test.walk
+
 bench: set-up  ## conversion time and memory, latency, Transposes: a table and bench/results.json
 	$(BIN)/python -m bench
 
 ops-table: set-up  ## convert a case of each operator (20 minutes), then write doc/supported_ops.md
+	$(BIN)/python -m test.handler_table
 	$(BIN)/python -m test.operator_coverage
 	$(BIN)/onnx-tf ops --markdown > doc/supported_ops.md
 

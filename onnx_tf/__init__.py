@@ -14,31 +14,39 @@ if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
     from onnx_tf.conversion import convert
     from onnx_tf.errors import (
+        CheckError,
         ConversionError,
         EditError,
         ExportError,
+        FileError,
         InputError,
         ModelError,
         OnnxTfError,
         OptionError,
+        PathError,
         RunError,
         UnsupportedError,
         WriteError,
     )
+    from onnx_tf.keras_layer import OnnxLayer
     from onnx_tf.keras_model import to_keras
     from onnx_tf.registry import NodeContext, onnx_op
 
 __version__ = "2.0.0.dev0"
 
 __all__ = [
+    "CheckError",
     "ConversionError",
     "EditError",
     "ExportError",
+    "FileError",
     "InputError",
     "ModelError",
     "NodeContext",
+    "OnnxLayer",
     "OnnxTfError",
     "OptionError",
+    "PathError",
     "RunError",
     "TensorflowBackend",
     "TensorflowRep",
@@ -59,6 +67,7 @@ _MODULES = {
     **dict.fromkeys(["NodeContext", "onnx_op"], "registry"),
     "TensorflowRep": "backend_rep",
     "convert": "conversion",
+    "OnnxLayer": "keras_layer",
     "to_keras": "keras_model",
 }
 
@@ -67,7 +76,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'onnx_tf' has no attribute {name!r}")
     module = _MODULES.get(name, "errors")
-    if module.startswith("backend") or module in ("conversion", "keras_model"):
+    if module.startswith("backend") or module in ("conversion", "keras_layer", "keras_model"):
         import tensorflow  # noqa: F401  (before onnx: the other order hangs on macOS arm64)
     return getattr(importlib.import_module(f"onnx_tf.{module}"), name)
 

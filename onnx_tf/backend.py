@@ -19,6 +19,7 @@ from onnx_tf.export.tflite import refuse_unsupported
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
+from onnx_tf.removed import refuse_removed
 from onnx_tf.runtime.outputs import Outputs
 from onnx_tf.targets import LITERT, target_named
 
@@ -37,6 +38,7 @@ def prepare(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    **removed: Any,
 ) -> TensorflowRep:
     """Convert an ONNX model to TensorFlow.
 
@@ -55,14 +57,17 @@ def prepare(
             leaves one as it is.
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
+        removed: nothing: arguments of onnx-tf 1.x are refused with what to do instead.
 
     Raises:
         ModelError: the model is not valid.
-        OptionError: an option has a value that does not exist, or that does not fit the model.
+        OptionError: an option has a value that does not exist, or that does not fit the model or the machine.
         EditError: a name, a shape or the batch size does not fit the model.
         UnsupportedError: some operators are not supported; the error lists all such nodes.
         ConversionError: a node has inputs or attributes that cannot be converted.
     """
+    refuse_removed("prepare", removed)
+    _check_device(device)
     options = Options.of(
         layout=layout,
         channels_last_inputs=channels_last_inputs,
@@ -83,6 +88,12 @@ def _tf_device(device: str) -> str:
     if kind not in ("CPU", "CUDA", "GPU") or (index and not index.isdigit()):
         raise OptionError(f"device {device!r} is not known: use 'CPU', 'CUDA' or 'GPU', with an index as in 'CUDA:0'")
     return f"{'CPU' if kind == 'CPU' else 'GPU'}:{index or 0}"
+
+
+def _check_device(device: str) -> None:
+    if _tf_device(device).startswith("GPU") and not supports_device(device):
+        found = len(tf.config.list_physical_devices("GPU"))
+        raise OptionError(f"device {device!r}: TensorFlow sees {found} GPUs here; use 'CPU', or install its CUDA parts")
 
 
 def supports_device(device: str) -> bool:

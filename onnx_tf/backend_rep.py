@@ -7,24 +7,28 @@ import difflib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import tensorflow as tf
 from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.export.saved_model import export_saved_model
+from onnx_tf.input_checks import disagreement
 from onnx_tf.options import Options
 from onnx_tf.pipeline import Lowered, lower
+from onnx_tf.removed import refuse_removed_attribute
 from onnx_tf.runtime.copies import check_process, portable
 from onnx_tf.runtime.empty_batches import empty_dims, of_nothing, one_row
 from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
 from onnx_tf.runtime.outputs import Outputs
-from onnx_tf.runtime.run_errors import run_error
+from onnx_tf.runtime.run_errors import failing_node, run_error
+from onnx_tf.value_types import NamedTypes, ValueType, shape_text
 
 __all__ = ["TensorflowRep"]
 
@@ -38,6 +42,23 @@ def _prepared_again(source: Any, options: Options, values: Mapping[str, np.ndarr
     for name, value in values.items():
         rep.tf_module.weights[name].assign(value)
     return rep
+
+
+class _Signatures(dict[str, Any]):
+    def __init__(self, functions: Mapping[str, Any], rep: TensorflowRep) -> None:
+        super().__init__(functions)
+        self._text = f"{rep.inputs} -> {rep.outputs}"
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {self._text}' for name in self)}}}"
+
+
+def _type_text(tensor: tf.Tensor) -> str:
+    return f"{tensor.dtype.name}{shape_text(tensor.shape.as_list())}"
+
+
+def _named(values: Iterable[ir.Value], channels_last: Iterable[str]) -> NamedTypes:
+    return NamedTypes([(str(value.name), ValueType.of(value)) for value in values], channels_last)
 
 
 class TensorflowRep(BackendRep):
@@ -75,14 +96,19 @@ class TensorflowRep(BackendRep):
             self.timings["trace"] = time.perf_counter() - start
 
     @property
-    def inputs(self) -> tuple[str, ...]:
-        """The ONNX names of the inputs that ``run`` needs, in graph order."""
-        return self.tf_module.input_names
+    def inputs(self) -> NamedTypes:
+        """The ONNX names of the inputs that ``run`` needs, in graph order, with their dtypes, shapes and orders."""
+        return _named(self.tf_module.graph.inputs, self.layout_report.channels_last_inputs)
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """The ONNX names of the outputs, in graph order."""
-        return self.tf_module.output_names
+    def outputs(self) -> NamedTypes:
+        """The ONNX names of the outputs, in graph order, with their dtypes, shapes and orders."""
+        return _named(self.tf_module.graph.outputs, self.layout_report.channels_last_outputs)
+
+    def __repr__(self) -> str:
+        count = len(self.layout_report.transposes)
+        left = "1 Transpose" if count == 1 else f"{count or 'no'} Transposes"
+        return f"<TensorflowRep {self.inputs} -> {self.outputs}, {len(self.tf_module.weights)} weights, {left} left>"
 
     @property
     def value_names(self) -> tuple[str, ...]:
@@ -92,8 +118,12 @@ class TensorflowRep(BackendRep):
 
     @property
     def signatures(self) -> dict[str, Any]:
-        """The concrete functions that ``export_graph`` writes, by signature name."""
-        return {"serving_default": self._function}
+        """The concrete functions that ``export_graph`` writes, by signature name; printed they show names and types."""
+        return _Signatures({"serving_default": self._function}, self)
+
+    def __getattr__(self, name: str) -> Any:
+        refuse_removed_attribute("TensorflowRep", name)
+        raise AttributeError(f"'TensorflowRep' object has no attribute {name!r}")
 
     @property
     def graph(self) -> tf.Graph:
@@ -124,12 +154,12 @@ class TensorflowRep(BackendRep):
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
         empty = empty_dims(graph, tensors)
-        with self._naming_the_node():
+        with self._naming_the_node(tensors):
             results = self.tf_module.compute(*(one_row(graph, tensors, empty) if empty else tensors))
             arrays = [to_numpy(results[str(v.name)], v.dtype) for v in graph.outputs]
         if empty:
             arrays = [of_nothing(v, array, empty) for v, array in zip(graph.outputs, arrays, strict=True)]
-        return Outputs(zip(self.outputs, arrays, strict=True))
+        return Outputs(zip(self.tf_module.output_names, arrays, strict=True))
 
     def intermediate_values(
         self, inputs: Any = None, names: Iterable[str] | None = None, **kwargs: Any
@@ -160,7 +190,7 @@ class TensorflowRep(BackendRep):
         chosen = [n for n in self.value_names if wanted is None or n in wanted]
         probe = self._probe(tuple(n for n in chosen if n in held))
         tensors = bind_inputs(self.tf_module.graph.inputs, inputs, kwargs)
-        with self._naming_the_node():
+        with self._naming_the_node(tensors):
             results = probe(*tensors)
             found = {name: _restored(to_numpy(value, held[name].dtype), held[name]) for name, value in results.items()}
         return {name: found[name] if name in found else folded[name] for name in chosen}
@@ -215,11 +245,40 @@ class TensorflowRep(BackendRep):
         return self.overridable & (given.keys() | keywords.keys())
 
     @contextlib.contextmanager
-    def _naming_the_node(self) -> Iterator[None]:
+    def _naming_the_node(self, tensors: Sequence[Any]) -> Iterator[None]:
         try:
             yield
         except tf.errors.OpError as error:
-            raise run_error(error, self.tf_module.graph) from error
+            raise self._explained(error, tensors) from error
+
+    def _explained(self, error: tf.errors.OpError, tensors: Sequence[Any]) -> OnnxTfError:
+        """Return what to raise: the node and what it was given, or the inputs that do not agree."""
+        graph = self.tf_module.graph
+        given = {str(v.name): t for v, t in zip(graph.inputs, tensors, strict=True) if isinstance(t, tf.Tensor)}
+        failed = run_error(error, graph)
+        node = failing_node(error, graph)
+        if node is not None:
+            names = [node.labels[slot] for slot in node.inputs if slot is not None]
+            failed.inputs = self._types_of(list(dict.fromkeys(names)), given, tensors) or None
+        told = disagreement(graph.inputs, {name: list(tensor.shape) for name, tensor in given.items()})
+        if not told:
+            return failed
+        fields = {name: getattr(failed, name) for name in ("node", "op", "domain", "version", "inputs")}
+        return InputError(f"inputs that share a dimension differ in it: {told}; {failed.marked}", **fields)
+
+    def _types_of(self, names: Sequence[str], given: Mapping[str, Any], tensors: Sequence[Any]) -> dict[str, str]:
+        """Return dtypes and shapes of what a node that failed was given, as far as they can be computed."""
+        held = self.tf_module.graph.held
+        computed: Mapping[str, Any] = {}
+        try:
+            computed = self._probe(tuple(name for name in names if name in held and name not in given))(*tensors)
+        except OnnxTfError as error:  # traced for these shapes, the node fails before it runs
+            if error.inputs is not None and set(error.inputs) == set(names):
+                return error.inputs
+        except tf.errors.OpError:
+            pass
+        found = {name: given.get(name, computed.get(name)) for name in names}
+        return {name: _type_text(value) for name, value in found.items() if tf.is_tensor(value)}
 
     def _check_observable(self, names: Iterable[str]) -> None:
         held, known = self.tf_module.graph.held, self._readers.by_name

@@ -19,17 +19,18 @@ from onnx_tf.check.accuracy import Accuracy, compare_keras, compare_saved_model,
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.edits import edited_source
-from onnx_tf.errors import OnnxTfError, OptionError
+from onnx_tf.errors import CheckError, OnnxTfError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
-from onnx_tf.export.paths import FORMATS, Format, artifact_paths
-from onnx_tf.export.tflite import FLOATS, INTEGERS, Precision, tflite_files
-from onnx_tf.export.writing import check_target, refused, written_file
+from onnx_tf.export.paths import FORMATS, Format
+from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
+from onnx_tf.export.tflite import tflite_files
+from onnx_tf.export.writing import refused, written_file
 from onnx_tf.model.digest import source_digest
 from onnx_tf.model.loading import ModelSource
-from onnx_tf.model.quantized import is_quantized
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
+from onnx_tf.preflight import preflight
 from onnx_tf.targets import KERAS, SAVED_MODEL, Target, litert
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Written:
         accuracy: the comparison with ONNX Runtime, if it was made.
         operators: of a .tflite file, how often each operator is in it.
         floats: of a quantised .tflite file, what computes with floats, and why.
-        unchecked: why a comparison that is made by default could not be; empty otherwise.
+        obstacle: why a comparison could not be made.
     """
 
     format: Format
@@ -61,7 +62,12 @@ class Written:
     accuracy: Accuracy | None = None
     operators: Mapping[str, int] | None = None
     floats: tuple[FloatOperator, ...] = ()
-    unchecked: str = ""
+    obstacle: OnnxTfError | None = None
+
+    @property
+    def unchecked(self) -> str:
+        """Why a comparison that is made by default could not be; empty otherwise."""
+        return "" if self.obstacle is None else str(self.obstacle)
 
 
 @dataclass(frozen=True)
@@ -121,7 +127,7 @@ def convert(
     nms: Literal["model", "padded"] = "model",
     dequantize: bool = False,
     overwrite: bool = True,
-    check: bool | Mapping[str, Any] | None = None,
+    check: Any = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
     """Convert a model and write it as a SavedModel, as .tflite files, as a .keras file, or as several of them.
@@ -153,23 +159,15 @@ def convert(
         dequantize: write quantised models in floats, as others are: their numbers are the same, computed in floats.
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
-            Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
+            Runtime accepts, if true; on the given inputs, as :meth:`TensorflowRep.run` takes them. By default .tflite
             and .keras files are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
         progress: called with a word or two whenever a step begins.
 
     Raises:
         OnnxTfError: the model, an operator or the path is not fit for it; nothing was written.
+        CheckError: all was written, but a check that was asked for could not be made.
     """
     start = time.perf_counter()
-    if nms not in ("model", "padded"):
-        raise OptionError(f"nms must be 'model' or 'padded', not {nms!r}")
-    paths = artifact_paths(Path(path), formats, tflite, model)
-    if not dequantize and set(paths) - {"saved_model", "keras"} and is_quantized(model):
-        paths = artifact_paths(Path(path), formats, tflite, model, INTEGERS)
-    elif set(INTEGERS) & set(paths):
-        raise OptionError("tflite=['integer_quant'] is for models that are quantised, and without dequantize=True")
-    for kind, target in paths.items():
-        check_target(target, overwrite, is_folder=kind == "saved_model")
     edits = {
         "batch_size": batch_size,
         "input_shapes": input_shapes,
@@ -178,10 +176,22 @@ def convert(
     }
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
     options = Options.of(layout=layout, **orders, **edits)
+    ready = preflight(
+        model,
+        Path(path),
+        options,
+        formats=formats,
+        tflite=tflite,
+        nms=nms,
+        dequantize=dequantize,
+        overwrite=overwrite,
+        check=check,
+    )
+    paths = ready.paths
     reference = functools.partial(edited_source, model, Options.of(**edits))
     kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in (FLOATS, INTEGERS)]
     with contextlib.ExitStack() as stack:
-        run = _Run(model, options, reference, check, progress)
+        run = _Run(model, options, reference, ready.check, progress)
         if "keras" in paths:
             run.write_keras(stack.enter_context(written_file(paths["keras"])), paths["keras"])
         for files in filter(None, kinds):
@@ -196,6 +206,7 @@ def convert(
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
+    run.raise_failed_check(written)
     return Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
 
 
@@ -285,10 +296,22 @@ class _Run:
                 _refuse_check(written)
             accuracy = self._checked(compare, file, what)
         except OnnxTfError as error:
-            if self.check is not None:  # who asks for it is told
-                raise
-            return replace(written, unchecked=str(error))
+            return replace(written, obstacle=error)
         return replace(written, accuracy=accuracy)
+
+    def raise_failed_check(self, written: Sequence[Written]) -> None:
+        """Say what could not be compared though it was asked for; all is written by now.
+
+        Raises:
+            CheckError: there is such an artefact.
+        """
+        failed = [artifact for artifact in written if artifact.obstacle is not None]
+        if failed and self.check not in (None, False):
+            cause = failed[0].obstacle
+            assert cause is not None
+            places = ", ".join(str(artifact.path) for artifact in failed)
+            verb = "is" if len(failed) == 1 else "are"
+            raise CheckError(f"{places} {verb} written, but not verified: {cause.marked}") from cause
 
     def write_saved_model(self, path: Path, *, freeze: bool, overwrite: bool) -> None:
         rep = self._convert(SAVED_MODEL)
@@ -296,12 +319,13 @@ class _Run:
         start = time.perf_counter()
         rep.export_graph(path, freeze=freeze, overwrite=overwrite)
         self.timings["write"] = time.perf_counter() - start
-        compare = functools.partial(compare_saved_model, rep=rep)
-        accuracy = self._checked(compare, path) if self.check not in (None, False) else None
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        self.written["saved_model"] = Written("saved_model", path, size, accuracy)
+        written = Written("saved_model", path, size)
+        if self.check is not None:
+            written = self._checked_file(written, functools.partial(compare_saved_model, rep=rep), path, "SavedModel")
+        self.written["saved_model"] = written
 
-    def _checked(self, compare: Callable[..., Accuracy], path: Path, what: str = "SavedModel") -> Accuracy:
+    def _checked(self, compare: Callable[..., Accuracy], path: Path, what: str) -> Accuracy:
         self.progress(f"Checking {what}")
         start = time.perf_counter()
         feed = None if self.check in (None, True) else self.check

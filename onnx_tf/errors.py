@@ -5,31 +5,58 @@ Every one of them can be pickled, as by a process pool, and keeps its fields.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 __all__ = [
+    "CheckError",
     "ConversionError",
     "EditError",
     "ExportError",
+    "FileError",
     "InputError",
     "ModelError",
     "NodeError",
     "OnnxTfError",
     "OptionError",
+    "PathError",
     "RunError",
     "UnsupportedError",
     "UnsupportedNode",
     "WriteError",
+    "either",
+    "option",
 ]
+
+_BEGIN, _OR, _END = "\ue000", "\ue001", "\ue002"
+
+
+def either(python: str, command_line: str) -> str:
+    """Return a part of an error's reason that is said in the words of who reads it.
+
+    Args:
+        python: what a caller of the library reads, as in ``pass overwrite=True``.
+        command_line: what a user of ``onnx-tf`` reads, as in ``drop --no-overwrite``.
+    """
+    return f"{_BEGIN}{python}{_OR}{command_line}{_END}"
+
+
+def option(name: str) -> str:
+    """Return the name of an argument of the library, on the command line that of the option of the same name."""
+    return either(name, f"--{name.replace('_', '-')}")
+
+
+def _said(text: str, group: int) -> str:
+    return re.sub(f"{_BEGIN}([^{_OR}]*){_OR}([^{_END}]*){_END}", lambda found: found.group(group), text)
 
 
 class OnnxTfError(Exception):
     """Base class of every error that onnx_tf raises on purpose.
 
     Attributes:
-        reason: what is wrong and the next step.
+        marked: what is wrong and the next step, with both sayings where :func:`either` states two.
         step: the step of the conversion that failed; whoever runs the steps may set it later.
         node: the ONNX node's name.
         op: its operator, as in ``Conv``.
@@ -51,8 +78,8 @@ class OnnxTfError(Exception):
         version: int | None = None,
         inputs: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        super().__init__(_said(reason, 1))
+        self.marked = reason
         self.step = step
         self.node = node
         self.op = op
@@ -60,8 +87,21 @@ class OnnxTfError(Exception):
         self.version = version
         self.inputs = None if inputs is None else dict(inputs)
 
+    @property
+    def reason(self) -> str:
+        """What is wrong and the next step, in the words of Python."""
+        return _said(self.marked, 1)
+
+    def text(self) -> str:
+        """Return the message with both sayings of what :func:`either` states."""
+        return self.marked
+
     def __str__(self) -> str:
-        return self.reason
+        return _said(self.text(), 1)
+
+    def for_command_line(self) -> str:
+        """Return the message in the words of the command line, which speaks of its options."""
+        return _said(self.text(), 2)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self.args, self.__dict__)
@@ -82,6 +122,10 @@ class ModelError(OnnxTfError, ValueError):
     """The given file, bytes or model is not a valid ONNX model."""
 
 
+class FileError(ModelError):
+    """A file of the model is missing, cannot be read, is cut short or holds something else."""
+
+
 class OptionError(OnnxTfError, ValueError):
     """An option has a value that does not exist, or that does not fit the model."""
 
@@ -91,21 +135,30 @@ class EditError(OptionError):
 
 
 class InputError(OnnxTfError, ValueError):
-    """What was passed to ``run`` does not fit the model's inputs."""
+    """What was passed to ``run`` or to a check does not fit the model's inputs."""
 
 
 class ExportError(OnnxTfError, ValueError):
     """The model cannot be written as asked; nothing was written."""
 
 
+class PathError(ExportError):
+    """The path holds something else than what is to be written there, or must not be replaced."""
+
+
 class WriteError(ExportError, OSError):
     """The operating system refuses a file or folder: no access, no space, a wrong path."""
+
+
+class CheckError(OnnxTfError):
+    """What was written could not be compared with ONNX Runtime; the message says where it lies."""
 
 
 class NodeError(OnnxTfError):
     """An error whose text is made from its fields."""
 
-    def __str__(self) -> str:
+    def text(self) -> str:
+        """Return the message with both sayings of what :func:`either` states."""
         where = []
         if self.step is not None:
             where.append(f"step {self.step!r}")
@@ -113,7 +166,7 @@ class NodeError(OnnxTfError):
             given = "" if self.inputs is None else ", ".join(f"{name}: {text}" for name, text in self.inputs.items())
             opset = f"{self.domain or 'ai.onnx'}.{self.op}, opset {self.version}"
             where.append(f"node {self.node!r} ({opset})" + f" with inputs [{given}]" * (self.inputs is not None))
-        return f"{', '.join(where)}: {self.reason}" if where else self.reason
+        return f"{', '.join(where)}: {self.marked}" if where else self.marked
 
 
 class ConversionError(NodeError):
@@ -154,10 +207,10 @@ class UnsupportedError(OnnxTfError, NotImplementedError):
     """
 
     def __init__(self, nodes: Sequence[UnsupportedNode], *, step: str | None = None) -> None:
-        self.nodes = tuple(nodes)
-        lines = "\n".join(f"  {node}" for node in self.nodes)
-        count = "1 node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+        lines = "\n".join(f"  {node}" for node in nodes)
+        count = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
         super().__init__(f"{count} cannot be converted:\n{lines}", step=step)
+        self.nodes = tuple(replace(node, reason=_said(node.reason, 1)) for node in nodes)
         for node in self.nodes[:1]:
             self.node, self.op, self.domain, self.version = node.name, node.op_type, node.domain, node.version
 

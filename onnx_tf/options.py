@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from onnx_tf.errors import OptionError
+from onnx_tf.errors import OptionError, option
 from onnx_tf.targets import SAVED_MODEL, Target
 
 __all__ = ["Layout", "Options"]
@@ -44,7 +44,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.layout not in ("auto", "keep"):
-            raise OptionError(f"layout must be 'auto' or 'keep', not {self.layout!r}")
+            raise OptionError(f"{option('layout')} must be 'auto' or 'keep', not {self.layout!r}")
 
     @classmethod
     def of(cls, **settings: Any) -> Options:

@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
@@ -15,7 +16,6 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
-from onnx_tf.binding import bind
 from onnx_tf.edits import edit
 from onnx_tf.errors import ConversionError, OnnxTfError
 from onnx_tf.layout import LayoutReport, optimize_layout
@@ -39,8 +39,10 @@ from onnx_tf.passes.merge_duplicates import merge_duplicates, merge_initializers
 from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry, registry
-from onnx_tf.runtime.graph import BoundGraph
 from onnx_tf.targets import Pass
+
+if TYPE_CHECKING:
+    from onnx_tf.runtime.graph import BoundGraph
 
 __all__ = ["Lowered", "Step", "lower", "steps"]
 
@@ -252,6 +254,8 @@ def _choose_layout(lowered: Lowered) -> None:
 
 
 def _bind(lowered: Lowered) -> None:
+    from onnx_tf.binding import bind  # the first step that needs TensorFlow
+
     added = lowered.model.graph.outputs[len(lowered.outputs) :]
     lowered.outputs += tuple(str(value.name) for value in added)
     lowered.graph = bind(lowered.model, lowered.handlers, lowered.options, lowered.outputs)

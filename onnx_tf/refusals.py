@@ -9,8 +9,9 @@ import onnx_ir as ir
 
 from onnx_tf.adapters import converts
 from onnx_tf.errors import UnsupportedError, UnsupportedNode
+from onnx_tf.operator_schema import attribute_problems
 from onnx_tf.passes import experimental_bodies
-from onnx_tf.registry import LEGACY_ATTRIBUTES, Registry
+from onnx_tf.registry import Registry
 from onnx_tf.schema import schema_of
 
 __all__ = ["refuse_unsupported", "unsupported_nodes"]
@@ -46,16 +47,7 @@ def _refusals(node: ir.Node, handlers: Registry) -> Iterable[str]:
     if handler is None:
         yield _missing(node, handlers, schema)
         return
-    if handler.takes_any_attribute:
-        return
-    for name in node.attributes:
-        if name not in handler.attributes and name not in LEGACY_ATTRIBUTES:
-            known = ", ".join(sorted(handler.attributes)) or "none"
-            yield f"it has no attribute {name!r} (known: {known}); check the model's opset version"
-    if schema is not None:
-        for name, attribute in schema.attributes.items():
-            if attribute.required and name not in node.attributes and name not in LEGACY_ATTRIBUTES:
-                yield f"its required attribute {name!r} is missing; export the model again"
+    yield from attribute_problems(handler, schema, node.attributes)
 
 
 def _missing(node: ir.Node, handlers: Registry, schema: onnx.defs.OpSchema | None) -> str:

@@ -19,9 +19,12 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import onnx_ir as ir
+from onnx_tf.errors import OptionError
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 __all__ = [
     "BARRIER_DOMAIN",
@@ -134,6 +137,8 @@ class Handler:
             schema: for others the schema states them.
         wants_context: whether it takes the :class:`NodeContext`.
         takes_any_attribute: whether it takes ``**attributes``.
+        limits: what it does not do, and whose numbers it gives where the standard has no text: the
+            paragraphs of its docstring that start with ``Limits:``.
     """
 
     domain: str
@@ -145,6 +150,18 @@ class Handler:
     keyword_defaults: Mapping[str, Any]
     wants_context: bool
     takes_any_attribute: bool
+    limits: str = ""
+
+    @property
+    def described(self) -> str:
+        """The function's place, as in ``swish of my_module``."""
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return f"{name} of {getattr(self.function, '__module__', 'an unknown module')}"
+
+    @property
+    def is_of_this_package(self) -> bool:
+        """Whether it is no user's."""
+        return str(getattr(self.function, "__module__", "")).startswith("onnx_tf.")
 
 
 def normalize_domain(domain: str) -> str:
@@ -167,12 +184,19 @@ class Registry:
         self._forms = (*forms, "")
 
     def register(
-        self, op_type: str, function: Callable[..., Any], *, since: int, domain: str, target: str = ""
+        self,
+        op_type: str,
+        function: Callable[..., Any],
+        *,
+        since: int,
+        domain: str,
+        target: str = "",
+        override: bool = False,
     ) -> None:
         """Add a handler.
 
         Raises:
-            ValueError: there already is one for that operator, version and target.
+            OptionError: there already is one for that operator, version and target, of another function.
         """
         domain = normalize_domain(domain)
         parameters = inspect.signature(function).parameters.values()
@@ -187,11 +211,30 @@ class Registry:
             keyword_defaults={name: value for name, value in keywords.items() if value is not inspect.Parameter.empty},
             wants_context="context" in keywords,
             takes_any_attribute=any(p.kind is p.VAR_KEYWORD for p in parameters),
+            limits=_limits(function),
         )
-        versions = self._handlers.setdefault((domain, op_type), [])
-        if any((other.since, other.target) == (since, target) for other in versions):
-            raise ValueError(f"{domain or 'ai.onnx'}.{op_type} has a handler since version {since} already")
+        known = [h for h in self.of(domain, op_type) if (h.since, h.target) == (since, target)]
+        if not self.add(handler, replacing=override or any(_is_same(h.function, function) for h in known)):
+            raise OptionError(
+                f"{domain or 'ai.onnx'}.{op_type} has a handler since version {since} already, {known[0].described}: "
+                "pass override=True to take its place, or since=VERSION to hold from another version on"
+            )
+
+    def add(self, handler: Handler, *, replacing: bool) -> bool:
+        """Add a handler, and tell whether it is in the table now.
+
+        Args:
+            handler: the handler.
+            replacing: whether it takes the place of one for the same operator, version and target.
+        """
+        versions = self._handlers.setdefault((handler.domain, handler.op_type), [])
+        same = [h for h in versions if (h.since, h.target) == (handler.since, handler.target)]
+        if same and not replacing:
+            return False
+        for other in same:
+            versions.remove(other)
         bisect.insort(versions, handler, key=lambda h: h.since)
+        return True
 
     def unregister(self, op_type: str, *, since: int, domain: str = "", target: str = "") -> None:
         """Remove the handler registered for exactly that operator, version and target."""
@@ -219,6 +262,10 @@ class Registry:
         versions = self._handlers.get((normalize_domain(domain), op_type), ())
         return tuple(dict.fromkeys(h.since for h in versions if h.target in self._forms))
 
+    def of(self, domain: str, op_type: str) -> Sequence[Handler]:
+        """Return the handlers of an operator, by version."""
+        return tuple(self._handlers.get((normalize_domain(domain), op_type), ()))
+
     def handlers(self) -> Iterable[Handler]:
         """Return all handlers by domain, operator and version."""
         return [h for _, versions in sorted(self._handlers.items()) for h in versions]
@@ -234,11 +281,27 @@ class Registry:
         return copy
 
 
+def _is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """Return whether a function is another's new definition, as where a notebook's cell is run again."""
+    places = [(getattr(f, "__module__", None), getattr(f, "__qualname__", "<")) for f in (one, other)]
+    return places[0] == places[1] and "<lambda>" not in places[0][1] and not str(places[0][0]).startswith("onnx_tf.")
+
+
+def _limits(function: Callable[..., Any]) -> str:
+    if "Limits:" not in (function.__doc__ or ""):
+        return ""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    stated = (p.removeprefix("Limits:") for p in paragraphs if p.startswith("Limits:"))
+    return " ".join(" ".join(text.split()) for text in stated)
+
+
 registry = Registry()
 """The handlers of this process; ``prepare`` works on a snapshot of it."""
 
 
-def onnx_op(op_type: str, *, since: int = 1, domain: str = "", target: str = "") -> Callable[[Function], Function]:
+def onnx_op(
+    op_type: str, *, since: int = 1, domain: str = "", target: str = "", override: bool = False
+) -> Callable[[Function], Function]:
     """Register the decorated function as the handler of an operator.
 
     Args:
@@ -249,13 +312,19 @@ def onnx_op(op_type: str, *, since: int = 1, domain: str = "", target: str = "")
         domain: the operator's domain; the default is ai.onnx.
         target: the name of the one target that the function is for (see :mod:`onnx_tf.targets`), where
             the form of a kernel must differ; it goes before the one for all.
+        override: take the place of a handler for the same operator, domain, version and target. A function
+            of the same module and name takes it without, as where a notebook's cell is run again.
 
     Raises:
-        ValueError: there already is a handler for that operator, domain, version and target.
+        OptionError: there already is another handler for that operator, domain, version and target, or no
+            operator is named.
     """
+    if not isinstance(op_type, str):
+        name = getattr(op_type, "__name__", "NAME")
+        raise OptionError(f"@onnx_op needs the operator's name: write @onnx_op({name.title()!r}), with its ONNX name")
 
     def decorate(function: Function) -> Function:
-        registry.register(op_type, function, since=since, domain=domain, target=target)
+        registry.register(op_type, function, since=since, domain=domain, target=target, override=override)
         return function
 
     return decorate

@@ -9,11 +9,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-import onnx
 import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
-from onnx_tf.registry import INTERNAL_DOMAINS
+from onnx_tf.operator_schema import operator_schema
 
 __all__ = [
     "float_attribute",
@@ -29,10 +28,7 @@ __all__ = [
 
 def schema_of(node: ir.Node) -> Any:  # the type that onnx states for its OpSchema lacks half of it
     """Return the ``onnx.defs.OpSchema`` that holds for a node, ``None`` where onnx knows none."""
-    try:
-        return _schema(node.op_type, node.version or 1, node.domain)
-    except onnx.defs.SchemaError:
-        return None
+    return operator_schema(node.domain, node.op_type, node.version or 1)
 
 
 def optional_int_attribute(node: ir.Node, name: str) -> int | None:
@@ -96,10 +92,7 @@ def _present(node: ir.Node, name: str, kind: ir.AttributeType) -> ir.Attr:
 def _attribute(node: ir.Node, name: str, kind: ir.AttributeType) -> ir.Attr | None:
     attribute = node.attributes.get(name)
     if attribute is None:
-        try:
-            attribute = _default(node.op_type, node.version or 1, node.domain, name)
-        except onnx.defs.SchemaError:
-            return None
+        attribute = _default(node.op_type, node.version or 1, node.domain, name)
     if attribute is not None and attribute.type is not kind:
         given = attribute.type.name
         raise ModelError(f"{_described(node)}: attribute {name!r} is of type {given}, expected {kind.name}")
@@ -110,12 +103,8 @@ def _described(node: ir.Node) -> str:
     return f"node {node.name!r} ({node.domain or 'ai.onnx'}.{node.op_type}, opset {node.version})"
 
 
-def _schema(op_type: str, version: int, domain: str) -> Any:
-    return onnx.defs.get_schema(op_type, version, "" if domain in INTERNAL_DOMAINS else domain)
-
-
 @functools.cache
 def _default(op_type: str, version: int, domain: str, name: str) -> ir.Attr | None:
-    known = _schema(op_type, version, domain).attributes
-    default = known[name].default_value if name in known else None
+    schema = operator_schema(domain, op_type, version)
+    default = schema.attributes[name].default_value if schema is not None and name in schema.attributes else None
     return ir.serde.deserialize_attribute(default) if default is not None and default.name else None

@@ -1,24 +1,22 @@
 """The table of supported operators: ``onnx-tf ops`` prints it, doc/supported_ops.md holds it.
 
-What limits an operator is said by its handler: the paragraph of the docstring that starts with
-``Limits:``.
+What limits an operator is said by its handler.
 """
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-import onnx_tf.handlers  # noqa: F401  (fills the registry)
+from onnx_tf.handler_table import known_handlers
 from onnx_tf.passes import experimental_bodies, microsoft_bodies
-from onnx_tf.registry import Handler, registry
+from onnx_tf.registry import Handler, Registry
 
 __all__ = ["OPERATOR_COVERAGE", "SHAPES", "SupportedOp", "markdown", "operator_coverage", "supported_ops"]
 
@@ -66,15 +64,19 @@ class SupportedOp:
 
 def supported_ops() -> list[SupportedOp]:
     """Return the operators of every domain, standard domains first, in alphabetical order."""
+    handlers = known_handlers()
     schemas: dict[tuple[str, str], list[onnx.defs.OpSchema]] = {}
     for schema in onnx.defs.get_all_schemas_with_history():
         if not schema.deprecated:
             schemas.setdefault((schema.domain, schema.name), []).append(schema)
-    ops = {key: _standard_op(*key, sorted(found, key=lambda s: s.since_version)) for key, found in schemas.items()}
-    for handler in registry.handlers():
+    ops = {
+        key: _standard_op(*key, sorted(found, key=lambda s: s.since_version), handlers)
+        for key, found in schemas.items()
+    }
+    for handler in handlers.handlers():
         key = handler.domain, handler.op_type
         if key not in ops and not handler.domain.startswith("onnx_tf."):  # those are internal
-            domain, since = handler.domain or "ai.onnx", registry.versions(*key)
+            domain, since = handler.domain or "ai.onnx", handlers.versions(*key)
             ops[key] = SupportedOp(domain, handler.op_type, since, (), (), "", _limits([handler]))
     for name in microsoft_bodies.OPERATORS:
         ops["com.microsoft", name] = SupportedOp("com.microsoft", name, (), (1,), (), "", "")
@@ -138,15 +140,13 @@ def _litert(done: Mapping[str, Any]) -> str:
     return "" if shapes is None else "select" if done["select"] else "no"
 
 
-def _standard_op(domain: str, name: str, schemas: list[Any]) -> SupportedOp:
+def _standard_op(domain: str, name: str, schemas: list[Any], handlers: Registry) -> SupportedOp:
     found: dict[str, list[int]] = {"handler": [], "function": [], "nothing": []}
     # ONNX Runtime had some operators before the standard.
-    used = [
-        h for h in registry.handlers() if (h.domain, h.op_type) == (domain, name) and h.since < schemas[0].since_version
-    ]
+    used = [h for h in handlers.of(domain, name) if h.since < schemas[0].since_version]
     found["handler"] += [handler.since for handler in used]
     for schema in schemas:
-        handler = registry.find(domain, name, schema.since_version)
+        handler = handlers.find(domain, name, schema.since_version)
         is_function = any(getattr(schema, kind) for kind in ("has_function", "has_context_dependent_function"))
         used += [handler] if handler is not None else []
         how = "handler" if handler is not None else "function" if is_function else "nothing"
@@ -181,10 +181,4 @@ def _dtypes(schema: onnx.defs.OpSchema) -> str:
 
 
 def _limits(handlers: Iterable[Handler]) -> str:
-    return " ".join(dict.fromkeys(limit for handler in handlers for limit in _stated_limits(handler)))
-
-
-def _stated_limits(handler: Handler) -> Iterator[str]:
-    for paragraph in (inspect.getdoc(handler.function) or "").split("\n\n"):
-        if paragraph.startswith("Limits:"):
-            yield " ".join(paragraph.removeprefix("Limits:").split())
+    return " ".join(dict.fromkeys(handler.limits for handler in handlers if handler.limits))

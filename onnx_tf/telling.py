@@ -4,39 +4,54 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
-import onnx_ir as ir
+from onnx_tf.value_types import ValueType
 
-__all__ = ["described", "listed", "type_of"]
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+__all__ = ["described", "did_you_mean", "listed", "size", "type_of"]
 
 MAX_LISTED = 10
 
 
 def described(value: ir.Value) -> str:
-    """Return name, dtype and shape of a value, as in ``x: float[N, 3, ?, 224]``."""
+    """Return name, dtype and shape of a value, as in ``x: float32[N, 3, ?, 224]``."""
     return f"{value.name}: {type_of(value)}"
 
 
 def type_of(value: ir.Value) -> str:
-    """Return dtype and shape of a value, as in ``float[N, 3, ?, 224]``."""
-    return _type(value.type, value.shape)
+    """Return dtype and shape of a value, as in ``float32[N, 3, ?, 224]``."""
+    return str(ValueType.of(value))
 
 
 def listed(names: Iterable[str], wanted: str = "") -> str:
     """Return up to ten of the names, those that are like the wanted one first, and how many more there are."""
     known = list(dict.fromkeys(names))
-    shown = list(dict.fromkeys([*difflib.get_close_matches(wanted, known, 5), *known]))[:MAX_LISTED]
+    shown = list(dict.fromkeys([*_near(wanted, known, 5), *known]))[:MAX_LISTED]
     more = len(known) - len(shown)
     return (", ".join(map(repr, shown)) or "none") + (f" and {more} more" if more else "")
 
 
-def _type(kind: Any, shape: ir.Shape | None) -> str:
-    if isinstance(kind, ir.SequenceType):
-        return f"sequence of {_type(kind.elem_type, shape)}"
-    if isinstance(kind, ir.OptionalType):
-        return f"optional {_type(kind.elem_type, shape)}"
-    dtype = "any" if kind is None else kind.dtype.name.lower()
-    if shape is None:
-        return f"{dtype}[...]"
-    return f"{dtype}[{', '.join(str(d if isinstance(d, int) else d.value or '?') for d in shape)}]"
+def did_you_mean(wanted: str, known: Iterable[str]) -> str:
+    """Return `` (did you mean 'NAME'?)`` for the known name that is most like the wanted one, ``""`` if none is."""
+    near = _near(wanted, list(known), 1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _near(wanted: str, known: list[str], count: int) -> list[str]:
+    by_lower: dict[str, list[str]] = {}
+    for name in known:
+        by_lower.setdefault(name.lower(), []).append(name)
+    close = difflib.get_close_matches(wanted.lower(), by_lower, count)
+    return [name for lower in close for name in by_lower[lower]][:count]
+
+
+def size(count: float) -> str:
+    """Return a number of bytes as in ``1.5 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"

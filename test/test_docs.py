@@ -72,14 +72,19 @@ def detector() -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def write_models(folder: Path) -> None:
+    """Write the files that the documents take for granted."""
+    onnx.save(image_network(), folder / "model.onnx")
+    onnx.save(quantized_network(), folder / "quantised.onnx")
+    onnx.save(detector(), folder / "detector.onnx")
+    np.save(folder / "x.npy", np.random.default_rng(1).uniform(size=(1, 3, 32, 32)).astype(np.float32))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     handlers = {key: list(versions) for key, versions in registry._handlers.items()}
-    onnx.save(image_network(), "model.onnx")
-    onnx.save(quantized_network(), "quantised.onnx")
-    onnx.save(detector(), "detector.onnx")
-    np.save("x.npy", np.random.default_rng(1).uniform(size=(1, 3, 32, 32)).astype(np.float32))
+    write_models(tmp_path)
     namespace: dict[str, object] = {}
     try:
         for language, code in BLOCK.findall(page.read_text()):

@@ -128,9 +128,12 @@ class TestFixShapes:
     @pytest.mark.parametrize(
         ("edits", "says"),
         [
-            ({"input_shapes": {"xx": [1]}}, r"no input 'xx'; its inputs are: x: float\[N, 3, H\]; z: .*; k: "),
-            ({"input_shapes": {"x": [1, 3]}}, r"has 2 dimensions, the input is x: float\[N, 3, H\]"),
-            ({"input_shapes": {"x": [1, 4, 2]}}, r"dimension 1 of 'x' is 3, not 4; the input is x: float\[N, 3, H\]"),
+            (
+                {"input_shapes": {"xx": [1]}},
+                r"no input 'xx' \(did you mean 'x'\?\); its inputs are: x: float32\[N, 3, H\]; z: .*; k: ",
+            ),
+            ({"input_shapes": {"x": [1, 3]}}, r"has 2 dimensions, the input is x: float32\[N, 3, H\]"),
+            ({"input_shapes": {"x": [1, 4, 2]}}, r"dimension 1 of 'x' is 3, not 4; the input is x: float32\[N, 3, H\]"),
             (
                 {"input_shapes": {"x": [1, 3, 2], "z": [2, 3, 1]}},
                 r"dimension 0 of 'z' would be 2, but 'N' is 1 already",
@@ -154,7 +157,7 @@ class TestFixShapes:
 
     def test_a_batch_for_which_no_input_is_open_is_refused(self):
         model = text_model("g (float[1, 3] x, float s) => (float[1, 3] y) { y = Add(x, s) }")
-        with pytest.raises(EditError, match=r"batch_size=2: no input .* x: float\[1, 3\]; s: float\[\]"):
+        with pytest.raises(EditError, match=r"batch_size=2: no input .* x: float32\[1, 3\]; s: float32\[\]"):
             prepare(model, batch_size=2)
         assert shapes(fix_shapes(load_model(model), 1))["x"] == [1, 3]
 
@@ -213,7 +216,7 @@ class TestCut:
         assert shapes(edited) == {"a": ["N", 4], "b": ["N", 4], "c": ["N", 4]}
         both = prepare(text_model(BRANCHES), input_names=["a", "b"], output_names=["c"], batch_size=3)
         assert both.signatures["serving_default"].structured_outputs["c"].shape == (3, 4)
-        with pytest.raises(EditError, match=r"no input 'x'; its inputs are: a: float\[N, 4\]; b: "):
+        with pytest.raises(EditError, match=r"no input 'x'; its inputs are: a: float32\[N, 4\]; b: "):
             prepare(text_model(BRANCHES), input_names=["a", "b"], output_names=["c"], input_shapes={"x": [3, 4]})
 
     @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import onnx
 import pytest
 import tensorflow as tf
 
-from onnx_tf import prepare
+from onnx_tf import ExportError, InputError, OnnxLayer, prepare
 from test.models import text_model
 from test.reference import ort_outputs
 
@@ -90,3 +90,57 @@ def test_a_fixed_batch(tmp_path):
     model = keras.Model(inputs, layer(inputs)["y"])
     expected = ort_outputs(with_weight(TWO), FEEDS[TWO])["y"]
     np.testing.assert_allclose(model(FEEDS[TWO]), expected, rtol=1e-5, atol=1e-5)
+
+
+def functional_of(layer, name: str) -> keras.Model:
+    inputs = {key: keras.Input((array.shape[1],), name=key) for key, array in FEEDS[TWO].items()}
+    return keras.Model(inputs, layer(inputs)["y"], name=name)
+
+
+def test_a_saved_model_trains_with_adam_once_the_optimizer_is_built(tmp_path):
+    """Keras takes ``w:0`` for a scope, which it is not; it need not make one where the variables are there already."""
+    layer = layer_of(TWO, tmp_path, False)
+    model = functional_of(layer, "served")
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    model.optimizer.build(model.trainable_variables)
+    losses = model.fit(FEEDS[TWO], TARGET, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
+    trained = ort_outputs(with_weight(TWO, layer.trainable_variables[0].numpy()), FEEDS[TWO])["y"]
+    np.testing.assert_allclose(model.predict(FEEDS[TWO], verbose=0), trained, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_rep_is_a_layer_whose_weights_train(training):
+    rep = prepare(with_weight(TWO), training=training)
+    layer = OnnxLayer(rep)
+    model = functional_of(layer, "layer")
+    assert [variable.path for variable in layer.trainable_variables] == ["w"]
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    losses = model.fit(FEEDS[TWO], TARGET, epochs=20, verbose=0).history["loss"]
+    assert losses[-1] < 0.8 * losses[0]
+    # What fit found is what the rep computes, and what ONNX Runtime computes with these weights.
+    weight = rep.tf_module.weights["w"].numpy()
+    assert not np.array_equal(weight, WEIGHT)
+    trained = ort_outputs(with_weight(TWO, weight), FEEDS[TWO])["y"]
+    np.testing.assert_allclose(model.predict(FEEDS[TWO], verbose=0), trained, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(rep.run(FEEDS[TWO])["y"], trained, rtol=1e-4, atol=1e-5)
+
+
+def test_a_layer_drops_while_it_trains_alone():
+    text = "g (float[n, 8] c) => (float[n, 8] y) { y, m = Dropout(c, ratio) }".replace("y, m", "y")
+    model = text_model(text)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.float32(0.5), "ratio"))
+    layer = OnnxLayer(prepare(model, training=True))
+    ones = np.ones((64, 8), np.float32)
+    assert (layer(ones)["y"].numpy() == 1).all()
+    assert (layer(ones, training=True)["y"].numpy() == 0).any()
+    layer.trainable = False
+    assert layer.trainable_variables == []
+
+
+def test_a_layer_says_what_it_takes_and_that_no_file_holds_it(tmp_path):
+    layer = OnnxLayer(prepare(with_weight(TWO)))
+    with pytest.raises(InputError, match="takes a dict of 'a', 'b', got 'a'"):
+        layer({"a": A})
+    with pytest.raises(ExportError, match=r"a \.keras file cannot hold an OnnxLayer"):
+        functional_of(layer, "saved").save(tmp_path / "model.keras")

@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from onnx_tf import InputError, ModelError, OnnxTfError, UnsupportedError, prepare
-from onnx_tf.model.loading import MAX_IR_VERSION, load_model
+from onnx_tf.model.loading import load_model
+from onnx_tf.model.validation import MAX_IR_VERSION
 from test.models import external_model, node_model, relu_model, text_model
 from test.reference import ort_outputs
 

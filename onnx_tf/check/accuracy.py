@@ -231,7 +231,7 @@ def expected_outputs(
         known = explanations(load_model(model))
         if not known:
             raise
-        raise type(error)("\n".join([str(error), *known])) from error
+        raise type(error)("\n".join([error.marked, *known])) from error
     return given, expected, reference
 
 

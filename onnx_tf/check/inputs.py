@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.errors import InputError, OnnxTfError, either
 
 if TYPE_CHECKING:
     from onnx_tf.check.artifacts import Artifact
 
-__all__ = ["DrawnInput", "accepted_inputs", "described", "drawn_inputs"]
+__all__ = ["DrawnInput", "accepted_inputs", "described", "drawn_array", "drawn_inputs", "likely_sizes"]
 
 SIZES = (8, 2, 1, 32, 64, 224)
 """What is tried for an open dimension of which neither name nor place says what it is."""
@@ -34,6 +34,8 @@ _ANONYMOUS = "?"
 _SUM = re.compile(r"[\w.]+(?: *\+ *[\w.]+)+")
 
 SEQUENCE_LENGTH = 2
+
+OWN_INPUTS = f"inputs of your own ({either('check={...}', '--input FILE')})"
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,7 @@ def drawn_inputs(values: Sequence[ir.Value], channels_last: Collection[str] = ()
     inputs = []
     for value in values:
         if value.shape is None or value.dtype is None or value.dtype is ir.DataType.STRING:
-            raise InputError(
-                f"no random numbers can stand for input {value.name!r}: give inputs of your own (--input FILE)"
-            )
+            raise InputError(f"no random numbers can stand for input {value.name!r}: give {OWN_INPUTS}")
         dims = [_dim(dim, f"{_ANONYMOUS}{value.name}.{axis}") for axis, dim in enumerate(value.shape)]
         if value.name in channels_last:
             dims.insert(1, dims.pop())
@@ -105,8 +105,8 @@ def accepted_inputs(
     if empty is not None:
         return empty
     raise OnnxTfError(
-        f"no drawn input runs; tried {'; '.join(tried)}. With the first: {reason}. Give inputs of your own "
-        "(--input FILE), or fix the open dimensions (--input-shape NAME:SIZES)"
+        f"no drawn input runs; tried {'; '.join(tried)}. With the first: {reason}. Give {OWN_INPUTS}, "
+        f"or fix the open dimensions ({either('input_shapes', '--input-shape NAME:SIZES')})"
     )
 
 
@@ -170,12 +170,25 @@ def _likely(symbol: str, axis: int, given: DrawnInput) -> tuple[int, ...]:
 
 def _feed(inputs: Sequence[DrawnInput], sizes: Mapping[str, int], seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
-    feed: dict[str, Any] = {}
-    for given in inputs:
-        shape = [_size(dim, sizes) for dim in given.dims]
-        arrays = [_random(rng, shape, given.dtype) for _ in range(SEQUENCE_LENGTH if given.is_sequence else 1)]
-        feed[given.name] = arrays if given.is_sequence else arrays[0]
-    return feed
+    return {given.name: drawn_array(given, sizes, rng) for given in inputs}
+
+
+def likely_sizes(inputs: Sequence[DrawnInput]) -> dict[str, int]:
+    """Return a size for each open dimension, by its symbol: the one that is likely."""
+    return next(_tries(inputs))
+
+
+def drawn_array(given: DrawnInput, sizes: Mapping[str, int], rng: np.random.Generator) -> Any:
+    """Return random numbers for an input, a list of two arrays for a sequence.
+
+    Args:
+        given: what is to be drawn.
+        sizes: the size of each open dimension, by its symbol.
+        rng: where the numbers come from.
+    """
+    shape = [_size(dim, sizes) for dim in given.dims]
+    arrays = [_random(rng, shape, given.dtype) for _ in range(SEQUENCE_LENGTH if given.is_sequence else 1)]
+    return arrays if given.is_sequence else arrays[0]
 
 
 def _random(rng: np.random.Generator, shape: Sequence[int], dtype: ir.DataType) -> np.ndarray:

@@ -17,10 +17,10 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.errors import InputError, OnnxTfError, OptionError, either
 from onnx_tf.model.loading import ModelSource
 
-__all__ = ["PRECISE", "OnnxRuntime", "has_onnx_runtime", "intermediate_values"]
+__all__ = ["PRECISE", "OnnxRuntime", "has_onnx_runtime", "intermediate_values", "require_onnx_runtime"]
 
 PRECISE: Mapping[str, str] = {"session.x64quantprecision": "1"}
 """Session options that keep products of 8-bit integers exact: some processors saturate them otherwise."""
@@ -38,6 +38,17 @@ _NOT_OF_NUMPY = {
 def has_onnx_runtime() -> bool:
     """Return whether ONNX Runtime is installed."""
     return importlib.util.find_spec("onnxruntime") is not None
+
+
+def require_onnx_runtime() -> None:
+    """Refuse to go on where ONNX Runtime is not installed.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not has_onnx_runtime():
+        step = either("leave out check", "leave out --check and --input")
+        raise OptionError(f"the check needs ONNX Runtime: pip install 'onnx-tf[check]', or {step}")
 
 
 class OnnxRuntime:

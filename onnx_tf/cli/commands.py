@@ -6,19 +6,19 @@ import argparse
 import dataclasses
 import fnmatch
 import itertools
-import json
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnx_tf.cli import console, files
+from onnx_tf.cli import as_json, console, files
 from onnx_tf.cli.usage import UsageError
+from onnx_tf.telling import did_you_mean, size
 
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
-    from onnx_tf.conversion import Conversion
+    from onnx_tf.conversion import Conversion, Written
     from onnx_tf.export.integers.file import FloatOperator
+    from onnx_tf.options import Options
 
 
 def convert(arguments: argparse.Namespace) -> int:
@@ -27,16 +27,13 @@ def convert(arguments: argparse.Namespace) -> int:
         raise UsageError("--input is what --check compares with: leave out --no-check")
     if arguments.input and not arguments.check and not _writes_a_file(arguments):
         raise UsageError("--input is what --check compares with: add --check")
-    with console.tensorflow_with_progress() as progress, console.no_native_output():
+    if arguments.cast and not arguments.input:
+        raise UsageError("--cast is for what --input gives: add --input, or leave it out")
+    with console.tensorflow_later(arguments) as terminal:
+        check = _known_before(arguments)
+        terminal.import_tensorflow()
         from onnx_tf.conversion import convert as convert_model
-        from onnx_tf.options import Options
-        from onnx_tf.pipeline import lower
 
-        check: Any = arguments.check
-        if arguments.input:
-            model = lower(arguments.model, Options.of(**_edits(arguments)), until="edit").model
-            inputs = [value for value in model.graph.inputs if not value.is_initializer()]  # others are constants there
-            check = _inputs([str(value.name) for value in inputs], arguments.input)
         done = convert_model(
             arguments.model,
             arguments.outdir,
@@ -52,13 +49,48 @@ def convert(arguments: argparse.Namespace) -> int:
             dequantize=arguments.dequantize,
             overwrite=not arguments.no_overwrite,
             check=check,
-            progress=progress,
+            progress=terminal.step,
         )
     if arguments.json:
-        _print_json(_summary(done))
-    else:
-        _print_conversion(done, arguments.timings)
+        _print_json(_summary(done, terminal.seconds()))
+    elif not arguments.quiet or not done.fits:
+        _print_conversion(done, arguments.timings or arguments.verbose, terminal.seconds())
     return 0 if done.fits else 1
+
+
+def _known_before(arguments: argparse.Namespace) -> Any:
+    """Refuse what can be known to fail without TensorFlow; return what the check is to compare with."""
+    from onnx_tf.options import Options
+    from onnx_tf.preflight import preflight, refuse_unknown_operators
+
+    options = Options.of(**_edits(arguments), **_layout(arguments))
+    check = _feed(arguments, options) if arguments.input else arguments.check
+    ready = preflight(
+        arguments.model,
+        Path(arguments.outdir),
+        options,
+        formats=arguments.formats,
+        tflite=arguments.tflite,
+        nms=arguments.nms,
+        dequantize=arguments.dequantize,
+        overwrite=not arguments.no_overwrite,
+        check=check,
+    )
+    if "keras" not in ready.paths:
+        refuse_unknown_operators(arguments.model, options)
+    return ready.check
+
+
+def _feed(arguments: argparse.Namespace, options: Options) -> dict[str, Any]:
+    """Return what --input gives, found to fit the model as far as it states its inputs."""
+    from onnx_tf.cli.inputs import given_inputs
+    from onnx_tf.pipeline import lower
+    from onnx_tf.preflight import check_feed, interface
+
+    needed, overridable = interface(lower(arguments.model, options, until="edit").model)
+    last = [str(v.name) for v in needed] if options.channels_last_inputs == "all" else options.channels_last_inputs
+    given = given_inputs([*needed, *overridable], arguments.input, cast=arguments.cast, channels_last=last)
+    return check_feed(needed, given, options, overridable)
 
 
 def _writes_a_file(arguments: argparse.Namespace) -> bool:
@@ -71,7 +103,7 @@ def _moved(done: Conversion) -> dict[str, list[str]]:
     return {"inputs": list(report.channels_last_inputs), "outputs": list(report.channels_last_outputs)}
 
 
-def _summary(done: Conversion) -> dict[str, Any]:
+def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
     """Return what JSON tells of a conversion: at its top what it tells of the first artefact."""
     artifacts = [
         {
@@ -80,7 +112,11 @@ def _summary(done: Conversion) -> dict[str, Any]:
             "bytes": written.bytes,
             "check": None if written.accuracy is None else _accuracy(written.accuracy),
         }
-        | ({} if written.operators is None else {"operators": dict(written.operators), "unchecked": written.unchecked})
+        | (
+            {}
+            if written.operators is None
+            else {"operators": dict(written.operators), "unchecked": _unchecked(written)}
+        )
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
         for written in done.artifacts
     ]
@@ -88,22 +124,24 @@ def _summary(done: Conversion) -> dict[str, Any]:
         **artifacts[0],
         "artifacts": artifacts,
         "seconds": round(done.seconds, 3),
-        "inputs": list(done.rep.inputs),
-        "outputs": list(done.rep.outputs),
+        "waited": {part: round(seconds, 3) for part, seconds in waited.items()},
+        "inputs": done.rep.inputs.as_json(),
+        "outputs": done.rep.outputs.as_json(),
         "timings": {step: round(seconds, 4) for step, seconds in done.timings.items()},
         **{f"channels_last_{side}": changed for side, changed in _moved(done).items()},
     }
 
 
-def _print_conversion(done: Conversion, timings: bool) -> None:
+def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, float]) -> None:
     from onnx_tf.export.flatbuffer import foreign_operators
 
     for written in done.artifacts:
         what = "SavedModel" if written.format == "saved_model" else f".{written.format}"
-        print(f"{written.path}: {what}, {console.size(written.bytes)}, in {done.seconds:.1f} s")
+        print(f"{written.path}: {what}, {size(written.bytes)}")
         if written.operators is not None:
             count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)
-            print(f"  {count} operators, {transposes} of them Transposes")
+            moving = "1 of them a Transpose" if transposes == 1 else f"{transposes} of them Transposes"
+            print(f"  {count} {'operator' if count == 1 else 'operators'}, {moving}")
             _print_floats(written.floats)
             foreign = foreign_operators(written.operators)
             if foreign:
@@ -114,10 +152,15 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
         if written.accuracy is not None:
             _print_accuracy(written.accuracy)
         elif written.format != "saved_model":
-            reason = written.unchecked.replace("\n", "\n    ")
+            reason = _unchecked(written).replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
+    print(f"{sum(waited.values()):.1f} s: {', '.join(f'{step} {seconds:.1f} s' for step, seconds in waited.items())}")
     for step, seconds in done.timings.items() if timings else ():
         print(f"  {seconds:8.3f} s  {step}")
+
+
+def _unchecked(written: Written) -> str:
+    return "" if written.obstacle is None else written.obstacle.for_command_line()
 
 
 def _print_floats(floats: Sequence[FloatOperator]) -> None:
@@ -137,64 +180,80 @@ _FEW = 3
 
 def run(arguments: argparse.Namespace) -> int:
     """Compute a model's outputs and print or save them."""
+    from onnx_tf.options import Options
+
     target = None if arguments.output is None else Path(arguments.output)
     if target is not None and target.suffix not in (".npy", ".npz"):
         raise UsageError(f"--output {target}: the name must end in .npz, or .npy for a single output")
-    with console.tensorflow_with_progress() as progress:
+    if target is not None:
+        files.check_writable(target)
+    with console.tensorflow_later(arguments) as terminal:
+        options = Options.of(**_edits(arguments), **_layout(arguments))
+        feed = _feed(arguments, options)
+        _check_outputs(arguments.model, options, target)
+        terminal.import_tensorflow()
         from onnx_tf.backend import prepare
 
-        progress("Converting")
+        terminal.step("Converting")
         rep = prepare(arguments.model, **_edits(arguments), **_layout(arguments))
-        names = [*rep.inputs, *sorted(rep.overridable)]
-        feed = _inputs(names, arguments.input)
-        if target is not None and target.suffix == ".npy" and len(rep.outputs) != 1:
-            raise UsageError(f"--output {target}: the model has {len(rep.outputs)} outputs, save them as .npz")
-        progress("Running")
+        terminal.step("Running")
         outputs = dict(rep.run(feed).items())
     if target is not None:
         files.save_arrays(target, outputs)
     if arguments.json:
-        _print_json({"outputs": {name: _described(value) for name, value in outputs.items()}})
-    else:
+        _print_json({"outputs": {name: as_json.result(value) for name, value in outputs.items()}})
+    elif target is None or not arguments.quiet:
         for name, value in outputs.items():
-            print(f"{name}: {value.dtype}{list(value.shape)}" if hasattr(value, "shape") else f"{name}:")
+            print(f"{name}: {as_json.result_type(value)}")
             if target is None:
                 print(value)
     return 0
 
 
-def info(arguments: argparse.Namespace) -> int:
-    """Describe a model."""
-    with console.tensorflow_with_progress() as progress:
-        from onnx_tf.cli.describe import describe_model
-        from onnx_tf.options import Options
+def _check_outputs(model: str, options: Options, target: Path | None) -> None:
+    from onnx_tf.pipeline import lower
+    from onnx_tf.preflight import refuse_unknown_operators
 
-        progress("Reading")
-        description = describe_model(arguments.model, Options.of(**_edits(arguments)))
+    outputs = lower(model, options, until="edit").outputs
+    if target is not None and target.suffix == ".npy" and len(outputs) != 1:
+        raise UsageError(f"--output {target}: the model has {len(outputs)} outputs, save them as .npz")
+    refuse_unknown_operators(model, options)
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Describe a model; the exit code is 1 where some of it is not supported."""
+    from onnx_tf.cli.describe import describe_model
+
+    description = describe_model(arguments.model, _edits(arguments))
     if arguments.json:
         _print_json(description)
-        return 0
+        return 1 if description["unsupported"] else 0
     for key in ("ir_version", "producer", "opsets", "file", "weights", "parameters", "nodes"):
         value = description[key]
         if isinstance(value, dict):
             value = ", ".join(f"{domain} {version}" for domain, version in value.items())
-        print(f"{key.replace('_', ' ')}: {console.size(value) if key in ('file', 'weights') else value}")
+        print(f"{key.replace('_', ' ')}: {size(value) if key in ('file', 'weights') else value}")
     if description["overridable"]:
         print(f"initializers that are inputs too: {len(description['overridable'])}")
-    for key in ("inputs", "outputs", "functions"):
-        _print_lines(key, description[key])
+    for key in ("inputs", "outputs"):
+        _print_lines(key, [as_json.value_text(value) for value in description[key]])
+    _print_lines("functions", description["functions"])
     _print_lines("operators", [f"{count:5d} {op}" for op, count in description["operators"].items()])
     _print_lines("not supported", [node["text"] for node in description["unsupported"]] or ["nothing"])
-    return 0
+    return 1 if description["unsupported"] else 0
 
 
 def layout(arguments: argparse.Namespace) -> int:
     """Say how the layout pass chose memory orders."""
-    with console.tensorflow_with_progress() as progress:
-        from onnx_tf.backend import prepare
+    from onnx_tf.handler_table import known_handlers
+    from onnx_tf.options import Options
+    from onnx_tf.pipeline import lower
 
-        progress("Converting")
-        report = prepare(arguments.model, **_edits(arguments), **_layout(arguments)).layout_report
+    if arguments.html is not None:
+        files.check_writable(Path(arguments.html))
+    with console.progress("Converting"):
+        options = Options.of(**_edits(arguments), **_layout(arguments))
+        report = lower(arguments.model, options, handlers=known_handlers(), until="layout").layout_report
     if arguments.html is not None:
         from onnx_tf.layout.drawing import page
 
@@ -209,18 +268,29 @@ def layout(arguments: argparse.Namespace) -> int:
 
 def ops(arguments: argparse.Namespace) -> int:
     """List the supported operators."""
-    with console.tensorflow_with_progress():
-        from onnx_tf.supported_ops import markdown, supported_ops
+    from onnx_tf.supported_ops import markdown, supported_ops
 
-        if arguments.markdown:
-            print(markdown(), end="")
-            return 0
-        rows = [op for op in supported_ops() if fnmatch.fnmatch(op.op_type, arguments.pattern)]
+    if arguments.markdown:
+        print(markdown(), end="")
+        return 0
+    known = supported_ops()
+    rows = [op for op in known if fnmatch.fnmatch(op.op_type.lower(), arguments.pattern.lower())]
+    if not rows:
+        near = did_you_mean(arguments.pattern, [op.op_type for op in known])
+        raise UsageError(f"no operator is called {arguments.pattern!r}{near}")
     if arguments.json:
         _print_json([dataclasses.asdict(op) for op in rows])
         return 0
     for op in rows:
         print(f"{op.domain:24s} {op.op_type:32s} {', '.join(map(str, sorted(op.versions + op.by_function)))}")
+    return 0
+
+
+def completion(arguments: argparse.Namespace) -> int:
+    """Print the script of a shell."""
+    from onnx_tf.cli.completion import script
+
+    print(script(arguments.shell, arguments.commands), end="")
     return 0
 
 
@@ -248,35 +318,12 @@ def _names(names: Sequence[str]) -> Any:
     return "all" if list(names) == ["all"] else names
 
 
-def _inputs(names: Sequence[str], specs: Sequence[str]) -> dict[str, Any]:
-    """Return arrays by input name from ``FILE`` (by position) and ``NAME=FILE`` arguments."""
-    feed: dict[str, Any] = {}
-    for spec in specs:
-        name = next((n for n in sorted(names, key=len, reverse=True) if spec.startswith(f"{n}=")), None)
-        if name is None and "=" in spec and not Path(spec).exists():
-            raise UsageError(f"--input {spec}: the model has no such input; its inputs are {list(names)}")
-        arrays = files.load_arrays(Path(spec if name is None else spec[len(name) + 1 :]))
-        if isinstance(arrays, dict) and name is None:
-            feed |= arrays
-            continue
-        if isinstance(arrays, dict):
-            if len(arrays) != 1:
-                raise UsageError(f"--input {spec}: the file holds {sorted(arrays)}, an input needs one array")
-            arrays = next(iter(arrays.values()))
-        free = [n for n in names if n not in feed]
-        if name is None and not free:
-            raise UsageError(f"--input {spec}: the model has {len(names)} inputs, all are given already")
-        feed[name or free[0]] = arrays
-    return feed
-
-
 def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
-    outputs = [dataclasses.asdict(output) | {"fits": output.fits} for output in accuracy.outputs]
-    for output in outputs:
-        output["error"] = output["error"] if math.isfinite(output["error"]) else None  # JSON has no infinity
-        output["known"] = list(accuracy.known.get(output["name"], ()))
-    modes = {how: error if math.isfinite(error) else None for how, error in accuracy.modes.items()}
-    of_tflite = {"runtime": accuracy.runtime, "modes": modes} if modes else {}
+    outputs = [
+        dataclasses.asdict(output) | {"fits": output.fits, "known": list(accuracy.known.get(output.name, ()))}
+        for output in accuracy.outputs
+    ]
+    of_tflite = {"runtime": accuracy.runtime, "modes": dict(accuracy.modes)} if accuracy.modes else {}
     return {"fits": accuracy.fits, "inputs": dict(accuracy.inputs), "outputs": outputs} | of_tflite
 
 
@@ -299,16 +346,8 @@ def _error(error: float, accuracy: Accuracy) -> str:
     return f"{error:.1f} {accuracy.unit}" if accuracy.unit else f"{error:.1e}"
 
 
-def _described(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_described(item) for item in value]
-    if not hasattr(value, "tolist"):
-        return value
-    return {"dtype": str(value.dtype), "shape": list(value.shape), "values": value.tolist()}
-
-
 def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, default=str))
+    print(as_json.text(value))
 
 
 def _print_lines(title: str, lines: Sequence[str]) -> None:

@@ -2,33 +2,91 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from onnx_tf.cli.usage import UsageError
-from onnx_tf.errors import InputError, WriteError
+from onnx_tf.errors import FileError, InputError, WriteError
+from onnx_tf.export.writing import check_target
+from onnx_tf.telling import described
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 
 def load_arrays(path: Path) -> Any:
     """Return the array of a .npy file, or the arrays of a .npz file by name.
 
     Raises:
-        InputError: the file cannot be read.
-        UsageError: the file is none of these, is damaged, or holds Python objects.
+        FileError: the file does not exist, cannot be read, is damaged or none of these, or holds Python objects.
     """
     import numpy as np
 
+    with _read(path), path.open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        arrays = {name: loaded[name] for name in loaded.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError(f"it holds {', '.join(arrays)}")
+        return arrays
+
+
+def load_lines(path: Path, value: ir.Value) -> Any:
+    """Return the lines of a text file as strings, in as many axes as the input has.
+
+    The last axis of an input that fixes it is filled first, as in ``[N, 1]``.
+
+    Raises:
+        FileError: the file does not exist or is no text.
+        UsageError: the input takes no strings.
+    """
+    import numpy as np
+
+    if value.dtype is None or value.dtype.name != "STRING":
+        raise UsageError(f"--input {path}: a text file is for inputs of strings, this one is {described(value)}")
+    with _read(path):
+        lines = path.read_text(encoding="utf-8").splitlines()
+    dims = [-1] if value.shape is None else [dim if isinstance(dim, int) else -1 for dim in value.shape]
+    open_axes = [axis for axis, dim in enumerate(dims) if dim == -1]
+    shape = [1 if axis in open_axes[1:] else dim for axis, dim in enumerate(dims)]
     try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            return loaded if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+        return np.array(lines, str).reshape(shape)
+    except ValueError as error:
+        raise UsageError(f"--input {path}: {len(lines)} lines do not fill {described(value)}") from error
+
+
+@contextlib.contextmanager
+def _read(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileError(f"the input file {path} does not exist (from {Path.cwd()})") from error
     except OSError as error:
-        raise InputError(f"--input {path} cannot be read: {error.strerror or error}") from error
+        raise FileError(f"the input file {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        raise UsageError(f"--input {path}: not a .npy or .npz file of plain arrays ({error})") from error
+        if "allow_pickle" in str(error):
+            step = "save numbers in a dtype of numbers, strings with numpy.array([...], dtype='U')"
+            raise FileError(f"the input file {path} holds Python objects: {step}") from error
+        raise FileError(f"the input file {path} is not a .npy or .npz file of plain arrays ({error})") from error
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a path that no file can be written to, before anything is computed for it.
+
+    Raises:
+        PathError: it is a folder.
+        WriteError: its folder does not exist, or the operating system refuses to write there.
+    """
+    check_target(path, overwrite=True, is_folder=False)
+    if not path.parent.exists():
+        error = FileNotFoundError(errno.ENOENT, f"the folder {path.parent} does not exist")
+        raise _refused(path, error) from error
 
 
 def save_arrays(path: Path, values: Mapping[str, Any]) -> None:

@@ -6,47 +6,53 @@ Nothing here imports TensorFlow, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import io
-import json
 import os
 import re
 import sys
+import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import onnx_tf
 from onnx_tf.cli import commands
+from onnx_tf.cli.completion import SHELLS
+from onnx_tf.cli.parser import Parser, check_command
+from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
 from onnx_tf.cli.usage import UsageError
-from onnx_tf.errors import OnnxTfError
 
-FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return 0, or 1 for a model that cannot be handled, 2 for wrong usage."""
+    began = time.perf_counter()
     _print_any_name()
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    parser, named = _parsers()
+    check_command(parser, list(named), given)
+    arguments = parser.parse_args(given)
+    arguments.began, arguments.commands = began, named
     if arguments.command == "convert":
-        _one_model(parser, arguments)
+        _one_model(named["convert"], arguments)
     try:
-        code: int = getattr(commands, arguments.command)(arguments)
+        with plain_warnings():
+            code: int = getattr(commands, arguments.command)(arguments)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print("onnx-tf: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return exit_code(error)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except UsageError as error:
-        _report(error, arguments.json, f"onnx-tf {arguments.command}")
-        return USAGE
     except Exception as error:
-        if not _is_expected(error):
+        if not is_expected(error):
             raise
-        _report(error, arguments.json)
-        return FAILURE
+        program = f"onnx-tf {arguments.command}" if isinstance(error, UsageError) else "onnx-tf"
+        report(error, as_json=arguments.json, program=program, verbose=arguments.verbose)
+        return exit_code(error)
 
 
 def _print_any_name() -> None:
@@ -56,40 +62,36 @@ def _print_any_name() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _is_expected(error: Exception) -> bool:
-    return isinstance(error, (OnnxTfError, OSError, MemoryError)) or type(error).__module__.startswith("tensorflow.")
-
-
-def _report(error: Exception, as_json: bool, program: str = "onnx-tf") -> None:
-    message = str(error).strip()
-    if not isinstance(error, OnnxTfError):
-        message = message.splitlines()[0] if message else type(error).__name__
-    print(f"{program}: {message}", file=sys.stderr)
-    if as_json:
-        fields = error.fields() if isinstance(error, OnnxTfError) else {}
-        content = {"error": {"type": type(error).__name__, "message": message} | fields}
-        with contextlib.suppress(OSError):  # it may be standard output itself that failed
-            print(json.dumps(content, indent=2), flush=True)
-
-
-def _one_model(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+def _one_model(parser: Parser, arguments: argparse.Namespace) -> None:
     if (arguments.model is None) == (arguments.infile is None):
-        parser.error("convert: give the model once, as in: onnx-tf convert model.onnx -o model")
+        parser.error("give the model once, as in: onnx-tf convert model.onnx -o model")
     arguments.model = arguments.model or arguments.infile
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="onnx-tf", description="Bring ONNX models into TensorFlow.")
+def _parsers() -> tuple[Parser, dict[str, Parser]]:
+    """Return the parser of the program, and those of its commands by name."""
+    parser = Parser(prog="onnx-tf", description="Bring ONNX models into TensorFlow.", epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"onnx-tf {onnx_tf.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_convert, _add_run, _add_info, _add_layout_command, _add_ops):
-        add(commands).add_argument("--json", action="store_true", help="print JSON")
-    return parser
+    for add in (_add_convert, _add_run, _add_info, _add_layout_command, _add_ops, _add_completion):
+        command = add(commands)
+        command.add_argument("--json", action="store_true", help="print JSON")
+        loudness = command.add_mutually_exclusive_group()
+        loudness.add_argument(
+            "-q", "--quiet", action="store_true", help="print nothing but results, warnings and errors"
+        )
+        loudness.add_argument(
+            "-v", "--verbose", action="store_true", help="show each step, TensorFlow's log, tracebacks"
+        )
+    return parser, dict(commands.choices)
 
 
-def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+def _add_convert(commands: Commands) -> Parser:
     convert = commands.add_parser(
-        "convert", help="write a model as a SavedModel, .tflite or .keras file", description=_CONVERT
+        "convert",
+        help="write a model as a SavedModel, .tflite or .keras file",
+        description=_CONVERT,
+        epilog=_examples("convert"),
     )
     convert.add_argument("model", nargs="?", help="the .onnx file")
     convert.add_argument("-i", "--infile", metavar="MODEL", help="the .onnx file, as an option")
@@ -139,8 +141,8 @@ def _add_convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     return convert
 
 
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    run = commands.add_parser("run", help="compute a model's outputs", description=_RUN)
+def _add_run(commands: Commands) -> Parser:
+    run = commands.add_parser("run", help="compute a model's outputs", description=_RUN, epilog=_examples("run"))
     run.add_argument("model", help="the .onnx file")
     _add_inputs(run, "an input; several times for several inputs")
     run.add_argument("-o", "--output", metavar="FILE", help="save the outputs: .npz, or .npy for a single one")
@@ -149,15 +151,19 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> a
     return run
 
 
-def _add_info(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    info = commands.add_parser("info", help="describe a model and what of it is not supported")
+def _add_info(commands: Commands) -> Parser:
+    info = commands.add_parser(
+        "info", help="describe a model and what of it is not supported", description=_INFO, epilog=_examples("info")
+    )
     info.add_argument("model", help="the .onnx file")
     _add_edits(info)
     return info
 
 
-def _add_layout_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    layout = commands.add_parser("layout", help="say which Transposes are left, and why")
+def _add_layout_command(commands: Commands) -> Parser:
+    layout = commands.add_parser(
+        "layout", help="say which Transposes are left, and why", description=_LAYOUT, epilog=_examples("layout")
+    )
     layout.add_argument("model", help="the .onnx file")
     layout.add_argument("--html", metavar="FILE", help="draw the graph, its memory orders and Transposes, as a page")
     _add_edits(layout)
@@ -165,18 +171,32 @@ def _add_layout_command(commands: argparse._SubParsersAction[argparse.ArgumentPa
     return layout
 
 
-def _add_ops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
-    ops = commands.add_parser("ops", help="list the supported operators")
+def _add_ops(commands: Commands) -> Parser:
+    ops = commands.add_parser("ops", help="list the supported operators", description=_OPS, epilog=_examples("ops"))
     ops.add_argument("pattern", nargs="?", default="*", help="only operators like this, as in 'Conv*'")
     ops.add_argument("--markdown", action="store_true", help="print doc/supported_ops.md")
     return ops
 
 
-def _add_inputs(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--input", action="append", default=[], metavar="[NAME=]FILE", help=f"{text} (.npy or .npz)")
+def _add_completion(commands: Commands) -> Parser:
+    about = "print a script that makes a shell complete commands and options"
+    completion = commands.add_parser("completion", help=about, description=_COMPLETION, epilog=_examples("completion"))
+    completion.add_argument("shell", choices=SHELLS)
+    return completion
 
 
-def _add_edits(parser: argparse.ArgumentParser) -> None:
+def _add_inputs(parser: Parser, text: str) -> None:
+    parser.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="[NAME=]VALUE",
+        help=f"{text}: a file (.npy, .npz, an image, .txt for strings), a number, a [LIST], random or zeros",
+    )
+    parser.add_argument("--cast", action="store_true", help="cast arrays of other dtypes to those of the inputs")
+
+
+def _add_edits(parser: Parser) -> None:
     group = parser.add_argument_group("edits before anything else")
     group.add_argument(
         "--batch-size", type=_batch_size, metavar="N", help="the leading dimension of every input that leaves it open"
@@ -221,7 +241,7 @@ def _names(text: str) -> list[str]:
     return names
 
 
-def _add_layout(parser: argparse.ArgumentParser) -> None:
+def _add_layout(parser: Parser) -> None:
     group = parser.add_argument_group("memory order")
     group.add_argument("--layout", choices=["auto", "keep"], default="auto", help="default: %(default)s")
     for side, verb in (("inputs", "take"), ("outputs", "give")):
@@ -234,8 +254,41 @@ def _add_layout(parser: argparse.ArgumentParser) -> None:
         )
 
 
+def _examples(command: str) -> str:
+    return "\n  ".join(["examples:", *COMMAND_LINES[command]])
+
+
+COMMAND_LINES: dict[str, list[str]] = {
+    "convert": [
+        "onnx-tf convert model.onnx -o saved_model --check",
+        "onnx-tf convert model.onnx -o model.tflite",
+        "onnx-tf convert model.onnx -o out --formats saved_model,tflite,keras",
+    ],
+    "run": [
+        "onnx-tf run model.onnx --input x.npy",
+        "onnx-tf run model.onnx --input image=random --batch-size 1 --output scores.npz",
+    ],
+    "info": ["onnx-tf info model.onnx", "onnx-tf info model.onnx --json"],
+    "layout": ["onnx-tf layout model.onnx --html layout.html"],
+    "ops": ["onnx-tf ops 'Conv*'"],
+    "completion": ["onnx-tf completion bash"],
+}
+"""Lines that --help shows for each command."""
+_EXAMPLES = (
+    "onnx-tf COMMAND --help tells the rest.\n"
+    "exit codes: 0 done; 1 the model cannot be converted, or differs; 2 wrong usage; 130 interrupted"
+)
 _CONVERT = (
     "Convert an ONNX model and write it as a SavedModel with the signature serving_default, "
     "as a .tflite file that LiteRT's own operators run, as a .keras file of Keras's own layers, or as several of them."
 )
-_RUN = "Convert an ONNX model and compute its outputs for inputs from .npy or .npz files."
+_RUN = "Convert an ONNX model and compute its outputs for inputs from files or the command line."
+_INFO = "Print inputs, outputs, opset versions, operators and sizes, and all nodes that cannot be converted."
+_LAYOUT = "Say which memory order was chosen, which Transposes are left, and why each is needed."
+_COMPLETION = (
+    "Print a script for a shell, to be loaded by the file that it reads when it starts:\n"
+    '  bash  eval "$(onnx-tf completion bash)"\n'
+    '  zsh   eval "$(onnx-tf completion zsh)"\n'
+    "  fish  onnx-tf completion fish | source"
+)
+_OPS = "List operators by name, with the opset versions in which each is supported."

@@ -14,7 +14,7 @@ from onnx_tf.errors import EditError
 from onnx_tf.model.loading import MAP_TYPE, OPENED_DIMS, ModelSource, load_model
 from onnx_tf.options import Options
 
-__all__ = ["cut", "edit", "edited_source", "fix_shapes"]
+__all__ = ["cut", "edit", "edited_source", "fix_shapes", "with_map_types"]
 
 MAX_PROTO_BYTES = (1 << 31) - (1 << 20)
 
@@ -55,7 +55,11 @@ def _proto(model: ir.Model) -> onnx.ModelProto:
             f"the edited model has {size / 2**30:.1f} GiB of weights, one ModelProto holds 2 GiB: "
             "leave out the check, or cut out a smaller part"
         )
-    proto = ir.to_proto(ir.external_data.load_to_model(model))
+    return with_map_types(ir.to_proto(ir.external_data.load_to_model(model)), model)
+
+
+def with_map_types(proto: onnx.ModelProto, model: ir.Model) -> onnx.ModelProto:
+    """Return the proto of a model with the types of inputs and outputs that are maps, which onnx_ir does not keep."""
     types = {str(value.name): value.meta.get(MAP_TYPE) for value in [*model.graph.inputs, *model.graph.outputs]}
     for info in [*proto.graph.input, *proto.graph.output]:
         if types[info.name] is not None:

@@ -8,10 +8,10 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedFunctionsPass
 
 from onnx_tf.edits.kinds import infer_types
-from onnx_tf.errors import EditError
+from onnx_tf.errors import EditError, option
 from onnx_tf.model.loading import bodies
 from onnx_tf.origins import forget, hand_on, unique_names
-from onnx_tf.telling import listed
+from onnx_tf.telling import did_you_mean, listed
 
 __all__ = ["cut"]
 
@@ -43,8 +43,8 @@ def cut(
     for value in inputs:
         if value not in needed and not value.is_graph_input():
             raise EditError(
-                f"input_names: no output needs {value.name!r}: leave it out, or choose outputs that are computed "
-                f"from it; the outputs are {_names(outputs)}"
+                f"{option('input_names')}: no output needs {value.name!r}: leave it out, or choose outputs that "
+                f"are computed from it; the outputs are {_names(outputs)}"
             )
     _learn_types(model, [value for value in inputs if value.producer() is not None])
     own = [v for v in graph.inputs if v in needed and v not in inputs]
@@ -124,7 +124,7 @@ def _used(node: ir.Node) -> Iterator[ir.Value]:
             yield from _used(inner)
 
 
-def _found(model: ir.Model, values: Mapping[str, ir.Value], option: str, names: Sequence[str] | None) -> list[ir.Value]:
+def _found(model: ir.Model, values: Mapping[str, ir.Value], side: str, names: Sequence[str] | None) -> list[ir.Value]:
     found = []
     for name in dict.fromkeys(names or ()):
         if name not in values:
@@ -132,7 +132,10 @@ def _found(model: ir.Model, values: Mapping[str, ir.Value], option: str, names: 
                 value.name == name for node in model.graph.all_nodes() for value in node.outputs if value is not None
             )
             what = "is a value of a body of If, Loop or Scan, not of the main graph" if inside else "is unknown"
-            raise EditError(f"{option}: {name!r} {what}; values of the model are {listed(values, name)}")
+            raise EditError(
+                f"{option(side)}: {name!r} {what}{did_you_mean(name, values)}; "
+                f"values of the model are {listed(values, name)}"
+            )
         found.append(values[name])
     return found
 
@@ -148,7 +151,7 @@ def _learn_types(model: ir.Model, ends: Sequence[ir.Value]) -> None:
             assert node is not None
             near = [str(v.name) for v in (*node.inputs, *(o for c in value.consumers() for o in c.outputs)) if v]
             raise EditError(
-                f"input_names: the type of {value.name!r} is not known, nothing is inferred for "
+                f"{option('input_names')}: the type of {value.name!r} is not known, nothing is inferred for "
                 f"{node.domain or 'ai.onnx'}.{node.op_type}: state it in the model's value_info, or cut before or "
                 f"after it, at {listed(near)}"
             )

@@ -9,15 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 import onnx_ir as ir
 
 from onnx_tf.edits.kinds import infer_types
-from onnx_tf.errors import EditError
+from onnx_tf.errors import EditError, either, option
 from onnx_tf.model.loading import MAP_TYPE
-from onnx_tf.telling import described, listed
+from onnx_tf.telling import described, did_you_mean, listed
 
 __all__ = ["Dims", "fix_shapes"]
 
 Dims = Sequence[int | str | None]
 """One entry per dimension: a number, or None, -1, "?" or the dimension's own symbol to leave it as it is."""
 
+SHAPES = either("input_shapes", "--input-shape")
 MAX_DIM = (1 << 63) - 1
 """The largest dimension that ONNX and TensorFlow can state."""
 
@@ -54,21 +55,24 @@ def fix_shapes(
 def _input(graph: ir.Graph, name: str) -> ir.Value:
     inputs = {str(value.name): value for value in graph.inputs}
     if name not in inputs:
-        raise EditError(f"input_shapes: the model has no input {name!r}; its inputs are: {_all(graph.inputs, name)}")
+        raise EditError(
+            f"{SHAPES}: the model has no input {name!r}{did_you_mean(name, inputs)}; "
+            f"its inputs are: {_all(graph.inputs, name)}"
+        )
     value = inputs[name]
     if MAP_TYPE in value.meta:
-        raise EditError(f"input_shapes: {name!r} is no tensor and has no shape: leave it out")
+        raise EditError(f"{SHAPES}: {name!r} is no tensor and has no shape: leave it out")
     return value
 
 
 def _state(value: ir.Value, dims: Dims, fixed: dict[str, int]) -> None:
     if isinstance(dims, str) or not isinstance(dims, Sequence):
-        raise EditError(f"input_shapes: {value.name!r} needs a list of dimensions, got {dims!r}")
+        raise EditError(f"{SHAPES}: {value.name!r} needs a list of dimensions, got {dims!r}")
     known = value.shape if value.const_value is None else ir.Shape(value.const_value.shape.numpy())
     if known is None:
         known = ir.Shape([None] * len(dims))
     if len(dims) != len(known):
-        raise EditError(f"input_shapes: {list(dims)} has {len(dims)} dimensions, the input is {described(value)}")
+        raise EditError(f"{SHAPES}: {list(dims)} has {len(dims)} dimensions, the input is {described(value)}")
     shape = ir.Shape(known)
     for axis, (given, dim) in enumerate(zip(dims, known, strict=True)):
         number = _number(value, given, dim)
@@ -76,12 +80,12 @@ def _state(value: ir.Value, dims: Dims, fixed: dict[str, int]) -> None:
             continue
         if isinstance(dim, int) and dim != number:
             raise EditError(
-                f"input_shapes: dimension {axis} of {value.name!r} is {dim}, not {number}; the input is "
+                f"{SHAPES}: dimension {axis} of {value.name!r} is {dim}, not {number}; the input is "
                 f"{described(value)}, and only open dimensions can be fixed"
             )
         if isinstance(dim, ir.SymbolicDim) and dim.value and fixed.setdefault(dim.value, number) != number:
             raise EditError(
-                f"input_shapes: dimension {axis} of {value.name!r} would be {number}, but {dim.value!r} is "
+                f"{SHAPES}: dimension {axis} of {value.name!r} would be {number}, but {dim.value!r} is "
                 f"{fixed[dim.value]} already; the input is {described(value)}"
             )
         shape[axis] = number
@@ -95,7 +99,7 @@ def _number(value: ir.Value, given: object, dim: int | ir.SymbolicDim) -> int | 
     number = _whole(given)
     if number is None or not -1 <= number <= MAX_DIM:
         raise EditError(
-            f"input_shapes: {given!r} is no dimension of {value.name!r}: state a number, or None, -1 or '?' "
+            f"{SHAPES}: {given!r} is no dimension of {value.name!r}: state a number, or None, -1 or '?' "
             f"to leave it as it is; the input is {described(value)}"
         )
     return None if number == -1 else number
@@ -111,12 +115,15 @@ def _whole(given: object) -> int | None:
 def _set_batch(graph: ir.Graph, given: object, fixed: dict[str, int]) -> None:
     size = _whole(given)
     if size is None or not 1 <= size <= MAX_DIM:
-        raise EditError(f"batch_size must be a positive whole number, got {given!r}; the largest is {MAX_DIM}")
+        raise EditError(
+            f"{option('batch_size')} must be a positive whole number, got {given!r}; the largest is {MAX_DIM}"
+        )
     inputs = [v for v in graph.inputs if v.const_value is None and v.shape and _is_tensor(v)]
     leading = [v.shape[0] for v in inputs if v.shape]
     if all(isinstance(dim, int) and dim != size for dim in leading):
         raise EditError(
-            f"batch_size={size}: no input has an open leading dimension; the inputs are: {_all(graph.inputs)}"
+            f"{either(f'batch_size={size}', f'--batch-size {size}')}: no input has an open leading dimension; "
+            f"the inputs are: {_all(graph.inputs)}"
         )
     # Plain symbols first: an expression of them, as in 2*batch, is known then.
     for plain in (True, False):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.errors import UnsupportedNode
+from onnx_tf.errors import UnsupportedNode, either
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
 __all__ = ["ADVICE", "refused_nodes", "unsupported_nodes"]
@@ -56,7 +56,10 @@ _NO_DTYPE = {
 _LISTS = frozenset({"EmptyTensorList", "TensorListReserve"})
 """Lists of tensors, which become one tensor where all of their elements have one known shape: their first input."""
 
-ADVICE = "allow it with --allow-flex (the runtime then needs TensorFlow's Flex delegate), or write a SavedModel"
+ADVICE = (
+    f"allow it with {either('allow_flex=True', '--allow-flex')} (the runtime then needs TensorFlow's Flex delegate), "
+    "or write a SavedModel"
+)
 
 
 def unsupported_nodes(graph: BoundGraph, traced: tf.Graph) -> list[UnsupportedNode]:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from onnx_tf.errors import OptionError
-from onnx_tf.export.tflite import FLOATS, PRECISIONS, Precision
+from onnx_tf.errors import OptionError, either
+from onnx_tf.export.precisions import FLOATS, PRECISIONS, Precision
 from onnx_tf.model.loading import ModelSource
+from onnx_tf.telling import did_you_mean
 
 __all__ = ["FORMATS", "Format", "artifact_paths"]
 
@@ -41,17 +42,20 @@ def artifact_paths(
     suffix = path.suffix.lower()
     is_file = suffix in (".tflite", ".keras")
     if tflite is not None and not (suffix == ".tflite" if formats is None else "tflite" in formats):
-        raise OptionError(f"tflite={tflite} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
+        asked = either(f"tflite={tflite}", f"--tflite {','.join(tflite)}")
+        raise OptionError(f"{asked} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
     if formats is None:
         if not is_file:
             return {"saved_model": path}
         if suffix == ".keras":
             return {"keras": path}
         if tflite and len(tflite) > 1:
-            raise OptionError(f"{path} is one file: choose one precision, or formats=['tflite'] and a folder")
+            step = either("formats=['tflite']", "--formats tflite")
+            raise OptionError(f"{path} is one file: choose one precision, or {step} and a folder")
         return {(tflite or precisions)[0]: path}
     if is_file:
-        raise OptionError(f"{path} is a file: formats={formats} are written into a folder; name one")
+        asked = either(f"formats={formats}", f"--formats {','.join(formats)}")
+        raise OptionError(f"{path} is a file: {asked} are written into a folder; name one")
     name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.absolute().name
     paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
     if "tflite" in formats:
@@ -65,10 +69,13 @@ def _whose(suffix: str) -> str:
     return "a Keras model's" if suffix == ".keras" else "a SavedModel's"
 
 
-def _chosen(option: str, given: Iterable[_Name] | None, known: Sequence[_Name]) -> list[_Name] | None:
+def _chosen(argument: str, given: Iterable[_Name] | None, known: Sequence[_Name]) -> list[_Name] | None:
     if given is None:
         return None
     names = list(dict.fromkeys(given)) if isinstance(given, Iterable) and not isinstance(given, str) else []
     if not names or set(names) - set(known):
-        raise OptionError(f"{option}={given!r}: choose some of {', '.join(map(repr, known))}, as a list")
+        wrong = next((name for name in names if name not in known), "")
+        near, choice = did_you_mean(str(wrong), known), ", ".join(map(repr, known))
+        said = either(f"{argument}={given!r}", f"--{argument} {','.join(map(str, names))}")
+        raise OptionError(f"{said}: choose some of {choice}{either(', as a list', ', with commas')}{near}")
     return names

@@ -90,13 +90,20 @@ def _input_specs(model: BackendTFModule) -> dict[str, Any]:
     return dict(zip(model.input_names, model.concrete().structured_input_signature[0], strict=True))
 
 
+class _Served(tf.Module):
+    """What a loaded SavedModel is: its attributes are those that it keeps."""
+
+    variables: Any = ()
+    trainable_variables: Any = ()
+
+
 def _serving_module(
     model: BackendTFModule,
     inputs: dict[str, tf.TensorSpec],
     keywords: dict[str, str],
     freeze: bool,
     signature_only: bool,
-) -> tuple[tf.Module, Any]:
+) -> tuple[_Served, Any]:
     whole = _input_specs(model)
     signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
     specs = {name: signature[key] for name, key in keywords.items()}
@@ -111,11 +118,13 @@ def _serving_module(
     def signature_inputs(**given: tf.Tensor) -> dict[str, tf.Tensor]:
         return computed({name: given[key] for name, key in keywords.items()})
 
-    module = tf.Module()
+    module = _Served()
     if not freeze:
         module.weights = model.weights
     if not signature_only:
-        module.serve = tf.function(serve, autograph=False)
+        module.variables = [] if freeze else list(model.weights.values())
+        module.trainable_variables = [variable for variable in module.variables if variable.trainable]
+        module.serve = module.__call__ = tf.function(serve, autograph=False)
         for form in [specs, *specs.values()] if len(specs) == 1 else [specs]:
             module.serve.get_concrete_function(form)
     return module, tf.function(signature_inputs, autograph=False).get_concrete_function(**signature)

@@ -7,29 +7,25 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
-from onnx_tf.errors import ConversionError, ExportError, UnsupportedError
+from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, either
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished
 from onnx_tf.export.integers.file import fold_quantizations
 from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
+from onnx_tf.export.precisions import Precision
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.export.saved_model_converter import saved_model_converter
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
 
-__all__ = ["FLOATS", "INTEGERS", "PRECISIONS", "Precision", "refuse_unsupported", "tflite_files"]
+__all__ = ["refuse_unsupported", "tflite_files"]
 
-Precision = Literal["float32", "float16", "integer_quant"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "integer_quant")
-FLOATS: tuple[Precision, ...] = ("float32", "float16")
-INTEGERS: tuple[Precision, ...] = ("integer_quant",)
-"""Those of models that are quantised already."""
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """Of a file whose parts refer to each other by 32 bits."""
 
@@ -108,7 +104,8 @@ def _check_size(model: BackendTFModule, precision: Precision) -> None:
     if size > MAX_FILE_BYTES:
         raise ExportError(
             f"the weights take {size / 2**30:.2f} GiB in {precision}, a .tflite file holds 2 GiB at most: "
-            "store them as float16, cut the model (--input-names, --output-names), or write a SavedModel",
+            "store them as float16, cut the model "
+            f"({either('input_names, output_names', '--input-names, --output-names')}), or write a SavedModel",
             step="litert",
         )
 
@@ -133,7 +130,7 @@ def _refuse_sequences(model: BackendTFModule) -> None:
             if isinstance(element, (TensorSequence, TensorSequence.Spec)):
                 raise ExportError(
                     f"{side} {name!r} is a sequence of unknown length, which LiteRT has not: cut it off with "
-                    f"--{side}-names, {ADVICE}",
+                    f"{either(f'{side}_names', f'--{side}-names')}, {ADVICE}",
                     step="litert",
                 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import secrets
@@ -11,9 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import tensorflow as tf
-
-from onnx_tf.errors import ExportError, WriteError
+from onnx_tf.errors import PathError, WriteError, either
 
 __all__ = ["check_target", "refused", "written_file", "written_whole"]
 
@@ -27,7 +26,9 @@ def refused(target: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, tf.errors.OpError) as error:
+    except Exception as error:
+        if not isinstance(error, OSError) and not type(error).__module__.startswith("tensorflow."):
+            raise
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise WriteError(f"{target} cannot be written: {reason}; choose a folder with room and write access") from error
 
@@ -99,6 +100,18 @@ def _beside(target: Path) -> Path:
     return target.with_name(f".{target.name}.{secrets.token_hex(8)}{target.suffix}")
 
 
+def _check_place(target: Path) -> None:
+    """Raise what the operating system would, where the nearest folder that exists is none or takes no files."""
+    folder = next(folder for folder in target.absolute().parents if folder.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    limit = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+    if any(len(os.fsencode(part)) > limit for part in target.parts):
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+
+
 def check_target(target: Path, overwrite: bool, *, is_folder: bool = True) -> None:
     """Refuse a path that holds something else than what is to be written there.
 
@@ -108,18 +121,20 @@ def check_target(target: Path, overwrite: bool, *, is_folder: bool = True) -> No
         is_folder: whether a SavedModel is to be written.
 
     Raises:
-        ExportError: the path holds something else, or ``overwrite`` is false and it exists.
-        WriteError: the operating system refuses to look there.
+        PathError: the path holds something else, or ``overwrite`` is false and it exists.
+        WriteError: the operating system refuses to look there, or has no folder there that can be written to.
     """
     with refused(target):
+        _check_place(target)
         if not target.exists():
             return
         if target.is_dir() != is_folder:
             kind = ("a file", "a SavedModel is a folder") if is_folder else ("a folder", "a file is to be written")
-            raise ExportError(f"{target} is {kind[0]}: {kind[1]}; choose another path")
+            raise PathError(f"{target} is {kind[0]}: {kind[1]}; choose another path")
         if is_folder and not any(target.iterdir()):
             return
         if is_folder and not (target / "saved_model.pb").exists():
-            raise ExportError(f"{target} holds files that are no SavedModel: choose an empty or new folder")
+            raise PathError(f"{target} holds files that are no SavedModel: choose an empty or new folder")
         if not overwrite:
-            raise ExportError(f"{target} exists already: choose another path or pass overwrite=True")
+            step = either("pass overwrite=True", "drop --no-overwrite")
+            raise PathError(f"{target} exists already: choose another path or {step}")

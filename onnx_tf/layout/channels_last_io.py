@@ -7,10 +7,11 @@ from typing import Literal
 
 import onnx_ir as ir
 
-from onnx_tf.errors import EditError
+from onnx_tf.errors import EditError, option
 from onnx_tf.origins import Transposed, change, hand_on
+from onnx_tf.telling import did_you_mean
 
-__all__ = ["move_inputs", "move_outputs"]
+__all__ = ["chosen_values", "move_inputs", "move_outputs"]
 
 
 def move_inputs(
@@ -20,7 +21,7 @@ def move_inputs(
 
     Each gets a Transpose behind it. The pass then finds that it is the same memory under another name.
     """
-    chosen = _chosen([v for v in graph.inputs if v.name not in graph.initializers], names, "input")
+    chosen = chosen_values([v for v in graph.inputs if v.name not in graph.initializers], names, "input")
     chosen = [v for v in chosen if v not in are_last]
     for value in chosen:
         rank = len(value.shape or ())
@@ -42,7 +43,7 @@ def move_outputs(
     graph: ir.Graph, names: Sequence[str] | Literal["all"], are_last: Container[ir.Value] = ()
 ) -> tuple[str, ...]:
     """Make outputs channels-last, those left out that are, with a Transpose before each; return their names."""
-    chosen = [v for v in _chosen(graph.outputs, names, "output") if v not in are_last]
+    chosen = [v for v in chosen_values(graph.outputs, names, "output") if v not in are_last]
     moved = []
     for value in chosen:
         rank = len(value.shape or ())
@@ -71,17 +72,28 @@ def _transpose(source: ir.Value, result: ir.Value, perm: Sequence[int], graph: i
     )
 
 
-def _chosen(values: Iterable[ir.Value], names: Sequence[str] | Literal["all"], what: str) -> list[ir.Value]:
+def chosen_values(values: Iterable[ir.Value], names: Sequence[str] | Literal["all"], what: str) -> list[ir.Value]:
+    """Return the inputs or outputs that are to be N, spatial..., C.
+
+    Args:
+        values: the inputs or outputs of the model.
+        names: the names of some, or ``"all"`` for all images.
+        what: ``"input"`` or ``"output"``.
+
+    Raises:
+        EditError: a name is unknown, or that of something that has no channels.
+    """
     distinct = list(dict.fromkeys(values))
     if names == "all":
         return [v for v in distinct if _has_channels(v)]
     by_name = {str(v.name): v for v in distinct}
+    said = option(f"channels_last_{what}s")
     if unknown := [n for n in names if n not in by_name]:
-        known = ", ".join(by_name) or "none"
-        raise EditError(f"channels_last_{what}s: no {what} is called {', '.join(unknown)}; the model has: {known}")
+        known, near = ", ".join(by_name) or "none", did_you_mean(unknown[0], by_name)
+        raise EditError(f"{said}: no {what} is called {', '.join(unknown)}{near}; the model has: {known}")
     flat = [n for n in names if not _has_channels(by_name[n])]
     if flat:
-        raise EditError(f"channels_last_{what}s: {', '.join(flat)} is no tensor of a known rank of 3 or more")
+        raise EditError(f"{said}: {', '.join(flat)} is no tensor of a known rank of 3 or more")
     return [by_name[n] for n in dict.fromkeys(names)]
 
 

@@ -11,17 +11,19 @@ from dataclasses import dataclass
 from html import escape
 
 from onnx_tf.layout.arrangement import Arrangement, Net, arrange
-from onnx_tf.layout.report import LayoutReport, NodeLayout, RemainingTranspose, size
+from onnx_tf.layout.report import LayoutReport, NodeLayout, RemainingTranspose
+from onnx_tf.telling import size
 
 __all__ = ["page"]
 
-HEIGHT, ROW = 24.0, 46.0
-CHARACTER, PADDING = 7.0, 18.0
+HEIGHT, ROW = 36.0, 60.0
+CHARACTER, SMALL_CHARACTER, PADDING = 7.0, 5.6, 18.0
+MAX_NAME = 32
 MARGIN = 24.0
 
 STYLE = """
 body { margin: 0; font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; }
-header { position: sticky; top: 0; left: 0; box-sizing: border-box; width: 100vw; padding: 10px 24px;
+header { position: sticky; top: 0; left: 0; box-sizing: border-box; width: 100%; padding: 10px 24px;
   background: #fff; border-bottom: 1px solid #bbb; z-index: 1; }
 h1 { margin: 0; font-size: 17px; } h2 { margin: 24px 24px 0; font-size: 15px; } p { margin: 2px 0; }
 details { max-height: 40vh; overflow: auto; } summary { cursor: pointer; }
@@ -34,6 +36,8 @@ svg { display: block; } text { font: 12px system-ui, sans-serif; text-anchor: mi
 rect { fill: #fff; stroke: #777; } .last rect { fill: #cfe6f5; stroke: #0072b2; }
 .moved rect { fill: #d55e00; stroke: #7a3600; stroke-width: 2; } .moved text { fill: #fff; font-weight: bold; }
 path { fill: none; stroke: #aaa; stroke-width: 1.2; } path.last { stroke: #0072b2; stroke-width: 2; }
+text.name { font-size: 10px; fill: #555; } .moved text.name { fill: #fff; font-weight: normal; }
+@media (max-width: 700px) { header { position: static; padding: 8px 12px; } td, th { padding-right: 8px; } }
 g { scroll-margin: 45vh; } g:target rect { stroke: #000; stroke-width: 4; }
 """
 
@@ -43,13 +47,14 @@ class _Box:
     """A node of the drawing."""
 
     label: str
+    name: str
     kind: str
     anchor: str
     tooltip: str
 
     @property
     def width(self) -> float:
-        return len(self.label) * CHARACTER + PADDING
+        return max(len(self.label) * CHARACTER, len(self.name) * SMALL_CHARACTER) + PADDING
 
 
 def page(report: LayoutReport, title: str) -> str:
@@ -66,7 +71,9 @@ def page(report: LayoutReport, title: str) -> str:
         graphs.setdefault(node.graph, []).append(node)
     lines = [
         "<!DOCTYPE html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}: memory order</title>',
+        '<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}: memory order</title>",
         f"<style>{STYLE}</style></head><body>",
         *_header(report, title, anchors),
     ]
@@ -82,7 +89,7 @@ def _header(report: LayoutReport, title: str, anchors: Mapping[str, str]) -> Ite
     yield (
         '<p class="legend"><span class="last">channels-last</span><span>ONNX order, or no channels</span>'
         '<span class="moved">Transpose of run-time data</span><span class="end">input or output</span>'
-        "point at a node for its name</p>"
+        "point at a node, or touch it, for the rest</p>"
     )
     for kind, names in (("inputs", report.channels_last_inputs), ("outputs", report.channels_last_outputs)):
         if names:
@@ -119,16 +126,18 @@ def _picture(
 
 
 def _box(node: NodeLayout, transpose: RemainingTranspose | None, anchor: str) -> _Box:
-    label, kind = node.op_type, "last" if node.order else ""
+    label, name, kind = node.op_type, node.name, "last" if node.order else ""
     said = [f"{node.op_type} {node.name}", node.order or "in the ONNX order, or without channels"]
     if node.op_type in ("input", "output"):
-        label, kind = node.name, f"{kind} end"
+        label, name, kind = node.name, node.op_type, f"{kind} end"
     if transpose is not None and node.op_type == "Transpose":
         label, kind = f"Transpose {' '.join(map(str, transpose.perm))} · {size(transpose.nbytes)}", "moved"
         said[1:] = [f"moves {transpose.value}, needed by {transpose.forced_by}", transpose.reason]
     if len(label) > 40:
         label = f"{label[:38]} …"
-    return _Box(label, kind.strip(), anchor, "\n".join(said))
+    if len(name) > MAX_NAME:
+        name = f"… {name[2 - MAX_NAME :]}"
+    return _Box(label, name, kind.strip(), anchor, "\n".join(said))
 
 
 def _nets(nodes: Sequence[NodeLayout]) -> tuple[list[Net], list[str]]:
@@ -171,4 +180,5 @@ def _drawn(box: _Box, x: float, y: float) -> Iterable[str]:
     left, corner = x - box.width / 2, HEIGHT / 2 if box.kind.endswith("end") else 4
     yield f"<g{anchor}{kind}><title>{escape(box.tooltip)}</title>"
     yield f'<rect x="{left:.1f}" y="{y:.0f}" width="{box.width:.1f}" height="{HEIGHT:.0f}" rx="{corner:.0f}"/>'
-    yield f'<text x="{x:.1f}" y="{y + HEIGHT * 0.67:.0f}">{escape(box.label)}</text></g>'
+    yield f'<text x="{x:.1f}" y="{y + HEIGHT * 0.42:.0f}">{escape(box.label)}</text>'
+    yield f'<text class="name" x="{x:.1f}" y="{y + HEIGHT * 0.8:.0f}">{escape(box.name)}</text></g>'

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-__all__ = ["LayoutReport", "NodeLayout", "RemainingTranspose", "ValueLayout", "size"]
+from onnx_tf.telling import size
+
+__all__ = ["LayoutReport", "NodeLayout", "RemainingTranspose", "ValueLayout"]
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,11 @@ class LayoutReport:
 
     def totals(self) -> str:
         """Return what is left to move in one line."""
-        return (
-            f"{len(self.transposes)} Transposes left of {self.transposes_before}, "
-            f"{size(self.bytes_moved)} moved; {len(self.channels_last_nodes)} nodes compute channels-last"
-        )
+        count, last = len(self.transposes), len(self.channels_last_nodes)
+        left = "1 Transpose is" if count == 1 else f"{count or 'no'} Transposes are"
+        moving = f", which {'moves' if count == 1 else 'move'} {size(self.bytes_moved)} in each run" if count else ""
+        nodes = "1 node computes" if last == 1 else f"{last or 'no'} nodes compute"
+        return f"{left} left of {self.transposes_before}{moving}; {nodes} channels-last"
 
     def _lines(self) -> Iterator[str]:
         yield self.totals()
@@ -119,13 +122,3 @@ class LayoutReport:
             widths = [max(len(row[i]) for row in rows) for i in range(4)]
             for row in rows:
                 yield "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=False)), row[4]]).rstrip()
-
-
-def size(nbytes: int) -> str:
-    """Return a number of bytes as in ``1.5 MiB``."""
-    count = float(nbytes)
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GiB"

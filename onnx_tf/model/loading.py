@@ -9,24 +9,19 @@ from pathlib import Path
 
 import onnx
 import onnx_ir as ir
-from google.protobuf.message import DecodeError
 
 from onnx_tf.errors import ModelError
 from onnx_tf.model.external_data import check_external_tensor
-from onnx_tf.model.file_kinds import HEAD_BYTES, foreign_folder, foreign_kind
+from onnx_tf.model.reading import read_proto
 from onnx_tf.model.sparse import densified
-from onnx_tf.model.validation import check_model
+from onnx_tf.model.validation import check_model, check_versions
 from onnx_tf.origins import mark_origins, unique_names
 from onnx_tf.registry import normalize_domain
+from onnx_tf.value_types import MAP_TYPE
 
 __all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model"]
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto | ir.Model
-
-MAX_IR_VERSION = 14
-
-MAP_TYPE = "onnx_tf.map_type"
-"""Key in ``value.meta`` of the ``onnx.TypeProto`` of graph inputs and outputs that hold maps."""
 
 OPENED_DIMS = "onnx_tf.opened_dims"
 """Key in ``model.meta`` of a model whose inputs had dimensions of 0 that stand for open ones."""
@@ -47,8 +42,8 @@ def load_model(source: ModelSource) -> ir.Model:
         ModelError: the source is not a valid ONNX model, or its external data is missing, too
             short or outside the model's folder.
     """
-    model = source.clone() if isinstance(source, ir.Model) else _deserialize(*_read(source))
-    _check_versions(model)
+    model = source.clone() if isinstance(source, ir.Model) else _deserialize(*read_proto(source))
+    check_versions(model.ir_version, model.opset_imports)
     _open_dims(model)
     for graph in _graphs(model):
         _sort(graph)
@@ -58,52 +53,6 @@ def load_model(source: ModelSource) -> ir.Model:
     unique_names(model)
     _check_external_data(model)
     _own_constants(model)
-    return model
-
-
-def _read(source: object) -> tuple[onnx.ModelProto, Path | None]:
-    if isinstance(source, onnx.ModelProto):
-        return source, None
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        data = bytes(source)
-        _refuse_foreign(data[:HEAD_BYTES], "the given bytes")
-        return _parse(data, "the given bytes"), None
-    if not isinstance(source, (str, os.PathLike)):
-        raise ModelError(
-            f"cannot load a model from {type(source).__name__}: pass a path, bytes, "
-            "an onnx.ModelProto or an onnx_ir.Model"
-        )
-    path = Path(source)
-    if "\0" in str(path):
-        raise ModelError(f"{str(path)!r} is no path: it holds a null character")
-    try:
-        if path.is_dir():
-            raise ModelError(f"{path} is a directory{foreign_folder(path)}")
-        with path.open("rb", buffering=0) as file:
-            _refuse_foreign(file.read(HEAD_BYTES), str(path))
-            file.seek(0)
-            data = file.read()
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} does not exist: check the path (from {Path.cwd()})") from error
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror}") from error
-    return _parse(data, str(path)), path.parent
-
-
-def _refuse_foreign(head: bytes, what: str) -> None:
-    kind = foreign_kind(head)
-    if kind is not None:
-        raise ModelError(f"{what}: {kind}")
-
-
-def _parse(data: bytes, what: str) -> onnx.ModelProto:
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(data)
-    except DecodeError as error:
-        raise ModelError(
-            f"{what}: not an ONNX model, or cut short ({len(data)} bytes); export or download it again"
-        ) from error
     return model
 
 
@@ -161,25 +110,6 @@ def _graphs(model: ir.Model) -> Iterator[ir.Graph]:
     for function in model.functions.values():
         yield function.graph
         yield from function.subgraphs()
-
-
-def _check_versions(model: ir.Model) -> None:
-    if model.ir_version is None or model.ir_version < 1:
-        raise ModelError("the model has no IR version: it is not an ONNX model; export it again")
-    if model.ir_version > MAX_IR_VERSION:
-        raise ModelError(
-            f"the model has IR version {model.ir_version}, the newest known here is {MAX_IR_VERSION}: "
-            "upgrade onnx-tf, or save the model with an older IR version"
-        )
-    if not model.opset_imports:
-        raise ModelError("the model imports no opset: set opset_import; `onnx.checker.check_model` says more")
-    newest = onnx.defs.onnx_opset_version()
-    version = model.opset_imports.get("", model.opset_imports.get("ai.onnx"))
-    if version is not None and not 1 <= version <= newest:
-        raise ModelError(
-            f"the model imports opset {version} of ai.onnx, the installed onnx {onnx.__version__} knows 1 to "
-            f"{newest}: upgrade onnx, or export the model again with an older opset"
-        )
 
 
 def _open_dims(model: ir.Model) -> None:

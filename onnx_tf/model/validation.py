@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import onnx
 
 from onnx_tf.errors import ModelError
 
-__all__ = ["check_model"]
+__all__ = ["check_model", "check_versions", "tensor_bytes"]
+
+MAX_IR_VERSION = 14
 
 
 def check_model(model: onnx.ModelProto) -> None:
@@ -107,17 +109,48 @@ def _check_tensor(what: str, tensor: onnx.TensorProto) -> None:
 
 def _sizes(tensor: onnx.TensorProto) -> tuple[int, int]:
     """Return what the shape asks for and what there is: bytes of raw data, or elements."""
+    if tensor.HasField("raw_data"):
+        return tensor_bytes(tensor), len(tensor.raw_data)
     count = math.prod(tensor.dims)
     name = onnx.TensorProto.DataType.Name(tensor.data_type)
-    bits = _NARROW.get(name, 8)
-    if tensor.HasField("raw_data"):
-        if bits == 8:
-            bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-        return math.ceil(count * bits / 8), len(tensor.raw_data)
     field = getattr(tensor, onnx.helper.tensor_dtype_to_field(tensor.data_type))
     if name.startswith("COMPLEX"):
         return 2 * count, len(field)
-    return math.ceil(count * bits / 8), len(field)
+    return math.ceil(count * _NARROW.get(name, 8) / 8), len(field)
+
+
+def tensor_bytes(tensor: onnx.TensorProto) -> int:
+    """Return how many bytes the elements of a tensor take as raw data; strings their characters."""
+    if tensor.data_type == onnx.TensorProto.STRING:
+        return sum(map(len, tensor.string_data))
+    bits = _NARROW.get(onnx.TensorProto.DataType.Name(tensor.data_type), 0)
+    if not bits:
+        bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return math.ceil(math.prod(tensor.dims) * bits / 8)
 
 
 _NARROW = {"INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4, "INT2": 2, "UINT2": 2}
+
+
+def check_versions(ir_version: int | None, opsets: Mapping[str, int]) -> None:
+    """Check that the IR version and the opset version of ai.onnx are known here.
+
+    Raises:
+        ModelError: they are not.
+    """
+    if ir_version is None or ir_version < 1:
+        raise ModelError("the model has no IR version: it is not an ONNX model; export it again")
+    if ir_version > MAX_IR_VERSION:
+        raise ModelError(
+            f"the model has IR version {ir_version}, the newest known here is {MAX_IR_VERSION}: "
+            "upgrade onnx-tf, or save the model with an older IR version"
+        )
+    if not opsets:
+        raise ModelError("the model imports no opset: set opset_import; `onnx.checker.check_model` says more")
+    newest = onnx.defs.onnx_opset_version()
+    version = opsets.get("", opsets.get("ai.onnx"))
+    if version is not None and not 1 <= version <= newest:
+        raise ModelError(
+            f"the model imports opset {version} of ai.onnx, the installed onnx {onnx.__version__} knows 1 to "
+            f"{newest}: upgrade onnx, or export the model again with an older opset"
+        )

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
-from onnx_tf.errors import OptionError
+from onnx_tf.errors import OptionError, either
 from onnx_tf.origins import hand_on
 from onnx_tf.registry import PADDED_DOMAIN
 
@@ -39,8 +39,8 @@ def _rows(graph: ir.Graph, node: ir.Node) -> int:
     shape = scores.shape if scores is not None else None
     if shape is None or not shape.is_static():
         raise OptionError(
-            f"{what} has scores of shape {shape}: fix the open dimensions with batch_size (--batch-size) or "
-            "input_shapes (--input-shape)"
+            f"{what} has scores of shape {shape}: fix the open dimensions with "
+            f"{either('batch_size or input_shapes', '--batch-size or --input-shape')}"
         )
     if most is not None and most.const_value is None:
         raise OptionError(f"{what} computes max_output_boxes_per_class ({most.name!r}), which must be a constant")

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from onnx_tf.dtypes import carried, is_carried, restored, to_tf
 from onnx_tf.errors import InputError
-from onnx_tf.model.loading import MAP_TYPE
+from onnx_tf.input_checks import by_name, in_own_dtype, numpy_dtype, refuse_dtype, refuse_shape
+from onnx_tf.telling import type_of
+from onnx_tf.value_types import MAP_TYPE
 from onnx_tf.values import Map, MapSequence, OptionalValue, TensorSequence
 
 __all__ = ["bind_inputs", "is_map", "map_spec", "to_numpy"]
@@ -23,54 +25,8 @@ def bind_inputs(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, 
     Raises:
         InputError: count, name, rank, static dimension or dtype do not fit.
     """
-    feed = _by_name(values, inputs, keywords)
+    feed = by_name(values, inputs, keywords)
     return [convert_input(value, feed[str(value.name)]) for value in values]
-
-
-def _by_name(values: Sequence[ir.Value], inputs: Any, keywords: Mapping[str, Any]) -> dict[str, Any]:
-    names = [str(value.name) for value in values]
-    feed: dict[str, Any] = {}
-    if isinstance(inputs, Mapping):
-        feed = dict(inputs)
-    elif inputs is not None:
-        feed = _positional([value for value in values if value.name not in keywords] or values, inputs)
-    twice = sorted(feed.keys() & keywords.keys())
-    if twice:
-        raise InputError(f"input {twice[0]!r} is given twice, once by keyword")
-    feed |= keywords
-    unknown = [name for name in feed if name not in names]
-    if unknown:
-        raise InputError(f"the model has no input {unknown[0]!r}; its inputs are {names}")
-    missing = [name for name in names if name not in feed]
-    if missing:
-        raise InputError(f"input {missing[0]!r} is missing: the model takes {names}, got {sorted(feed)}")
-    return feed
-
-
-def _positional(values: Sequence[ir.Value], inputs: Any) -> dict[str, Any]:
-    if not isinstance(inputs, (list, tuple)) or (len(values) == 1 and not _is_list_of_inputs(values[0], inputs)):
-        inputs = [inputs]
-    if len(inputs) != len(values):
-        described = ", ".join(_described(value) for value in values)
-        plural = "input" if len(values) == 1 else "inputs"
-        raise InputError(f"the model takes {len(values)} {plural} ({described}), got {len(inputs)}")
-    return {str(value.name): given for value, given in zip(values, inputs, strict=True)}
-
-
-def _is_list_of_inputs(value: ir.Value, inputs: Sequence[Any]) -> bool:
-    """Whether a list given to a single-input model is [input], not the input as nested lists."""
-    tensors = sum(isinstance(item, (np.ndarray, tf.Tensor, tf.Variable)) for item in inputs)
-    if tensors > 1 and not isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
-        return True
-    if len(inputs) != 1:
-        return False
-    kind = value.type.elem_type if isinstance(value.type, ir.OptionalType) else value.type
-    if isinstance(kind, ir.SequenceType):
-        return isinstance(inputs[0], (list, tuple)) or inputs[0] is None
-    if isinstance(inputs[0], (np.ndarray, tf.Tensor, tf.Variable, np.generic)) or inputs[0] is None:
-        return True
-    rank = None if value.shape is None else len(value.shape)
-    return rank is None or np.ndim(inputs[0]) == rank
 
 
 def convert_input(value: ir.Value, given: Any) -> Any:
@@ -123,17 +79,14 @@ def _convert_tensor(value: ir.Value, given: Any) -> tf.Tensor:
         return tf.convert_to_tensor(given)
     dtype = to_tf(value.dtype)
     if given is None:
-        raise InputError(f"input {value.name!r} is None: the model needs {_described(value)}")
+        raise InputError(f"input {value.name!r} is None: the model needs {type_of(value)}")
     if isinstance(given, (tf.Tensor, tf.Variable)):
         tensor = tf.convert_to_tensor(given)
     else:
         tensor = _from_numpy(value, given, dtype)
     if tensor.dtype != dtype:
-        raise InputError(
-            f"input {value.name!r} is {_described(value)}, got {tensor.dtype.name}: "
-            f"cast it, for example x.astype({dtype.name!r}) or tf.cast(x, {dtype.name!r})"
-        )
-    _check_shape(value, tensor)
+        refuse_dtype(value, tensor.dtype.name)
+    refuse_shape(value, list(tensor.shape))
     return tensor
 
 
@@ -141,60 +94,23 @@ def _from_numpy(value: ir.Value, given: Any, dtype: tf.DType) -> tf.Tensor:
     is_plain = not hasattr(given, "dtype") and not hasattr(given, "__array__")
     try:
         if dtype == tf.string:
+            if not is_plain and np.asarray(given).dtype.kind not in "OUS":
+                refuse_dtype(value, np.asarray(given).dtype.name)
             array = np.asarray(given, dtype=object)
             flat = [s if isinstance(s, bytes) else str(s).encode() for s in array.ravel()]
             return tf.constant(flat, tf.string, shape=array.shape)
         array = np.asarray(given)
-        own = _numpy_dtype(value)
+        own = numpy_dtype(value)
+        if array.dtype == object and not is_plain:
+            refuse_dtype(value, "object")
         if is_plain and array.dtype != own:
-            array = _lossless(value, array)
+            array = in_own_dtype(value, array)
         return tf.convert_to_tensor(carried(array) if array.dtype == own else array)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         reason = str(error).splitlines()[0]
-        raise InputError(
-            f"input {value.name!r} is {_described(value)}, got {type(given).__name__}: {reason}"
-        ) from error
-
-
-def _lossless(value: ir.Value, array: np.ndarray) -> np.ndarray:
-    """Give Python numbers the input's dtype, unless that changes integers or drops fractions."""
-    assert value.dtype is not None
-    unfit = InputError(f"input {value.name!r} is {_described(value)}, which cannot hold the given values")
-    if array.dtype.kind in "OSU" or (array.dtype.kind == "c" and not value.dtype.name.startswith("COMPLEX")):
-        raise unfit
-    converted = array.astype(_numpy_dtype(value))
-    integral = np.issubdtype(array.dtype, np.integer) or array.dtype == bool or not value.dtype.is_floating_point()
-    if integral and not np.array_equal(converted.astype(array.dtype), array):
-        raise unfit
-    return converted
-
-
-def _numpy_dtype(value: ir.Value) -> np.dtype:
-    assert value.dtype is not None
-    return value.dtype.numpy()
-
-
-def _check_shape(value: ir.Value, tensor: tf.Tensor) -> None:
-    if value.shape is None:
-        return
-    fits = len(value.shape) == tensor.shape.rank and all(
-        not isinstance(expected, int) or expected == actual
-        for expected, actual in zip(value.shape, tensor.shape, strict=True)
-    )
-    if not fits:
-        raise InputError(f"input {value.name!r} is {_described(value)}, got shape {list(tensor.shape)}")
-
-
-def _described(value: ir.Value) -> str:
-    dtype = "any" if value.dtype is None else to_tf(value.dtype).name
-    if is_carried(value.dtype):
-        dtype = f"{_numpy_dtype(value).name} (as {dtype})"
-    if value.shape is None:
-        return f"{value.name}: {dtype}"
-    dims = ", ".join(str(dim if isinstance(dim, int) else dim.value or "?") for dim in value.shape)
-    return f"{value.name}: {dtype}[{dims}]"
+        raise InputError(f"input {value.name!r} is {type_of(value)}, got {type(given).__name__}: {reason}") from error
 
 
 def to_numpy(result: Any, dtype: ir.DataType | None = None) -> Any:

@@ -103,6 +103,8 @@ class BoundNode:
             if isinstance(error, ConversionError) and error.node is not None:
                 raise  # of a node of a subgraph
             raise self._explain(error, inputs) from error
+        if results is None and not self.handler.is_of_this_package:
+            raise self._explain(TypeError("it returned None: return a tensor, or a tuple of them"), inputs)
         if isinstance(results, tf.Tensor) or (len(self.outputs) == 1 and not isinstance(results, tuple)):
             results = (results,)
         if True in self.context.outputs[len(results) :]:
@@ -112,8 +114,9 @@ class BoundNode:
 
     def _explain(self, error: Exception, inputs: Sequence[Any]) -> ConversionError:
         given = zip(self.inputs, inputs, strict=True)
+        reason = str(error).strip() or type(error).__name__
         return ConversionError(
-            str(error).strip() or type(error).__name__,
+            reason if self.handler.is_of_this_package else f"its handler, {self.handler.described}: {reason}",
             node=self.onnx_node,
             op=self.context.op_type,
             domain=self.context.onnx_domain,

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from onnx_tf.telling import did_you_mean
+
 __all__ = ["Outputs"]
 
 
@@ -31,9 +33,16 @@ class Outputs(NDArrayOperatorsMixin, tuple[Any, ...]):
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             if key not in self.names:
-                raise KeyError(f"no output {key!r}; the outputs are {list(self.names)}")
+                raise KeyError(f"no output {key!r}{did_you_mean(key, self.names)}; the outputs are {list(self.names)}")
             return super().__getitem__(self.names.index(key))
-        return super().__getitem__(key)
+        try:
+            return super().__getitem__(key)
+        except (IndexError, TypeError) as error:
+            count = "1 output" if len(self) == 1 else f"{len(self)} outputs"
+            raise type(error)(
+                f"indices go over the {count} {list(self.names)}: outputs[0] is the first array, index that: "
+                "outputs[0][...]"
+            ) from error
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -15,7 +15,7 @@ import onnx_ir as ir
 import tensorflow as tf
 from tensorflow.python.framework.func_graph import FuncGraph
 
-from onnx_tf.errors import ConversionError
+from onnx_tf.errors import ConversionError, either
 from onnx_tf.handlers._control import conditional
 from onnx_tf.values import possible_shapes
 
@@ -95,13 +95,13 @@ class UnknownRankError(ConversionError):
             if slot not in found:
                 found.add(slot)
                 waiting += producers[slot].reads if slot in producers else ()
-        return self._with(self.reason, found)
+        return self._with(self.marked, found)
 
     def advising(self, inputs: Mapping[Slot, ir.Value]) -> UnknownRankError:
         """Return the error with the inputs of the model whose shapes would settle the rank, if any would."""
         flags = [_flag(value) for slot, value in inputs.items() if slot in self.depends_on and _is_shape_open(value)]
         advice = f"state the shape that decides it: {' '.join(flags)}" if flags else "no shape of an input settles it"
-        return self._with(f"{self.reason}; {advice}", self.depends_on)
+        return self._with(f"{self.marked}; {advice}", self.depends_on)
 
 
 def _is_shape_open(value: ir.Value) -> bool:
@@ -110,10 +110,14 @@ def _is_shape_open(value: ir.Value) -> bool:
 
 def _flag(value: ir.Value) -> str:
     if value.shape is None:
-        return f"--input-shape {value.name}:... (its dimensions)"
+        return f"{either(f'input_shapes={{{value.name!r}: ...}}', f'--input-shape {value.name}:...')} (its dimensions)"
     dims = [str(d) if isinstance(d, int) else str(d.value or f"dim{i}") for i, d in enumerate(value.shape)]
     names = dict.fromkeys(dim for dim, given in zip(dims, value.shape, strict=True) if not isinstance(given, int))
-    return f"--input-shape {value.name}:{','.join(dims)} (numbers for {', '.join(names)})"
+    shape = ", ".join(dims)
+    stated = either(
+        f"input_shapes={{{value.name!r}: [{shape}]}}", f"--input-shape {value.name}:{shape.replace(' ', '')}"
+    )
+    return f"{stated} (numbers for {', '.join(names)})"
 
 
 def in_this_graph(value: Any) -> Any:
@@ -322,7 +326,7 @@ class _Switch:
 
     def _refusal(self, error: ConversionError) -> UnknownRankError:
         depends_on = error.depends_on if isinstance(error, UnknownRankError) else ()
-        reason = f"{error.reason}; the rank of {self.name!r} is known from the data only"
+        reason = f"{error.marked}; the rank of {self.name!r} is known from the data only"
         return UnknownRankError(reason, self.name, {self.value, *depends_on}, **error.fields())
 
     def _chosen(self, shapes: Sequence[tf.TensorShape], environment: Environment) -> list[Any]:

@@ -9,7 +9,7 @@ import tensorflow as tf
 from onnx_tf.errors import RunError
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
-__all__ = ["run_error"]
+__all__ = ["failing_node", "run_error"]
 
 _OPERATION = re.compile(r"\{\{node ([^}]+)\}\}")
 _NOISE = re.compile(r"\{\{\w*node [^}]*\}\}|\[Op:[^\]]*\]|^\s*\(\d+\) [A-Z_]+:")
@@ -25,14 +25,20 @@ def run_error(error: tf.errors.OpError, graph: BoundGraph | None = None) -> RunE
             scope is that of the ONNX node.
     """
     cause = _cause(error.message) or type(error).__name__
-    operations = list(dict.fromkeys(_OPERATION.findall(error.message)))
-    for path in operations:
-        node = None if graph is None else _innermost(graph, path)
-        if node is not None:
-            context = node.context
-            domain = context.onnx_domain
-            return RunError(cause, node=node.onnx_node, op=context.op_type, domain=domain, version=context.version)
+    node = None if graph is None else failing_node(error, graph)
+    if node is not None:
+        context = node.context
+        return RunError(
+            cause, node=node.onnx_node, op=context.op_type, domain=context.onnx_domain, version=context.version
+        )
+    operations = _OPERATION.findall(error.message)
     return RunError(f"TensorFlow's operation {operations[0]!r}: {cause}" if operations else cause)
+
+
+def failing_node(error: tf.errors.OpError, graph: BoundGraph) -> BoundNode | None:
+    """Return the innermost node that an error of TensorFlow names, ``None`` if it names none."""
+    paths = dict.fromkeys(_OPERATION.findall(error.message))
+    return next(filter(None, (_innermost(graph, path) for path in paths)), None)
 
 
 def _cause(message: str) -> str:

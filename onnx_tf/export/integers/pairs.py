@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from onnx_tf.errors import ConversionError
+from onnx_tf.errors import ConversionError, either
 from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.export.integers.marks import MARK, Mark, mark_of
 
@@ -25,7 +25,7 @@ _HANDED_ON = frozenset(
 """What the converter may move between a mark and its Cast: their results have the steps of their first operand."""
 
 _DATA = {"SPLIT": 1}
-_TORN = "{}: write the model in floats, with --dequantize"
+_TORN = f"{{}}: write the model in floats, with {either('dequantize=True', '--dequantize')}"
 
 
 def stand_pairs(file: FileGraph) -> None:

@@ -23,6 +23,7 @@ from onnx_tf.origins import node_origin
 from onnx_tf.passes.settle_shapes import SIZES
 from onnx_tf.pipeline import lower
 from onnx_tf.registry import INTERNAL_DOMAINS
+from onnx_tf.value_types import NamedTypes, ValueType
 
 __all__ = ["KerasRep", "build", "write_keras"]
 
@@ -57,14 +58,17 @@ class KerasRep:
     timings: Mapping[str, float]
 
     @property
-    def inputs(self) -> tuple[str, ...]:
-        """The ONNX names of the inputs, in graph order."""
-        return tuple(str(value.name) for value in self.interface.inputs)
+    def inputs(self) -> NamedTypes:
+        """The ONNX names of the inputs, in graph order, with their dtypes, shapes and orders."""
+        pairs = [(str(value.name), ValueType.of(value)) for value in self.interface.inputs]
+        return NamedTypes(pairs, self.interface.channels_last_inputs)
 
     @property
-    def outputs(self) -> tuple[str, ...]:
-        """The ONNX names of the outputs, in graph order."""
-        return tuple(self.interface.outputs)
+    def outputs(self) -> NamedTypes:
+        """The ONNX names of the outputs, in graph order, with their dtypes, shapes and orders."""
+        specs = self.interface.outputs
+        pairs = [(name, ValueType(spec.dtype.name, _spec_dims(spec.shape))) for name, spec in specs.items()]
+        return NamedTypes(pairs, self.interface.channels_last_outputs)
 
 
 def build(source: ModelSource, options: Options) -> KerasRep:
@@ -98,6 +102,10 @@ def build(source: ModelSource, options: Options) -> KerasRep:
         tuple(model.graph.inputs), specs, dtypes, report.channels_last_inputs, report.channels_last_outputs
     )
     return KerasRep(functional, interface, report, lowered.timings)
+
+
+def _spec_dims(shape: tf.TensorShape) -> tuple[int | None, ...] | None:
+    return None if shape.rank is None else tuple(shape.as_list())
 
 
 def _alone(tensors: Sequence[Any]) -> Any:

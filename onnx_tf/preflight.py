@@ -1,0 +1,131 @@
+"""What can be known of a conversion before anything is converted, and before TensorFlow is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx_ir as ir
+
+from onnx_tf.check.inputs import drawn_inputs
+from onnx_tf.check.onnx_runtime import require_onnx_runtime
+from onnx_tf.edits import edit
+from onnx_tf.errors import OptionError, either, option
+from onnx_tf.export.paths import Format, artifact_paths
+from onnx_tf.export.precisions import INTEGERS, Precision
+from onnx_tf.export.writing import check_target
+from onnx_tf.handler_table import known_handlers
+from onnx_tf.input_checks import by_name, check_arrays
+from onnx_tf.layout.channels_last_io import chosen_values
+from onnx_tf.model.loading import ModelSource, load_model
+from onnx_tf.model.quantized import is_quantized
+from onnx_tf.options import Options
+from onnx_tf.pipeline import lower
+from onnx_tf.registry import Registry
+
+__all__ = ["Ready", "check_feed", "interface", "preflight", "refuse_unknown_operators"]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a conversion is to do, after all that can be known of it was found to be right.
+
+    Attributes:
+        paths: where each artefact goes: ``"saved_model"``, ``"keras"`` and the precisions of .tflite files.
+        check: whether what is written is compared with ONNX Runtime, or the inputs by name to do so with;
+            ``None`` for what is done by default.
+    """
+
+    paths: Mapping[str, Path]
+    check: bool | Mapping[str, Any] | None
+
+
+def interface(model: ir.Model) -> tuple[list[ir.Value], list[ir.Value]]:
+    """Return the inputs that a model needs, and those that are initializers too, whose values may be replaced."""
+    needed = [value for value in model.graph.inputs if not value.is_initializer()]
+    return needed, [value for value in model.graph.inputs if value.is_initializer()]
+
+
+def preflight(
+    model: ModelSource,
+    path: Path,
+    options: Options,
+    *,
+    formats: Sequence[Format] | None = None,
+    tflite: Sequence[Precision] | None = None,
+    nms: str = "model",
+    dequantize: bool = False,
+    overwrite: bool = True,
+    check: Any = None,
+) -> Ready:
+    """Check paths, options, names, shapes and what a comparison needs; see :func:`onnx_tf.convert`.
+
+    Raises:
+        OnnxTfError: something does not fit.
+    """
+    if nms not in ("model", "padded"):
+        raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
+    paths = artifact_paths(path, formats, tflite, model)
+    for kind, target in paths.items():
+        check_target(target, overwrite, is_folder=kind == "saved_model")
+    if check is not None and check is not False:
+        require_onnx_runtime()
+    loaded = load_model(model)
+    if not dequantize and set(paths) - {"saved_model", "keras"} and is_quantized(loaded):
+        paths = artifact_paths(path, formats, tflite, model, INTEGERS)
+        for kind, target in paths.items():
+            check_target(target, overwrite, is_folder=kind == "saved_model")
+    elif set(INTEGERS) & set(paths):
+        asked = either("tflite=['integer_quant'] is", "--tflite integer_quant is")
+        without = either("dequantize=True", "--dequantize")
+        raise OptionError(f"{asked} for models that are quantised, and without {without}")
+    edited = edit(loaded, options)
+    inputs, _ = interface(edited)
+    chosen_values(inputs, options.channels_last_inputs, "input")
+    if check is True:
+        drawn_inputs(inputs)
+    elif check is not None and check is not False:
+        check = check_feed(inputs, check, options)
+    return Ready(paths, check)
+
+
+def check_feed(
+    values: Sequence[ir.Value], given: Any, options: Options, overridable: Iterable[ir.Value] = ()
+) -> dict[str, Any]:
+    """Return what was passed for the inputs of a model by their names, as far as is known found to fit them.
+
+    Args:
+        values: the inputs that are needed.
+        given: what :meth:`onnx_tf.TensorflowRep.run` takes.
+        options: of these the channels-last inputs count.
+        overridable: inputs that may be given by name.
+
+    Raises:
+        InputError: a name, a dtype or a shape does not fit.
+    """
+    others = {str(value.name): value for value in overridable}
+    also = [others[name] for name in (given if isinstance(given, Mapping) else ()) if name in others]
+    feed = by_name([*values, *also], given, {})
+    moved = options.channels_last_inputs
+    check_arrays([*values, *also], feed, [str(value.name) for value in values] if moved == "all" else moved)
+    return feed
+
+
+def refuse_unknown_operators(model: ModelSource, options: Options) -> None:
+    """Refuse a model with operators that nothing computes, without converting it.
+
+    Raises:
+        UnsupportedError: it has such; the error lists all nodes that cannot be converted.
+    """
+    handlers = known_handlers(options.target.forms)
+    edited = edit(load_model(model), options)
+    own = {(function.domain, function.name) for function in edited.functions.values()}
+    if any(not _is_known(node, handlers, own) for node in edited.graph.all_nodes()):
+        lower(model, options, handlers=handlers, until="refuse unsupported")
+
+
+def _is_known(node: ir.Node, handlers: Registry, functions: set[tuple[str, str]]) -> bool:
+    known = handlers.supports(node.domain, node.op_type, node.version or 1)
+    return known or (node.domain, node.op_type) in functions
