@@ -15,14 +15,19 @@ import onnx_ir as ir
 
 from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.calibration.samples import Data
 from onnx_tf.check.accuracy import Accuracy, compare_keras, compare_saved_model, compare_tflite
 from onnx_tf.check.compare import OfScale
+from onnx_tf.check.interface import Interface
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
+from onnx_tf.check.verdict import Verdict
 from onnx_tf.edits import edited_source
 from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
 from onnx_tf.export.paths import FORMATS, Format, artifact_paths
+from onnx_tf.export.post_training.files import QuantizedFile
+from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.tflite import FLOATS, INTEGERS, Precision, tflite_files
 from onnx_tf.export.writing import check_target, refused, written_file
 from onnx_tf.model.digest import source_digest
@@ -30,6 +35,7 @@ from onnx_tf.model.loading import ModelSource
 from onnx_tf.model.quantized import is_quantized
 from onnx_tf.options import Layout, Options
 from onnx_tf.pipeline import lower
+from onnx_tf.quantizing import Quantizing, quantizing
 from onnx_tf.targets import KERAS, SAVED_MODEL, Target, litert
 
 if TYPE_CHECKING:
@@ -53,6 +59,8 @@ class Written:
         operators: of a .tflite file, how often each operator is in it.
         floats: of a quantised .tflite file, what computes with floats, and why.
         unchecked: why a comparison that is made by default could not be; empty otherwise.
+        verdict: of a .tflite file that is quantised by data or by its weights, how far it is from ONNX Runtime.
+        quantized: of one that is quantised by data, what the quantiser tells.
     """
 
     format: Format
@@ -62,6 +70,8 @@ class Written:
     operators: Mapping[str, int] | None = None
     floats: tuple[FloatOperator, ...] = ()
     unchecked: str = ""
+    verdict: Verdict | None = None
+    quantized: QuantizedFile | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +130,13 @@ def convert(
     int64_as_int32: bool = False,
     nms: Literal["model", "padded"] = "model",
     dequantize: bool = False,
+    data: Data | None = None,
+    quantize_weights: str = "per-channel",
+    quantized_inputs: str | None = None,
+    quantized_outputs: str | None = None,
+    keep_float: Sequence[str] = (),
+    per_layer: bool = False,
+    tune: bool = False,
     overwrite: bool = True,
     check: bool | Mapping[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -133,7 +150,10 @@ def convert(
         formats: ``"saved_model"``, ``"tflite"`` and ``"keras"``; by default the one that the path's name tells.
         tflite: in which precisions the weights of .tflite files are stored: ``"float32"`` and
             ``"float16"``; by default both with ``formats``, else float32. A model that is quantised becomes
-            ``"integer_quant"``, which computes with its own integers, where nothing else is asked for.
+            ``"integer_quant"``, which computes with its own integers, where nothing else is asked for. Others become
+            ``"dynamic_range_quant"``, whose weights have 8 bits, and with ``data`` ``"integer_quant"``,
+            ``"full_integer_quant"`` (without any floats), ``"integer_quant_with_int16_act"`` and
+            ``"full_integer_quant_with_int16_act"`` (activations of 16 bits).
         layout: see :func:`onnx_tf.prepare`.
         channels_last_inputs: see :func:`onnx_tf.prepare`.
         channels_last_outputs: see :func:`onnx_tf.prepare`.
@@ -151,6 +171,15 @@ def convert(
             without dynamic shapes: those it did select first, then zeros, and so do all outputs that come from it.
             One more output, called as its result with ``_count`` behind it, int32[1], tells how many count.
         dequantize: write quantised models in floats, as others are: their numbers are the same, computed in floats.
+        data: what is calibrated with, in shapes, dtypes and order of the ONNX model: arrays, files or folders
+            (paths, or a ``DataFile`` that also scales) by the names of inputs, an iterable of dicts of such arrays,
+            or what returns one; ``"random"`` for tests of speed.
+        quantize_weights: ``"per-channel"`` or ``"per-tensor"``.
+        quantized_inputs: of ``full_integer_quant``: ``"int8"``, ``"uint8"`` or ``"float32"``.
+        quantized_outputs: likewise.
+        keep_float: names of ONNX nodes, or patterns like ``"/head/*"``, that are not to compute with integers.
+        per_layer: measure what each layer loses by integers.
+        tune: look for more such nodes: up to five, each of which brings half a decibel at least, are kept.
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
@@ -164,10 +193,10 @@ def convert(
     if nms not in ("model", "padded"):
         raise OptionError(f"nms must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(Path(path), formats, tflite, model)
-    if not dequantize and set(paths) - {"saved_model", "keras"} and is_quantized(model):
+    has_integers = not dequantize and bool(set(paths) - {"saved_model", "keras"}) and is_quantized(model)
+    if has_integers:
         paths = artifact_paths(Path(path), formats, tflite, model, INTEGERS)
-    elif set(INTEGERS) & set(paths):
-        raise OptionError("tflite=['integer_quant'] is for models that are quantised, and without dequantize=True")
+        _refuse_kinds(paths)
     for kind, target in paths.items():
         check_target(target, overwrite, is_folder=kind == "saved_model")
     edits = {
@@ -179,9 +208,13 @@ def convert(
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
     options = Options.of(layout=layout, **orders, **edits)
     reference = functools.partial(edited_source, model, Options.of(**edits))
-    kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in (FLOATS, INTEGERS)]
+    groups = (FLOATS, INTEGERS) if has_integers else ((*FLOATS, *KINDS),)
+    kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in groups]
+    how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, _names(keep_float), per_layer, tune)
     with contextlib.ExitStack() as stack:
         run = _Run(model, options, reference, check, progress)
+        wanted = [] if has_integers else list(paths)
+        run.quantizing = quantizing(stack, model, wanted, how, data, Options.of(**edits), reference, check, progress)
         if "keras" in paths:
             run.write_keras(stack.enter_context(written_file(paths["keras"])), paths["keras"])
         for files in filter(None, kinds):
@@ -190,13 +223,26 @@ def convert(
             chosen = litert(
                 int64_as_int32=int64_as_int32,
                 padded_selections=nms == "padded",
-                quantized=not set(files).isdisjoint(INTEGERS),
+                quantized=has_integers and not set(files).isdisjoint(INTEGERS),
             )
             run.write_tflite(temporary, files, allowed, chosen)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
     return Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
+
+
+def _refuse_kinds(paths: Mapping[str, Path]) -> None:
+    others = [kind for kind in KINDS if kind in paths and kind not in INTEGERS]
+    if others:
+        raise OptionError(
+            f"the model is quantised already: integer_quant keeps its own scales; {others[0]} is made of the floats "
+            "that dequantize=True (--dequantize) gives"
+        )
+
+
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 class _Run:
@@ -212,6 +258,7 @@ class _Run:
     ) -> None:
         self.model, self.options, self.reference, self.progress = model, options, reference, progress
         self.check = check
+        self.quantizing: Quantizing | None = None
         self.rep: TensorflowRep | KerasRep
         self.written: dict[str, Written] = {}
         self.timings: dict[str, float] = {}
@@ -260,7 +307,10 @@ class _Run:
         self.progress(f"Writing .tflite ({', '.join(files)})")
         start = time.perf_counter()
         metadata = {"producer": "onnx-tf", "version": __version__, **source_digest(self.model)}
-        for precision, content in tflite_files(rep.tf_module, list(files), metadata=metadata, **allowed):
+        how = None if self.quantizing is None else self.quantizing.post_training(Interface.of(rep))
+        for precision, content in tflite_files(
+            rep.tf_module, list(files), post_training=how, metadata=metadata, **allowed
+        ):
             file, found = files[precision], operators(content)
             with refused(targets[precision]):
                 file.write_bytes(content)
@@ -269,12 +319,34 @@ class _Run:
         self.timings["litert"] = time.perf_counter() - start
         for precision, file in files.items():
             written = self.written[precision]
+            if how is not None and precision in KINDS:
+                self.written[precision] = self._judged(written, precision, file, rep)
+                continue
             tolerance = OfScale(single=FLOAT16_TOLERANCE if precision == "float16" else OfScale().single)
             # Where weights alone are integers, what is computed of them are the same floats.
             rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
             steps = output_steps(file.read_bytes()) if rounds else None
             compare = functools.partial(compare_tflite, rep=rep, tolerance=tolerance, steps=steps)
             self.written[precision] = self._checked_file(written, compare, file, f".tflite ({precision})")
+
+    def _judged(self, written: Written, kind: str, file: Path, rep: TensorflowRep) -> Written:
+        """Return what is told of a file that is quantised, compared unless the user does not want it."""
+        assert self.quantizing is not None
+        written = replace(written, quantized=self.quantizing.made.get(kind))
+        if self.check is False:
+            return written
+        self.progress(f"Checking .tflite ({kind})")
+        start = time.perf_counter()
+        try:
+            if self.check is None:
+                _refuse_check(written)
+            return replace(written, verdict=self.quantizing.verdict(file, Interface.of(rep)))
+        except OnnxTfError as error:
+            if self.check is not None:
+                raise
+            return replace(written, unchecked=str(error))
+        finally:
+            self.checking += time.perf_counter() - start
 
     def _checked_file(self, written: Written, compare: Callable[..., Accuracy], file: Path, what: str) -> Written:
         """Return what is told of a file that is compared unless the user does not want it."""

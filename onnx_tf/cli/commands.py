@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnx_tf.cli import console, files
+from onnx_tf.cli import console, files, quantizing
 from onnx_tf.cli.usage import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def convert(arguments: argparse.Namespace) -> int:
             int64_as_int32=arguments.int64_as_int32,
             nms=arguments.nms,
             dequantize=arguments.dequantize,
+            **quantizing.quantizing_options(arguments),
             overwrite=not arguments.no_overwrite,
             check=check,
             progress=progress,
@@ -82,6 +83,7 @@ def _summary(done: Conversion) -> dict[str, Any]:
         }
         | ({} if written.operators is None else {"operators": dict(written.operators), "unchecked": written.unchecked})
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
+        | quantizing.quantized_summary(written)
         for written in done.artifacts
     ]
     return {
@@ -111,9 +113,10 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        quantizing.print_quantized(written)
         if written.accuracy is not None:
             _print_accuracy(written.accuracy)
-        elif written.format != "saved_model":
+        elif written.verdict is None and written.format != "saved_model":
             reason = written.unchecked.replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
     for step, seconds in done.timings.items() if timings else ():

@@ -1,0 +1,84 @@
+"""TensorFlow's calibration and quantiser of .tflite files: what its converter does behind its own options.
+
+Both work on a file of floats: the first notes in it the least and the largest number of every tensor, the second makes
+steps of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.python.convert import mlir_quantize
+from tensorflow.lite.python.optimize import calibrator
+
+from onnx_tf.export.flatbuffer import packed
+
+__all__ = ["Ranges", "calibrated", "quantized", "ranges_of", "with_ranges"]
+
+Ranges = dict[int, tuple[float, float]]
+"""The least and the largest number of tensors, by their places."""
+
+
+def calibrated(content: bytes, samples: Iterable[Mapping[str, np.ndarray]]) -> bytes:
+    """Return a file of floats with the ranges of its tensors over all samples.
+
+    Args:
+        content: the file.
+        samples: arrays by the names of the signature's inputs; their shapes may differ.
+    """
+    holder = calibrator.Calibrator(calibrator.add_intermediate_tensors(content))
+    wrapper = holder._calibrator  # which reads what the other one holds
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    names = {entry.tensorIndex: entry.name.decode() for entry in model.signatureDefs[0].inputs}
+    order, shapes = [names[int(index)] for index in model.subgraphs[0].inputs], None
+    for sample in samples:
+        arrays = [sample[name] for name in order]
+        found = [list(array.shape) for array in arrays]
+        if found != shapes:
+            wrapper.Prepare(found)
+            shapes = found
+        wrapper.FeedTensor(arrays)
+    result: bytes = wrapper.Calibrate()
+    return result
+
+
+def quantized(content: bytes, how: Mapping[str, Any]) -> bytes:
+    """Return a calibrated file with integers of 8 bits, or of 16 for activations, where the quantiser has such.
+
+    Args:
+        content: the file.
+        how: ``inputs`` and ``outputs``, the dtypes of those; ``wide``, whether activations have 16 bits; and
+            ``per_tensor``, whether each weight has one scale.
+    """
+    inputs, outputs = (tf.as_dtype(how[side]) for side in ("inputs", "outputs"))
+    if not how["wide"]:
+        result: bytes = mlir_quantize(content, how["per_tensor"], input_data_type=inputs, output_data_type=outputs)
+        return result
+    holder = calibrator.Calibrator(content)
+    wrapper = holder._calibrator
+    numbers = [np.dtype(dtype.as_numpy_dtype).num for dtype in (inputs, outputs, tf.int16, tf.int64)]
+    wide: bytes = wrapper.QuantizeModel(*numbers[:2], True, *numbers[2:], how["per_tensor"], how["per_tensor"])
+    return wide
+
+
+def ranges_of(content: bytes) -> Ranges:
+    """Return the ranges in a calibrated file's main graph."""
+    graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
+    return {
+        index: (float(told.min[0]), float(told.max[0]))
+        for index, told in enumerate(tensor.quantization for tensor in graph.tensors)
+        if told is not None and told.min is not None and len(told.min) == 1
+    }
+
+
+def with_ranges(content: bytes, ranges: Ranges) -> bytes:
+    """Return a calibrated file with other ranges of some tensors."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for index, (low, high) in ranges.items():
+        told = model.subgraphs[0].tensors[index].quantization
+        told.min, told.max = np.array([low], np.float32), np.array([high], np.float32)
+    return bytes(packed(model, len(content)))
