@@ -89,14 +89,20 @@ def _of_dtype(array: np.ndarray, value: ir.Value, place: str) -> np.ndarray:
     if array.dtype.kind not in kinds and array.dtype != wanted:
         advice = ": scale them to what the model was trained with (mean=, std=)" if kinds == "f" else ""
         raise _unfit(value, f"{place} is of {array.dtype}, not of {wanted}{advice}")
-    if kinds == "f" and not np.isfinite(array.astype(np.float32)).all():
+    if kinds == "f" and not _is_finite(array):
         raise _unfit(value, f"{place} holds NaN or infinity, which no steps can hold")
     if kinds == "iu":
         limits = np.iinfo(wanted)
         low, high = array.min(), array.max()
         if low < limits.min or high > limits.max:
             raise _unfit(value, f"{place} holds numbers from {low} to {high}, {wanted} those to {limits.max}")
-    cast = array.astype(wanted)
-    if kinds == "f" and not np.isfinite(cast.astype(np.float32)).all():
+    with np.errstate(over="ignore"):
+        cast = array.astype(wanted, order="C")
+    if kinds == "f" and not _is_finite(cast):
         raise _unfit(value, f"{place} holds numbers up to {np.abs(array).max():.3g}, which {wanted} cannot hold")
-    return np.ascontiguousarray(cast)
+    return cast
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    with np.errstate(over="ignore"):  # numpy's own test knows none of the narrow floats
+        return bool(np.isfinite(array if array.dtype.kind == "f" else array.astype(np.float32)).all())

@@ -118,7 +118,7 @@ def _scaled(data: DataFile, array: np.ndarray, value: ir.Value) -> np.ndarray:
 def _channels(array: np.ndarray, value: ir.Value, count: int) -> int:
     """Return the axis of an array of one or several samples that has so many channels, the second of a sample first."""
     rank = array.ndim if value.shape is None else len(value.shape)
-    for axis in (array.ndim - rank + 1, array.ndim - 1, 0):
+    for axis in (array.ndim - rank + 1, array.ndim - 1):
         if 0 <= axis < array.ndim and array.shape[axis] == count:
             return axis
     raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ __all__ = ["IMAGES", "image"]
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """The suffixes of files that are taken for images."""
 
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-"""Pillow's names for images of so many channels."""
+_MODES = {3: "RGB", 1: "L", 4: "RGBA"}
+"""Pillow's names for images of so many channels, what is likely first."""
 
 
 def image(path: Path, value: ir.Value, *, scaled: bool) -> np.ndarray:
@@ -53,14 +54,14 @@ def _form(value: ir.Value) -> tuple[int, int, int, bool]:
     name = value.name
     if len(dims) != 4:
         raise InputError(f"input {described(value)} takes no images: these are N, C, H, W or N, H, W, C")
-    for is_first in (True, False):
+    for wanted, is_first in itertools.product(_MODES, (True, False)):
         channels, height, width = dims[1:] if is_first else (dims[3], dims[1], dims[2])
-        if channels in _MODES:
+        if channels == wanted:
             if height is None or width is None:
                 sizes = ",".join("?" if dim is None else str(dim) for dim in dims)
                 raise InputError(
                     f"input {described(value)} leaves the size of images open: fix it, as with "
                     f"--input-shape {name}:{sizes} where ? is a number"
                 )
-            return channels, height, width, is_first
+            return wanted, height, width, is_first
     raise InputError(f"input {described(value)} takes no images: of its axes none has 1, 3 or 4 channels")

@@ -149,7 +149,7 @@ def _print_tuning(tuning: Tuning) -> None:
         print(f"    {lost:6.1f} ({ratio:.1f})  {node}")
     if len(tuning.losses) > _FEW:
         print(f"    and {len(tuning.losses) - _FEW} more, in --json")
-    for node, gain in tuning.steps:
-        print(f"  kept in floats: {node}, which brings {gain:.1f} dB")
+    for nodes, gain in tuning.steps:
+        print(f"  kept in floats: {', '.join(nodes)}, which brings {gain:.1f} dB")
     if tuning.searched:
         print(f"  signal above noise without tuning {tuning.before:.1f} dB, with it {tuning.after:.1f} dB")

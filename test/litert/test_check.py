@@ -8,8 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from onnx_tf import OnnxTfError, conversion, convert
-from onnx_tf import own_process
+from onnx_tf import OnnxTfError, conversion, convert, own_process
 from onnx_tf.check import litert
 from onnx_tf.check.accuracy import compare_tflite
 from test.models import relu_model, text_model

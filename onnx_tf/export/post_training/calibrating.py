@@ -51,17 +51,17 @@ def quantized(content: bytes, how: Mapping[str, Any]) -> bytes:
 
     Args:
         content: the file.
-        how: ``inputs`` and ``outputs``, the dtypes of those; ``wide``, whether activations have 16 bits; and
-            ``per_tensor``, whether each weight has one scale.
+        how: ``wide``, whether activations have 16 bits; ``inputs`` and ``outputs``, the dtypes of those, which are
+            floats where activations have 16; and ``per_tensor``, whether each weight has one scale.
     """
-    inputs, outputs = (tf.as_dtype(how[side]) for side in ("inputs", "outputs"))
     if not how["wide"]:
+        inputs, outputs = (tf.as_dtype(how[side]) for side in ("inputs", "outputs"))
         result: bytes = mlir_quantize(content, how["per_tensor"], input_data_type=inputs, output_data_type=outputs)
         return result
     holder = calibrator.Calibrator(content)
     wrapper = holder._calibrator
-    numbers = [np.dtype(dtype.as_numpy_dtype).num for dtype in (inputs, outputs, tf.int16, tf.int64)]
-    wide: bytes = wrapper.QuantizeModel(*numbers[:2], True, *numbers[2:], how["per_tensor"], how["per_tensor"])
+    floats, activations, biases = (np.dtype(dtype).num for dtype in (np.float32, np.int16, np.int64))
+    wide: bytes = wrapper.QuantizeModel(floats, floats, True, activations, biases, how["per_tensor"], how["per_tensor"])
     return wide
 
 

@@ -30,6 +30,8 @@ runpy.run_module("onnx_tf.export.post_training.process", run_name="__main__")
 """
 
 REQUESTED = "it is to stay in floats"
+_MOVES = ("PAD", "RESHAPE", "TRANSPOSE")
+"""What is told of a node only where it is nothing else."""
 _LOOPS = ("WHILE", "IF", "CALL_ONCE")
 
 
@@ -41,14 +43,14 @@ class Tuning:
         searched: whether such layers were looked for.
         before: how far the outputs' signal is above their noise without it, in decibels.
         after: the same with it.
-        steps: the nodes that it keeps, with the decibels that each brings.
+        steps: the nodes that it keeps, one or two in each round, with the decibels that they bring.
         losses: node, decibels at its result, and how many fewer these are than at its operands, the worst first.
     """
 
     searched: bool
     before: float
     after: float
-    steps: tuple[tuple[str, float], ...]
+    steps: tuple[tuple[tuple[str, ...], float], ...]
     losses: tuple[tuple[str, float, float], ...]
 
 
@@ -126,7 +128,7 @@ def with_kept_weights(content: bytes, floats: bytes, quantization: Quantization,
 
 def _file(kind: Kind, content: bytes, done: Mapping[str, Any], nodes: Nodes) -> QuantizedFile:
     kept, found = done["kept"][kind], dict[str, FloatOperator]()
-    for name, operator in computing_floats(content):
+    for name, operator in sorted(computing_floats(content), key=lambda row: row[1] in _MOVES):
         if operator in ("QUANTIZE", "DEQUANTIZE"):
             continue
         node = nodes.told(name)
@@ -139,7 +141,7 @@ def _file(kind: Kind, content: bytes, done: Mapping[str, Any], nodes: Nodes) -> 
 
 
 def _tuning(told: Mapping[str, Any], nodes: Nodes) -> Tuning:
-    steps = tuple((nodes.told(name) or name, gain) for name, gain in told["steps"])
+    steps = tuple((tuple(nodes.told(name) or name for name in names), gain) for names, gain in told["steps"])
     losses = tuple((nodes.told(name) or name, ratio, lost) for name, ratio, lost in told["losses"])
     return Tuning(told["searched"], told["before"], told["after"], steps, losses)
 

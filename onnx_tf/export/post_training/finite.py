@@ -15,9 +15,13 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.flatbuffer import packed
+from onnx_tf.export.integers.file import drop_codes
 from onnx_tf.export.post_training.calibrating import Ranges
 
-__all__ = ["finite", "unclipped"]
+__all__ = ["bounded", "finite", "unclipped"]
+
+LARGEST = 1e37
+"""The largest number of a range: the scale of a product of two must be a number."""
 
 BELOW = 10.0
 """How far a masked number lies below all others: Softmax gives it less than 5e-5 then, a hundredth of a step."""
@@ -41,14 +45,29 @@ def finite(content: bytes, ranges: Ranges) -> bytes | None:
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     file = FileGraph(model, model.subgraphs[0])
-    changed = [_fill(file, operator, ranges) for operator in file.of_kind("PADV2")]
+    changed = [_unscale(file, operator) for operator in file.of_kind("MAX_POOL_2D")]
+    changed += [_fill(file, operator, ranges) for operator in file.of_kind("PADV2")]
     bounds: dict[tuple[int, int], tuple[Any, float]] = {}
     for operator in file.of_kind("SOFTMAX", "LOG_SOFTMAX"):
         for reader, place, bound in _masks(file, int(operator.inputs[0]), ranges):
             key = id(reader), place
             bounds[key] = reader, min(bound, bounds.get(key, (reader, bound))[1])
     changed += [_raise(file, reader, place, bound) for (_, place), (reader, bound) in bounds.items()]
-    return bytes(packed(model, len(content))) if any(changed) else None
+    if not any(changed):
+        return None
+    drop_codes(model)
+    return bytes(packed(model, len(content)))
+
+
+def bounded(ranges: Ranges) -> Ranges:
+    """Return finite ranges for those that are not: the quantiser ends its process over them."""
+    found = {}
+    for index, (low, high) in ranges.items():
+        least, most = np.nan_to_num(low, nan=0.0, neginf=-LARGEST), np.nan_to_num(high, nan=0.0, posinf=LARGEST)
+        finite_range = float(max(least, -LARGEST)), float(min(most, LARGEST))
+        if finite_range != (low, high):
+            found[index] = finite_range
+    return found
 
 
 def unclipped(content: bytes, ranges: Ranges) -> Ranges:
@@ -102,6 +121,28 @@ def _fill(file: FileGraph, operator: Any, ranges: Ranges) -> bool:
     name = file.tensor(int(operator.inputs[2])).name
     file.set_input(operator, 2, file.add_constant(np.full(fill.shape, low, np.float32), name))
     return True
+
+
+def _unscale(file: FileGraph, operator: Any) -> bool:
+    """Drop what keeps apart minus infinity and the least number that a pool begins with: steps hold neither."""
+    before, after = file.producers.get(int(operator.inputs[0])), file.only_reader(int(operator.outputs[0]))
+    factors = [_factor(file, other) for other in (before, after)]
+    if before is None or after is None or None in factors or factors[0] * factors[1] != 1:  # type: ignore[operator]
+        return False
+    file.set_input(operator, 0, int(before.inputs[0]))
+    result = int(after.outputs[0])
+    file.remove(after)
+    file.set_output(operator, 0, result)
+    file.prune()
+    return True
+
+
+def _factor(file: FileGraph, operator: Any | None) -> float | None:
+    """Return the one positive number that an operator multiplies with."""
+    if operator is None or file.kind(operator) != "MUL" or file.activation(operator):
+        return None
+    factor = file.constant(int(operator.inputs[1]))
+    return None if factor is None or factor.size != 1 or factor.item() <= 0 else float(factor.item())
 
 
 def _masks(file: FileGraph, index: int, ranges: Ranges) -> Iterator[tuple[Any, int, float]]:

@@ -9,14 +9,18 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.post_training.kept import label
+from onnx_tf.export.post_training.normalizing import normalizing
 
-__all__ = ["coarse", "computing_floats"]
+__all__ = ["coarse", "computing_floats", "unsafe"]
 
-_COARSE_8 = {"RSQRT": "its kernel of 8 bits is up to 9 % off"}
+_NORMALIZING = "the variance that it is normalised by needs more steps than integers have"
+_COARSE_8: dict[str, str] = {}
 _COARSE_16 = {
     "RSQRT": "its kernel of 16 bits is up to 7 % off",
     "SUM": "its kernel of 16 bits saturates: it has one scale for both sides",
 }
+_UNSAFE_16 = "has a kernel of 16 bits for constant filters alone"
+_UNSAFE_8 = "has a kernel of 8 bits that fails on divisors whose integer is 0"
 _FILTERED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "TRANSPOSE_CONV": 1}
 
 
@@ -41,7 +45,7 @@ def computing_floats(content: bytes) -> list[tuple[str, str]]:
 
 
 def coarse(content: bytes, *, wide: bool) -> dict[str, str]:
-    """Return why operators of a file of floats had better not become integers, by their labels.
+    """Return why operators of a file of floats give far other numbers as integers, by their labels.
 
     Args:
         content: the file.
@@ -56,10 +60,28 @@ def coarse(content: bytes, *, wide: bool) -> dict[str, str]:
 
 
 def _coarse_in(file: FileGraph, wide: bool) -> Iterator[tuple[Any, str]]:
+    for operator in normalizing(file):
+        yield operator, _NORMALIZING
     for operator in file.graph.operators:
-        kind = file.kind(operator)
-        reason = (_COARSE_16 if wide else _COARSE_8).get(kind)
+        reason = (_COARSE_16 if wide else _COARSE_8).get(file.kind(operator))
         if reason is not None and file.is_float(int(operator.outputs[0])):
             yield operator, reason
-        elif wide and kind in _FILTERED and file.constant(int(operator.inputs[_FILTERED[kind]])) is None:
-            yield operator, "its kernel of 16 bits takes constant filters alone"
+
+
+def unsafe(content: bytes, *, wide: bool) -> list[tuple[str, str, str]]:
+    """Return label, kind and reason of operators of a file of floats whose integer kernels fail, or give nonsense.
+
+    Args:
+        content: the file.
+        wide: whether activations are to have 16 bits.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    found = []
+    for file in (FileGraph(model, part) for part in model.subgraphs):
+        for operator in file.graph.operators:
+            kind = file.kind(operator)
+            place = _FILTERED.get(kind) if wide else 1 if kind == "DIV" else None
+            if place is None or file.constant(int(operator.inputs[place])) is not None:
+                continue
+            found.append((label(file, operator), kind, _UNSAFE_16 if wide else _UNSAFE_8))
+    return found

@@ -27,6 +27,7 @@ class Nodes:
 
     def __init__(self, content: bytes, graph: BoundGraph) -> None:
         self.graph = graph
+        order = {node: place for place, node in enumerate(graph.all_nodes())}
         self._of: dict[str, list[BoundNode]] = {}
         model = schema.ModelT.InitFromPackedBuf(content, 0)
         files = [FileGraph(model, part) for part in model.subgraphs]
@@ -36,6 +37,8 @@ class Nodes:
                 found = (graph.node_of(part) for part in name.split(";"))
                 self._of[name] = list(dict.fromkeys(node for node in found if node is not None))
         self._add_last(files[0], model.signatureDefs[0])
+        for nodes in self._of.values():
+            nodes.sort(key=order.__getitem__)
 
     def _add_last(self, file: FileGraph, signature: Any) -> None:
         """Enter what computes outputs: the converter calls that as the outputs, and not as the nodes."""
@@ -66,7 +69,7 @@ class Nodes:
         return [node for node in parts if node is not None]
 
     def told(self, name: str) -> str:
-        """Return the name of the ONNX node that an operator is, or whose greatest part it is."""
+        """Return the name of the ONNX node that an operator is, of several the first: what follows is merged into it."""
         found = self[name]
         return found[0].onnx_node if found else ""
 

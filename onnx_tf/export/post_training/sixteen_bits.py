@@ -17,7 +17,7 @@ from onnx_tf.export.flatbuffer import packed
 from onnx_tf.export.integers.file import drop_codes
 from onnx_tf.export.post_training.calibrating import quantized
 
-__all__ = ["quantized_beside_integers"]
+__all__ = ["quantized_beside_integers", "with_ends"]
 
 _OF_ANY_DTYPE = ("SHAPE", "RANK")
 
@@ -64,6 +64,30 @@ def quantized_beside_integers(content: bytes, how: Mapping[str, Any]) -> bytes:
     back.prune()
     back.sort()
     return bytes(packed(result, len(content)))
+
+
+def with_ends(content: bytes, how: Mapping[str, Any]) -> bytes:
+    """Return a file of floats at its ends that takes and gives int16 where ``inputs`` and ``outputs`` say so."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    file, signature = FileGraph(model, model.subgraphs[0]), model.signatureDefs[0]
+    places = {}
+    for index in map(int, file.graph.inputs) if how["inputs"] == "int16" else ():
+        reader = file.only_reader(index)
+        if reader is not None and file.kind(reader) == "QUANTIZE":
+            places[index] = int(reader.outputs[0])
+            file.remove(reader)
+    for index in map(int, file.graph.outputs) if how["outputs"] == "int16" else ():
+        producer = file.producers.get(index)
+        if producer is not None and file.kind(producer) == "DEQUANTIZE" and not file.readers.get(index):
+            places[index] = int(producer.inputs[0])
+            file.remove(producer)
+    for side in ("inputs", "outputs"):
+        setattr(file.graph, side, np.array([places.get(int(i), int(i)) for i in getattr(file.graph, side)], np.int32))
+    for entry in (*signature.inputs, *signature.outputs):
+        entry.tensorIndex = places.get(int(entry.tensorIndex), int(entry.tensorIndex))
+    file.compact()
+    drop_codes(model)
+    return bytes(packed(model, len(content)))
 
 
 def _has_floats(file: FileGraph, operator: Any) -> bool:

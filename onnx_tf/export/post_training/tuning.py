@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.post_training.kept import kept_in_floats, label
 from onnx_tf.export.post_training.running import Running
 from onnx_tf.own_process import tell
@@ -15,11 +16,11 @@ from onnx_tf.own_process import tell
 __all__ = ["losses", "noise_ratio", "tuned"]
 
 MAX_ROUNDS = 5
-"""So many operators are kept at most where the search is asked for."""
+"""So many times operators are kept, at most, where the search is asked for."""
 MAX_TRIED = 6
-"""So many are tried in a round, those that lose most."""
+"""So many are tried in a round, those that lose most, each alone and with what reads it."""
 LEAST_GAIN = 0.5
-"""Decibels that an operator must bring."""
+"""Decibels that a round must bring."""
 MAX_RATIO = 200.0
 """What counts as the ratio of equal numbers, in decibels."""
 TUNED = "--tune found it worth it"
@@ -91,23 +92,34 @@ def tuned(
     expected = [reference.outputs(feed) for feed in feeds]
     ranked = losses(content, floats, feeds)
     best, kept = _ratio(content, feeds, expected), dict(kept)
-    steps: list[tuple[str, float]] = []
+    steps: list[tuple[tuple[str, ...], float]] = []
     report: dict[str, Any] = {"searched": bool(rounds), "before": best, "losses": ranked, "steps": steps}
     for number in range(rounds):
-        tried: list[tuple[float, str, bytes]] = []
-        candidates = [name for name, _, _ in ranked if name not in kept][:MAX_TRIED]
-        for place, name in enumerate(candidates):
+        tried: list[tuple[float, tuple[str, ...], bytes]] = []
+        candidates = _candidates(reference.file, [name for name, _, _ in ranked if name not in kept][:MAX_TRIED])
+        for place, names in enumerate(candidates):
             tell(f"Tuning, round {number + 1} of at most {rounds}, {place + 1} of {len(candidates)}")
-            file = kept_in_floats(content, floats, [name])
-            tried.append((_ratio(file, feeds, expected), name, file))
-        ratio, name, file = max(tried, key=lambda row: row[0], default=(best, "", content))
+            file = kept_in_floats(content, floats, names)
+            tried.append((_ratio(file, feeds, expected), names, file))
+        ratio, names, file = max(tried, key=lambda row: row[0], default=(best, (), content))
         if ratio < best + LEAST_GAIN:
             break
-        steps.append((name, ratio - best))
-        kept[name], content, best = TUNED, file, ratio
+        steps.append((names, ratio - best))
+        kept, content, best = {**kept, **dict.fromkeys(names, TUNED)}, file, ratio
         ranked = losses(content, floats, feeds)
     report["after"] = best
     return content, kept, report
+
+
+def _candidates(file: FileGraph, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return operators to try, each also with the one that reads it: between two in floats nothing is quantised."""
+    by_label = {label(file, operator): operator for operator in file.graph.operators}
+    found: list[tuple[str, ...]] = [(name,) for name in names]
+    for name in names:
+        reader = file.only_reader(int(by_label[name].outputs[0]))
+        if reader is not None:
+            found.append((name, label(file, reader)))
+    return found
 
 
 def _ratio(
