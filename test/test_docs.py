@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
 import onnx_tf.handlers  # noqa: F401  (fills the registry that is restored below)
 from onnx_tf.cli import main
@@ -79,6 +80,10 @@ def test_the_snippets_of_a_page_run(page, tmp_path, monkeypatch):
     onnx.save(image_network(), "model.onnx")
     onnx.save(quantized_network(), "quantised.onnx")
     onnx.save(detector(), "detector.onnx")
+    Path("photos").mkdir()
+    for index in range(2):
+        pixels = np.random.default_rng(index).integers(0, 256, (40, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(f"photos/{index}.jpg")
     np.save("x.npy", np.random.default_rng(1).uniform(size=(1, 3, 32, 32)).astype(np.float32))
     namespace: dict[str, object] = {}
     try:

@@ -36,7 +36,7 @@ def image(path: Path, value: ir.Value, *, scaled: bool) -> np.ndarray:
     try:
         from PIL import Image
     except ImportError as error:
-        raise InputError(f"{path} is an image, which Pillow reads: pip install pillow") from error
+        raise InputError(f"{path} is an image, which Pillow reads: pip install 'onnx-tf[images]'") from error
     try:
         with Image.open(path) as opened:
             pixels = np.asarray(opened.convert(_MODES[channels]).resize((width, height), Image.Resampling.BILINEAR))

@@ -69,7 +69,7 @@ class Nodes:
         return [node for node in parts if node is not None]
 
     def told(self, name: str) -> str:
-        """Return the name of the ONNX node that an operator is, of several the first: what follows is merged into it."""
+        """Return the name of the ONNX node that an operator is, of several the first, which others are merged into."""
         found = self[name]
         return found[0].onnx_node if found else ""
 
