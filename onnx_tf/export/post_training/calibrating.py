@@ -1,4 +1,4 @@
-"""TensorFlow's calibration and quantiser of .tflite files: what its converter does behind its own options.
+"""Calibration of .tflite files, and TensorFlow's quantiser, which its converter calls behind its own options.
 
 Both work on a file of floats: the first notes in it the least and the largest number of every tensor, the second makes
 steps of them.
@@ -6,6 +6,7 @@ steps of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.optimize import calibrator
 
 from onnx_tf.export.flatbuffer import packed
+from onnx_tf.export.post_training.running import Running
 
 __all__ = ["Ranges", "calibrated", "quantized", "ranges_of", "with_ranges"]
 
@@ -26,24 +28,20 @@ Ranges = dict[int, tuple[float, float]]
 def calibrated(content: bytes, samples: Iterable[Mapping[str, np.ndarray]]) -> bytes:
     """Return a file of floats with the ranges of its tensors over all samples.
 
+    TensorFlow's own calibration reads the operands of an operator after it ran: where the result took the place of an
+    operand, as those of sums do, the operand gets the range of both.
+
     Args:
         content: the file.
         samples: arrays by the names of the signature's inputs; their shapes may differ.
     """
-    holder = calibrator.Calibrator(calibrator.add_intermediate_tensors(content))
-    wrapper = holder._calibrator  # which reads what the other one holds
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    names = {entry.tensorIndex: entry.name.decode() for entry in model.signatureDefs[0].inputs}
-    order, shapes = [names[int(index)] for index in model.subgraphs[0].inputs], None
+    running, ranges = Running(content, keeps=True), Ranges()
     for sample in samples:
-        arrays = [sample[name] for name in order]
-        found = [list(array.shape) for array in arrays]
-        if found != shapes:
-            wrapper.Prepare(found)
-            shapes = found
-        wrapper.FeedTensor(arrays)
-    result: bytes = wrapper.Calibrate()
-    return result
+        running.outputs(sample)
+        for index, array in running.floats():
+            low, high = ranges.get(index, (math.inf, -math.inf))
+            ranges[index] = min(low, float(array.min())), max(high, float(array.max()))
+    return with_ranges(content, ranges)
 
 
 def quantized(content: bytes, how: Mapping[str, Any]) -> bytes:
@@ -76,9 +74,10 @@ def ranges_of(content: bytes) -> Ranges:
 
 
 def with_ranges(content: bytes, ranges: Ranges) -> bytes:
-    """Return a calibrated file with other ranges of some tensors."""
+    """Return a file in which tensors have these ranges; others keep theirs."""
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for index, (low, high) in ranges.items():
-        told = model.subgraphs[0].tensors[index].quantization
+        tensor = model.subgraphs[0].tensors[index]
+        told = tensor.quantization = tensor.quantization or schema.QuantizationParametersT()
         told.min, told.max = np.array([low], np.float32), np.array([high], np.float32)
     return bytes(packed(model, len(content)))

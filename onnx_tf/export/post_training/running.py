@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Running:
                 model_content=content,
                 experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
                 experimental_preserve_all_tensors=keeps,
+                num_threads=os.cpu_count(),
             )
 
     def outputs(self, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -51,6 +53,15 @@ class Running:
             self._interpreter.set_tensor(index, self._in_steps(index, array))
         self._interpreter.invoke()
         return {name: self._number(index) for name, index in self._outputs.items()}
+
+    def floats(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield place and numbers of each tensor of floats that has some, after a run: inputs, and what is computed."""
+        given = map(int, self.file.graph.inputs)
+        for index in dict.fromkeys([*given, *self.file.producers]):
+            if self.file.is_float(index):
+                array = self._interpreter.get_tensor(index)
+                if array.size:
+                    yield index, array
 
     def values(self, labels: Iterable[str]) -> dict[str, np.ndarray]:
         """Return the numbers of tensors after a run, by their names as far as there are such."""
