@@ -98,8 +98,8 @@ def measured(
         tensors = {key: value.numpy() for key, value in Interface.of(done.rep).flat(feed).items()}
         for form, file in files.items():
             given = tensors if form == "litert" else feed
-            processes.submit(form, _load, form, file, given, processor).result()
-        calls = {form: functools.partial(_timed_in, processes, form) for form in files}
+            processes.submit(form, load, form, file, given, processor).result()
+        calls = {form: functools.partial(timed_in, processes, form) for form in files}
         return dict(done.artifacts[0].operators or {}), in_turn(calls, runs, warm_up=WARM_UP)
 
 
@@ -107,11 +107,13 @@ _loaded: list[Callable[[], float]] = []
 """What this process serves, at most one."""
 
 
-def _timed_in(processes: Processes, form: str) -> float:
+def timed_in(processes: Processes, form: str) -> float:
+    """Return the milliseconds of one run of what a process has loaded."""
     return float(processes.submit(form, _call).result())
 
 
-def _load(form: str, file: str, feed: Mapping[str, np.ndarray], processor: bool) -> None:
+def load(form: str, file: str, feed: Mapping[str, np.ndarray], processor: bool) -> None:
+    """Load a file into this process, to be run by :func:`timed_in`."""
     _loaded.clear()
     if form == "onnxruntime":
         call = OnnxRuntime(file, options={"session.intra_op.allow_spinning": "0"}, threads=THREADS).bind(feed)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from onnx_tf.backend import TensorflowBackend, prepare, run_model, run_node, supports_device
     from onnx_tf.backend_rep import TensorflowRep
+    from onnx_tf.calibration.data_file import DataFile
     from onnx_tf.conversion import convert
     from onnx_tf.errors import (
         CheckError,
@@ -37,6 +38,7 @@ __version__ = "2.0.0.dev0"
 __all__ = [
     "CheckError",
     "ConversionError",
+    "DataFile",
     "EditError",
     "ExportError",
     "FileError",
@@ -66,6 +68,7 @@ _MODULES = {
     **dict.fromkeys(["TensorflowBackend", "prepare", "run_model", "run_node", "supports_device"], "backend"),
     **dict.fromkeys(["NodeContext", "onnx_op"], "registry"),
     "TensorflowRep": "backend_rep",
+    "DataFile": "calibration.data_file",
     "convert": "conversion",
     "OnnxLayer": "keras_layer",
     "to_keras": "keras_model",

@@ -14,6 +14,7 @@ from onnx_tf.check.onnx_runtime import require_onnx_runtime
 from onnx_tf.edits import edit
 from onnx_tf.errors import OptionError, either, option
 from onnx_tf.export.paths import Format, artifact_paths
+from onnx_tf.export.post_training.kinds import KINDS
 from onnx_tf.export.precisions import INTEGERS, Precision
 from onnx_tf.export.writing import check_target
 from onnx_tf.handler_table import known_handlers
@@ -36,10 +37,12 @@ class Ready:
         paths: where each artefact goes: ``"saved_model"``, ``"keras"`` and the precisions of .tflite files.
         check: whether what is written is compared with ONNX Runtime, or the inputs by name to do so with;
             ``None`` for what is done by default.
+        has_integers: whether .tflite files keep the integers that a quantised model has.
     """
 
     paths: Mapping[str, Path]
     check: bool | Mapping[str, Any] | None
+    has_integers: bool
 
 
 def interface(model: ir.Model) -> tuple[list[ir.Value], list[ir.Value]]:
@@ -73,14 +76,12 @@ def preflight(
     if check is not None and check is not False:
         require_onnx_runtime()
     loaded = load_model(model)
-    if not dequantize and set(paths) - {"saved_model", "keras"} and is_quantized(loaded):
+    has_integers = not dequantize and bool(set(paths) - {"saved_model", "keras"}) and is_quantized(loaded)
+    if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
+        _refuse_kinds(paths)
         for kind, target in paths.items():
             check_target(target, overwrite, is_folder=kind == "saved_model")
-    elif set(INTEGERS) & set(paths):
-        asked = either("tflite=['integer_quant'] is", "--tflite integer_quant is")
-        without = either("dequantize=True", "--dequantize")
-        raise OptionError(f"{asked} for models that are quantised, and without {without}")
     edited = edit(loaded, options)
     inputs, _ = interface(edited)
     chosen_values(inputs, options.channels_last_inputs, "input")
@@ -88,7 +89,16 @@ def preflight(
         drawn_inputs(inputs)
     elif check is not None and check is not False:
         check = check_feed(inputs, check, options)
-    return Ready(paths, check)
+    return Ready(paths, check, has_integers)
+
+
+def _refuse_kinds(paths: Mapping[str, Path]) -> None:
+    others = [kind for kind in KINDS if kind in paths and kind not in INTEGERS]
+    if others:
+        raise OptionError(
+            f"the model is quantised already: integer_quant keeps its own scales; {others[0]} is made of the floats "
+            f"that {either('dequantize=True', '--dequantize')} gives"
+        )
 
 
 def check_feed(

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
 import onnx_tf.handlers  # noqa: F401  (fills the registry that is restored below)
 from onnx_tf.cli import main
@@ -77,6 +78,10 @@ def write_models(folder: Path) -> None:
     onnx.save(image_network(), folder / "model.onnx")
     onnx.save(quantized_network(), folder / "quantised.onnx")
     onnx.save(detector(), folder / "detector.onnx")
+    (folder / "photos").mkdir()
+    for index in range(2):
+        pixels = np.random.default_rng(index).integers(0, 256, (40, 30, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / "photos" / f"{index}.jpg")
     np.save(folder / "x.npy", np.random.default_rng(1).uniform(size=(1, 3, 32, 32)).astype(np.float32))
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.check.interface import Interface
-from onnx_tf.check.own_process import call
 from onnx_tf.errors import OnnxTfError
+from onnx_tf.own_process import call
 
 __all__ = ["LiteRT"]
 

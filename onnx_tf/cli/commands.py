@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnx_tf.cli import as_json, console, files
+from onnx_tf.cli import as_json, console, files, quantizing
 from onnx_tf.cli.usage import UsageError
 from onnx_tf.telling import did_you_mean, size
 
@@ -47,6 +47,7 @@ def convert(arguments: argparse.Namespace) -> int:
             int64_as_int32=arguments.int64_as_int32,
             nms=arguments.nms,
             dequantize=arguments.dequantize,
+            **quantizing.quantizing_options(arguments),
             overwrite=not arguments.no_overwrite,
             check=check,
             progress=terminal.step,
@@ -118,6 +119,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
             else {"operators": dict(written.operators), "unchecked": _unchecked(written)}
         )
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
+        | quantizing.quantized_summary(written)
         for written in done.artifacts
     ]
     return {
@@ -149,9 +151,10 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        quantizing.print_quantized(written)
         if written.accuracy is not None:
             _print_accuracy(written.accuracy)
-        elif written.format != "saved_model":
+        elif written.verdict is None and written.format != "saved_model":
             reason = _unchecked(written).replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
     print(f"{sum(waited.values()):.1f} s: {', '.join(f'{step} {seconds:.1f} s' for step, seconds in waited.items())}")

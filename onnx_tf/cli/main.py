@@ -18,6 +18,7 @@ import onnx_tf
 from onnx_tf.cli import commands
 from onnx_tf.cli.completion import SHELLS
 from onnx_tf.cli.parser import Parser, check_command
+from onnx_tf.cli.quantizing import add_quantizing
 from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
 from onnx_tf.cli.usage import UsageError
 
@@ -106,8 +107,9 @@ def _add_convert(commands: Commands) -> Parser:
     convert.add_argument(
         "--tflite",
         type=_names,
-        metavar="PRECISION,...",
-        help="weights of .tflite files: float32, float16 or both; integer_quant, of quantised models",
+        metavar="KIND,...",
+        help="kinds of .tflite files: float32, float16, dynamic_range_quant; integer_quant, of quantised models or by "
+        "--data; by --data full_integer_quant, integer_quant_with_int16_act, full_integer_quant_with_int16_act",
     )
     convert.add_argument("--freeze", action="store_true", help="bake a SavedModel's weights into it as constants")
     convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace what is there")
@@ -135,6 +137,7 @@ def _add_convert(commands: Commands) -> Parser:
         help="write quantised models in floats; without it their .tflite files compute with the model's own integers",
     )
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
+    add_quantizing(convert)
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     _add_edits(convert)
     _add_layout(convert)

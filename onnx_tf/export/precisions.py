@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from onnx_tf.export.post_training.kinds import KINDS, Kind
+
 __all__ = ["FLOATS", "INTEGERS", "PRECISIONS", "Precision"]
 
-Precision = Literal["float32", "float16", "integer_quant"]
-PRECISIONS: tuple[Precision, ...] = ("float32", "float16", "integer_quant")
+Precision = Literal["float32", "float16"] | Kind
+PRECISIONS: tuple[Precision, ...] = ("float32", "float16", *KINDS)
 FLOATS: tuple[Precision, ...] = ("float32", "float16")
 INTEGERS: tuple[Precision, ...] = ("integer_quant",)
 """Those of models that are quantised already."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
@@ -18,22 +20,43 @@ from onnx_tf.export.flatbuffer import finished
 from onnx_tf.export.integers.file import fold_quantizations
 from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
+from onnx_tf.export.post_training.files import QuantizedFile, quantized_files, with_kept_weights
+from onnx_tf.export.post_training.kinds import CALIBRATED, KINDS, Quantization
 from onnx_tf.export.precisions import Precision
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.export.saved_model_converter import saved_model_converter
+from onnx_tf.runtime.graph import BoundGraph
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.values import TensorSequence
 
-__all__ = ["refuse_unsupported", "tflite_files"]
+__all__ = ["PostTraining", "refuse_unsupported", "tflite_files"]
 
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """Of a file whose parts refer to each other by 32 bits."""
+
+
+@dataclass(frozen=True)
+class PostTraining:
+    """What a model in floats is quantised with.
+
+    Attributes:
+        quantization: how.
+        samples: calibration data, arrays by the names of the signature's inputs.
+        progress: called as it goes on.
+        made: what the quantiser tells of each kind, once it is made.
+    """
+
+    quantization: Quantization = field(default_factory=Quantization)
+    samples: Iterable[Mapping[str, np.ndarray]] = ()
+    progress: Callable[[str], None] = lambda _: None
+    made: dict[str, QuantizedFile] = field(default_factory=dict)
 
 
 def tflite_files(
     model: BackendTFModule,
     precisions: Sequence[Precision] = ("float32",),
     *,
+    post_training: PostTraining | None = None,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
     metadata: Mapping[str, str] | None = None,
@@ -44,6 +67,7 @@ def tflite_files(
         model: the module of a model that was lowered for a target of ``onnx_tf.targets.litert``.
         precisions: in which the weights are stored: float16 weights are widened when a file is loaded; the integers
             of a quantised model stay what they are, which its target decides.
+        post_training: how a model in floats is quantised, where such kinds are among the precisions.
         allow_flex: write operators of TensorFlow where LiteRT has none; a runtime with the Flex delegate runs them.
         allow_custom_ops: write operators under their own names where there is neither.
         metadata: what the file says of its origin, see :func:`onnx_tf.export.flatbuffer.finished`.
@@ -60,14 +84,41 @@ def tflite_files(
         drop_ensured_shapes(path)
         is_quantized = mark_quantizations(path)
         edit = functools.partial(fold_quantizations, graph=model.graph, allow_custom_ops=allow_custom_ops)
-        for precision in precisions:
+
+        def written(precision: Precision) -> bytes:
             allows_custom = allow_custom_ops or is_quantized  # marks are custom operators until the file is finished
             converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allows_custom)
+            if post_training is not None and post_training.quantization.weights == "per-tensor":
+                converter._experimental_disable_per_channel = True
             try:
-                content = converter.convert()
+                content: bytes = converter.convert()
             except Exception as error:
                 raise _explained(error, model) from error
-            yield precision, finished(content, *names, metadata or {}, edit if is_quantized else None)
+            return content
+
+        if post_training is not None:
+            written = functools.cache(written)  # kinds are made of one file of floats
+            for kind, content, floats in _quantized(written, precisions, post_training, model.graph):
+                yield kind, finished(content, *names, {**(metadata or {}), **floats})
+        for precision in precisions:
+            if post_training is None or precision not in KINDS:
+                yield precision, finished(written(precision), *names, metadata or {}, edit if is_quantized else None)
+
+
+def _quantized(
+    written: Callable[[Precision], bytes], precisions: Sequence[Precision], how: PostTraining, graph: BoundGraph
+) -> Iterator[tuple[Precision, bytes, Mapping[str, Any]]]:
+    """Yield kinds of quantised files, their contents, and what is to be said of them."""
+    if "dynamic_range_quant" in precisions:
+        content = written("dynamic_range_quant")
+        if how.quantization.keep_float:
+            content = with_kept_weights(content, written("float32"), how.quantization, graph)
+        yield "dynamic_range_quant", content, {}
+    kinds = [kind for kind in CALIBRATED if kind in precisions]
+    if kinds:
+        for made in quantized_files(written("float32"), kinds, how.samples, how.quantization, graph, how.progress):
+            how.made[made.kind] = made
+            yield made.kind, made.content, {"floats": [asdict(operator) for operator in made.floats]}
 
 
 def refuse_unsupported(
@@ -144,8 +195,9 @@ def _converter(path: Path, precision: Precision, *, allow_flex: bool, allow_cust
     # Else an infinite constant becomes the largest finite number: masks of -inf then give NaN.
     converter.canonicalizing_inf_as_min_max_float = False
     converter.exclude_conversion_metadata = True  # of this process: a time and a machine's settings
-    if precision == "float16":
+    if precision in ("float16", "dynamic_range_quant"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
     return converter
 

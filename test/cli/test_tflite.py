@@ -134,7 +134,7 @@ def test_errors_of_other_files_are_not_taken_for_the_targets(folder, monkeypatch
     def fail(*_args, **_kwargs):
         raise FileNotFoundError(2, "gone", "weights.bin")
 
-    monkeypatch.setattr("onnx_tf.conversion.tflite_files", fail)
+    monkeypatch.setattr("onnx_tf.artifacts.tflite_files", fail)
     with pytest.raises(FileNotFoundError, match=r"weights\.bin"):
         convert("model.onnx", "model.tflite")
     assert os.listdir(folder) == ["model.onnx"]

@@ -65,7 +65,7 @@ class Pairs:
     def quantized(self, value: str, scale: float | None = None, zero_point: int | None = None) -> str:
         """Quantise a value, in steps that span its numbers unless others are given, and return the integers."""
         if scale is None:
-            numbers = ort_outputs(self.model([value], checked=False), self.data, optimized=False)[value]
+            numbers = ort_outputs(*self._part(value), optimized=False)[value]
             low, high = min(float(numbers.min()), 0.0), max(float(numbers.max()), 1e-3)
             scale = (high - low) / 255
             zero_point = round(-low / scale) + int(np.iinfo(self.dtype).min)
@@ -132,6 +132,18 @@ class Pairs:
         if checked:
             model = onnx.shape_inference.infer_shapes(model)
         return model
+
+    def _part(self, value: str) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
+        """Return the model of what a value comes from, and its data."""
+        part = Pairs(opset=self.opset, domains=self.domains)
+        needed = {value}
+        for node in reversed(self.nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                part.nodes.insert(0, node)
+        part.constants = {name: array for name, array in self.constants.items() if name in needed}
+        part.data = {name: array for name, array in self.data.items() if name in needed}
+        return part.model([value], checked=False), part.data
 
     @property
     def feed(self) -> Mapping[str, np.ndarray]:

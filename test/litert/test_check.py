@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from onnx_tf import OnnxTfError, conversion, convert
-from onnx_tf.check import litert, own_process
+from onnx_tf import OnnxTfError, artifacts, convert, own_process
+from onnx_tf.check import litert
 from onnx_tf.check.accuracy import compare_tflite
 from test.models import relu_model, text_model
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_compared_is_written_and_said(reason, tmp_path):
 
 
 def test_without_onnx_runtime(tmp_path, monkeypatch):
-    monkeypatch.setattr(conversion, "has_onnx_runtime", lambda: False)
+    monkeypatch.setattr(artifacts, "has_onnx_runtime", lambda: False)
     assert convert(relu_model(), tmp_path / "a.tflite").artifacts[0].unchecked == "ONNX Runtime is not installed"
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OnnxTfError, match="the check needs ONNX Runtime"):

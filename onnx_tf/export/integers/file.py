@@ -21,7 +21,7 @@ from onnx_tf.export.litert_support import ADVICE
 from onnx_tf.export.own_results import require_runtime
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
-__all__ = ["FloatOperator", "float_operators", "fold_quantizations", "output_steps"]
+__all__ = ["FloatOperator", "drop_codes", "float_operators", "fold_quantizations", "output_steps"]
 
 _KEY = "floats"
 
@@ -91,7 +91,7 @@ def fold_quantizations(model: Any, *, graph: BoundGraph, allow_custom_ops: bool)
         _require_runtimes(file)
         file.sort()
         file.compact()
-    _drop_codes(model)
+    drop_codes(model)
     _drop_buffers(model)
     return {_KEY: [asdict(operator) for operator in found.values()]}
 
@@ -169,7 +169,7 @@ def _require_runtimes(file: FileGraph) -> None:
             require_runtime(file.model, runtime)
 
 
-def _drop_codes(model: Any) -> None:
+def drop_codes(model: Any) -> None:
     """Take away the codes of operators that are not there any more, marks above all."""
     used = sorted({operator.opcodeIndex for part in model.subgraphs for operator in part.operators})
     place = {old: new for new, old in enumerate(used)}

@@ -1,0 +1,235 @@
+"""What a conversion writes, and the steps that its formats share."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx_ir as ir
+
+from onnx_tf import __version__
+from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.check.accuracy import Accuracy, compare_keras, compare_saved_model, compare_tflite
+from onnx_tf.check.compare import OfScale
+from onnx_tf.check.interface import Interface
+from onnx_tf.check.onnx_runtime import has_onnx_runtime
+from onnx_tf.check.verdict import Verdict
+from onnx_tf.errors import CheckError, OnnxTfError
+from onnx_tf.export.flatbuffer import foreign_operators, operators
+from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
+from onnx_tf.export.paths import Format
+from onnx_tf.export.post_training.files import QuantizedFile
+from onnx_tf.export.post_training.kinds import KINDS
+from onnx_tf.export.precisions import INTEGERS, Precision
+from onnx_tf.export.tflite import tflite_files
+from onnx_tf.export.writing import refused
+from onnx_tf.model.digest import source_digest
+from onnx_tf.model.loading import ModelSource
+from onnx_tf.options import Options
+from onnx_tf.pipeline import lower
+from onnx_tf.quantizing import Quantizing
+from onnx_tf.targets import KERAS, SAVED_MODEL, Target
+
+if TYPE_CHECKING:
+    from onnx_tf.export.keras import KerasRep
+
+__all__ = ["Run", "Written"]
+
+FLOAT16_TOLERANCE = 1e-2
+"""The share of an output's scale by which weights in float16 may change it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One artefact that a conversion wrote.
+
+    Attributes:
+        format: what it is.
+        path: where it lies: a folder of a SavedModel, else a file.
+        bytes: its size.
+        accuracy: the comparison with ONNX Runtime, if it was made.
+        operators: of a .tflite file, how often each operator is in it.
+        floats: of a quantised .tflite file, what computes with floats, and why.
+        obstacle: why a comparison could not be made.
+        verdict: of a .tflite file that is quantised by data or by its weights, how far it is from ONNX Runtime.
+        quantized: of one that is quantised by data, what the quantiser tells.
+    """
+
+    format: Format
+    path: Path
+    bytes: int
+    accuracy: Accuracy | None = None
+    operators: Mapping[str, int] | None = None
+    floats: tuple[FloatOperator, ...] = ()
+    obstacle: OnnxTfError | None = None
+    verdict: Verdict | None = None
+    quantized: QuantizedFile | None = None
+
+    @property
+    def unchecked(self) -> str:
+        """Why a comparison that is made by default could not be; empty otherwise."""
+        return "" if self.obstacle is None else str(self.obstacle)
+
+
+class Run:
+    """The steps that the formats share."""
+
+    def __init__(
+        self,
+        model: ModelSource,
+        options: Options,
+        reference: Callable[[], ModelSource],
+        check: bool | Mapping[str, Any] | None,
+        progress: Callable[[str], None],
+    ) -> None:
+        self.model, self.options, self.reference, self.progress = model, options, reference, progress
+        self.check = check
+        self.quantizing: Quantizing | None = None
+        self.rep: TensorflowRep | KerasRep
+        self.written: dict[str, Written] = {}
+        self.timings: dict[str, float] = {}
+        self.checking = 0.0
+
+    def _convert(self, target: Target) -> TensorflowRep:
+        source, options = self._begun(target)
+        rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
+        self._done(rep)
+        return rep
+
+    def _begun(self, target: Target) -> tuple[ModelSource, Options]:
+        self.progress("Converting")
+        source = self.model.clone() if isinstance(self.model, ir.Model) else self.model
+        return source, replace(self.options, target=target)
+
+    def _done(self, rep: TensorflowRep | KerasRep) -> None:
+        self.rep = rep
+        for step, seconds in rep.timings.items():  # of all formats, where several are written
+            self.timings[step] = self.timings.get(step, 0.0) + seconds
+
+    def write_keras(self, file: Path, target: Path) -> None:
+        """Write a file that becomes the target later."""
+        from onnx_tf.export.keras import build, write_keras  # Keras is imported for who asks for it
+
+        rep = build(*self._begun(KERAS))
+        self._done(rep)
+        self.progress("Writing .keras")
+        start = time.perf_counter()
+        with refused(target):
+            write_keras(rep.model, file)
+        self.timings["keras"] = time.perf_counter() - start
+        written = Written("keras", file, file.stat().st_size)
+        compare = functools.partial(compare_keras, interface=rep.interface)
+        self.written["keras"] = self._checked_file(written, compare, file, ".keras")
+
+    def write_tflite(
+        self,
+        files: Mapping[Precision, Path],
+        targets: Mapping[Precision, Path],
+        allowed: Mapping[str, bool],
+        target: Target,
+    ) -> None:
+        """Write files that become the targets later."""
+        rep = self._convert(target)
+        self.progress(f"Writing .tflite ({', '.join(files)})")
+        start = time.perf_counter()
+        metadata = {"producer": "onnx-tf", "version": __version__, **source_digest(self.model)}
+        how = None if self.quantizing is None else self.quantizing.post_training(Interface.of(rep))
+        for precision, content in tflite_files(
+            rep.tf_module, list(files), post_training=how, metadata=metadata, **allowed
+        ):
+            file, found = files[precision], operators(content)
+            with refused(targets[precision]):
+                file.write_bytes(content)
+            floats = float_operators(content)
+            self.written[precision] = Written("tflite", file, len(content), operators=found, floats=floats)
+        self.timings["litert"] = time.perf_counter() - start
+        for precision, file in files.items():
+            written = self.written[precision]
+            if how is not None and precision in KINDS:
+                self.written[precision] = self._judged(written, precision, file, rep)
+                continue
+            tolerance = OfScale(single=FLOAT16_TOLERANCE if precision == "float16" else OfScale().single)
+            # Where weights alone are integers, what is computed of them are the same floats.
+            rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
+            steps = output_steps(file.read_bytes()) if rounds else None
+            compare = functools.partial(compare_tflite, rep=rep, tolerance=tolerance, steps=steps)
+            self.written[precision] = self._checked_file(written, compare, file, f".tflite ({precision})")
+
+    def _judged(self, written: Written, kind: str, file: Path, rep: TensorflowRep) -> Written:
+        """Return what is told of a file that is quantised, compared unless the user does not want it."""
+        assert self.quantizing is not None
+        written = replace(written, quantized=self.quantizing.made.get(kind))
+        if self.check is False:
+            return written
+        self.progress(f"Checking .tflite ({kind})")
+        start = time.perf_counter()
+        try:
+            if self.check is None:
+                _refuse_check(written)
+            return replace(written, verdict=self.quantizing.verdict(file, Interface.of(rep)))
+        except OnnxTfError as error:
+            return replace(written, obstacle=error)
+        finally:
+            self.checking += time.perf_counter() - start
+
+    def _checked_file(self, written: Written, compare: Callable[..., Accuracy], file: Path, what: str) -> Written:
+        """Return what is told of a file that is compared unless the user does not want it."""
+        if self.check is False:
+            return written
+        try:
+            if self.check is None:
+                _refuse_check(written)
+            accuracy = self._checked(compare, file, what)
+        except OnnxTfError as error:
+            return replace(written, obstacle=error)
+        return replace(written, accuracy=accuracy)
+
+    def raise_failed_check(self, written: Sequence[Written]) -> None:
+        """Say what could not be compared though it was asked for; all is written by now.
+
+        Raises:
+            CheckError: there is such an artefact.
+        """
+        failed = [artifact for artifact in written if artifact.obstacle is not None]
+        if failed and self.check not in (None, False):
+            cause = failed[0].obstacle
+            assert cause is not None
+            places = ", ".join(str(artifact.path) for artifact in failed)
+            verb = "is" if len(failed) == 1 else "are"
+            raise CheckError(f"{places} {verb} written, but not verified: {cause.marked}") from cause
+
+    def write_saved_model(self, path: Path, *, freeze: bool, overwrite: bool) -> None:
+        """Write a folder, whole or not at all."""
+        rep = self._convert(SAVED_MODEL)
+        self.progress("Writing SavedModel")
+        start = time.perf_counter()
+        rep.export_graph(path, freeze=freeze, overwrite=overwrite)
+        self.timings["write"] = time.perf_counter() - start
+        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        written = Written("saved_model", path, size)
+        if self.check is not None:
+            written = self._checked_file(written, functools.partial(compare_saved_model, rep=rep), path, "SavedModel")
+        self.written["saved_model"] = written
+
+    def _checked(self, compare: Callable[..., Accuracy], path: Path, what: str) -> Accuracy:
+        self.progress(f"Checking {what}")
+        start = time.perf_counter()
+        feed = None if self.check in (None, True) else self.check
+        accuracy = compare(path, model=self.reference(), feed=feed)
+        seconds = time.perf_counter() - start
+        self.checking += seconds
+        self.timings["check"] = self.timings.get("check", 0.0) + seconds
+        return accuracy
+
+
+def _refuse_check(written: Written) -> None:
+    """Raise what keeps a file from being compared here: it is written nevertheless, unless a check is asked for."""
+    if not has_onnx_runtime():
+        raise OnnxTfError("ONNX Runtime is not installed")
+    foreign = foreign_operators(written.operators or {})
+    if foreign:
+        raise OnnxTfError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")

@@ -1,0 +1,87 @@
+"""What computes with floats in a quantised file, and what is known of LiteRT's integer kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tensorflow.lite.python import schema_py_generated as schema
+
+from onnx_tf.export.file_graph import FileGraph
+from onnx_tf.export.post_training.kept import label
+from onnx_tf.export.post_training.normalizing import normalizing
+
+__all__ = ["coarse", "computing_floats", "unsafe"]
+
+_NORMALIZING = "the variance that it is normalised by needs more steps than integers have"
+_COARSE_8: dict[str, str] = {}
+_COARSE_16 = {
+    "RSQRT": "its kernel of 16 bits is up to 7 % off",
+    "SUM": "its kernel of 16 bits saturates: it has one scale for both sides",
+}
+_UNSAFE_16 = "has a kernel of 16 bits for constant filters alone"
+_UNSAFE_8 = "has a kernel of 8 bits that fails on divisors whose integer is 0"
+_FILTERED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "TRANSPOSE_CONV": 1}
+
+
+def computing_floats(content: bytes) -> list[tuple[str, str]]:
+    """Return label and kind of each operator that takes or gives floats, but for those at the file's ends.
+
+    A QUANTIZE of an input and a DEQUANTIZE that gives an output compute nothing: they are the interface.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    found = []
+    for part in model.subgraphs:
+        file = FileGraph(model, part)
+        for operator in file.graph.operators:
+            kind = file.kind(operator)
+            takes, gives = (any(map(file.is_float, map(int, side))) for side in (operator.inputs, operator.outputs))
+            is_end = (kind == "QUANTIZE" and file.is_given(int(operator.inputs[0]))) or (
+                kind == "DEQUANTIZE" and file.is_result(int(operator.outputs[0]))
+            )
+            if (takes or gives) and not is_end and kind not in ("IF", "WHILE"):
+                found.append((label(file, operator), kind))
+    return found
+
+
+def coarse(content: bytes, *, wide: bool) -> dict[str, str]:
+    """Return why operators of a file of floats give far other numbers as integers, by their labels.
+
+    Args:
+        content: the file.
+        wide: whether activations are to have 16 bits.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    return {
+        label(file, operator): reason
+        for file in (FileGraph(model, part) for part in model.subgraphs)
+        for operator, reason in _coarse_in(file, wide)
+    }
+
+
+def _coarse_in(file: FileGraph, wide: bool) -> Iterator[tuple[Any, str]]:
+    for operator in normalizing(file):
+        yield operator, _NORMALIZING
+    for operator in file.graph.operators:
+        reason = (_COARSE_16 if wide else _COARSE_8).get(file.kind(operator))
+        if reason is not None and file.is_float(int(operator.outputs[0])):
+            yield operator, reason
+
+
+def unsafe(content: bytes, *, wide: bool) -> list[tuple[str, str, str]]:
+    """Return label, kind and reason of operators of a file of floats whose integer kernels fail, or give nonsense.
+
+    Args:
+        content: the file.
+        wide: whether activations are to have 16 bits.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    found = []
+    for file in (FileGraph(model, part) for part in model.subgraphs):
+        for operator in file.graph.operators:
+            kind = file.kind(operator)
+            place = _FILTERED.get(kind) if wide else 1 if kind == "DIV" else None
+            if place is None or file.constant(int(operator.inputs[place])) is not None:
+                continue
+            found.append((label(file, operator), kind, _UNSAFE_16 if wide else _UNSAFE_8))
+    return found

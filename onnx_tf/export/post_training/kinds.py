@@ -1,0 +1,118 @@
+"""The kinds of quantised .tflite files that are made of a model in floats, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from onnx_tf.errors import OptionError
+
+__all__ = ["CALIBRATED", "KINDS", "Kind", "Quantization"]
+
+Kind = Literal[
+    "dynamic_range_quant",
+    "integer_quant",
+    "full_integer_quant",
+    "integer_quant_with_int16_act",
+    "full_integer_quant_with_int16_act",
+]
+KINDS: tuple[Kind, ...] = (
+    "dynamic_range_quant",
+    "integer_quant",
+    "full_integer_quant",
+    "integer_quant_with_int16_act",
+    "full_integer_quant_with_int16_act",
+)
+CALIBRATED: tuple[Kind, ...] = KINDS[1:]
+"""Those whose activations are integers, the steps of which data tell."""
+
+GRANULARITIES = ("per-channel", "per-tensor")
+INTERFACES = ("int8", "uint8", "float32")
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How a model in floats is quantised.
+
+    Attributes:
+        weights: ``"per-channel"`` gives each output channel of a weight steps of its own, ``"per-tensor"`` a weight.
+        inputs: the dtype of the inputs that are floats in the ONNX model, of files of integers alone
+            (``full_integer_quant``): ``"int8"``, ``"uint8"`` or ``"float32"``; int8 by default, int16 where
+            activations have 16 bits.
+        outputs: that of the outputs.
+        keep_float: names of ONNX nodes, or patterns of such names as in ``"/head/*"``, that stay in floats.
+        per_layer: measure what each layer loses.
+        tune: look for the nodes that are worth staying in floats too.
+    """
+
+    weights: str = "per-channel"
+    inputs: str | None = None
+    outputs: str | None = None
+    keep_float: tuple[str, ...] = ()
+    per_layer: bool = False
+    tune: bool = False
+
+    def __post_init__(self) -> None:
+        if self.weights not in GRANULARITIES:
+            raise OptionError(f"quantize_weights must be {' or '.join(map(repr, GRANULARITIES))}, not {self.weights!r}")
+        for side, dtype in (("inputs", self.inputs), ("outputs", self.outputs)):
+            if dtype not in (None, *INTERFACES):
+                choices = ", ".join(map(repr, INTERFACES))
+                raise OptionError(f"quantized_{side} must be one of {choices}, not {dtype!r}")
+
+    def check(self, kinds: Sequence[str]) -> None:
+        """Refuse settings that none of the kinds has.
+
+        Raises:
+            OptionError: there are such.
+        """
+        quantized = [kind for kind in kinds if kind in KINDS]
+        full = [kind for kind in quantized if is_full(kind)]
+        if not quantized and self != Quantization():
+            raise OptionError(f"how to quantise is told, and no kind that does is asked for: choose some of {KINDS}")
+        if (self.inputs or self.outputs) and not full:
+            raise OptionError(
+                "quantized_inputs and quantized_outputs are for full_integer_quant: other files take and give floats"
+            )
+        if {self.inputs, self.outputs} - {None, "float32"} and all(map(has_16_bits, full)):
+            raise OptionError("full_integer_quant_with_int16_act takes and gives int16 or float32, not 8 bits")
+        if (self.keep_float or self.tune) and full:
+            raise OptionError(
+                f"{full[0]} holds no floats: nodes stay in floats (keep_float, tune) in integer_quant and the like"
+            )
+        if (self.tune or self.per_layer) and not set(quantized) & set(CALIBRATED):
+            raise OptionError("per_layer and tune judge what integers lose: ask for integer_quant")
+
+    def interface(self, kind: str) -> tuple[str, str]:
+        """Return the dtypes of the inputs and outputs of a file of a kind."""
+        if not is_full(kind):
+            return "float32", "float32"
+        if has_16_bits(kind):
+            taken, given = ("float32" if side == "float32" else "int16" for side in (self.inputs, self.outputs))
+            return taken, given
+        return self.inputs or "int8", self.outputs or "int8"
+
+    def task(self, kind: str) -> dict[str, Any]:
+        """Return what the process has to know of a kind."""
+        taken, given = self.interface(kind)
+        return {
+            "kind": kind,
+            "full": is_full(kind),
+            "wide": has_16_bits(kind),
+            "inputs": taken,
+            "outputs": given,
+            "per_tensor": self.weights == "per-tensor",
+            "per_layer": self.per_layer,
+            "tune": self.tune,
+        }
+
+
+def is_full(kind: str) -> bool:
+    """Return whether files of a kind hold no floats."""
+    return kind.startswith("full_")
+
+
+def has_16_bits(kind: str) -> bool:
+    """Return whether activations have 16 bits in files of a kind."""
+    return kind.endswith("int16_act")
