@@ -22,7 +22,8 @@ from onnx_tf.edits import edited_source
 from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
-from onnx_tf.export.paths import FORMATS, Format, artifact_paths
+from onnx_tf.export.paths import FORMATS, Format, artifact_paths, with_companions
+from onnx_tf.export.paths import KERAS as OF_KERAS
 from onnx_tf.export.tflite import FLOATS, INTEGERS, Precision, tflite_files
 from onnx_tf.export.writing import check_target, refused, written_file
 from onnx_tf.model.digest import source_digest
@@ -128,9 +129,13 @@ def convert(
 
     Args:
         model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``output_names``.
-        path: the SavedModel's folder, or a file whose name ends in ``.tflite`` or ``.keras``. With ``formats`` it is
-            a folder, and gets ``saved_model/``, ``NAME_float32.tflite``, ``NAME_float16.tflite`` and ``NAME.keras``.
-        formats: ``"saved_model"``, ``"tflite"`` and ``"keras"``; by default the one that the path's name tells.
+        path: the SavedModel's folder, or a file whose name ends in ``.tflite``, ``.keras``, ``.py`` or ``.weights.h5``.
+            With ``formats`` it is a folder, and gets ``saved_model/``, ``NAME_float32.tflite``,
+            ``NAME_float16.tflite``, ``NAME.keras``, ``NAME.py`` with ``NAME.npz``, and ``NAME.weights.h5`` with
+            ``NAME.weights.npz``.
+        formats: ``"saved_model"``, ``"tflite"``, ``"keras"``, ``"keras_source"`` (source of a Keras model, and its
+            weights) and ``"weights"`` (the weights of the Keras model, and those of the ONNX model by its names); by
+            default the one that the path's name tells.
         tflite: in which precisions the weights of .tflite files are stored: ``"float32"`` and
             ``"float16"``; by default both with ``formats``, else float32. A model that is quantised becomes
             ``"integer_quant"``, which computes with its own integers, where nothing else is asked for.
@@ -154,7 +159,7 @@ def convert(
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs (by name) if a mapping. By default .tflite
-            and .keras files are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
+            files and those of Keras are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
         progress: called with a word or two whenever a step begins.
 
     Raises:
@@ -164,12 +169,13 @@ def convert(
     if nms not in ("model", "padded"):
         raise OptionError(f"nms must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(Path(path), formats, tflite, model)
-    if not dequantize and set(paths) - {"saved_model", "keras"} and is_quantized(model):
+    if not dequantize and set(paths) - {"saved_model", *OF_KERAS} and is_quantized(model):
         paths = artifact_paths(Path(path), formats, tflite, model, INTEGERS)
     elif set(INTEGERS) & set(paths):
         raise OptionError("tflite=['integer_quant'] is for models that are quantised, and without dequantize=True")
     for kind, target in paths.items():
-        check_target(target, overwrite, is_folder=kind == "saved_model")
+        for file in with_companions(kind, target):
+            check_target(file, overwrite, is_folder=kind == "saved_model")
     edits = {
         "batch_size": batch_size,
         "input_shapes": input_shapes,
@@ -182,8 +188,15 @@ def convert(
     kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in (FLOATS, INTEGERS)]
     with contextlib.ExitStack() as stack:
         run = _Run(model, options, reference, check, progress)
-        if "keras" in paths:
-            run.write_keras(stack.enter_context(written_file(paths["keras"])), paths["keras"])
+        of_keras = {kind: paths[kind] for kind in OF_KERAS if kind in paths}
+        if of_keras:
+            run.write_keras(
+                {
+                    kind: [stack.enter_context(written_file(file)) for file in with_companions(kind, path)]
+                    for kind, path in of_keras.items()
+                },
+                of_keras,
+            )
         for files in filter(None, kinds):
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
@@ -233,20 +246,24 @@ class _Run:
         for step, seconds in rep.timings.items():  # of all formats, where several are written
             self.timings[step] = self.timings.get(step, 0.0) + seconds
 
-    def write_keras(self, file: Path, target: Path) -> None:
-        """Write a file that becomes the target later."""
-        from onnx_tf.export.keras import build, write_keras  # Keras is imported for who asks for it
+    def write_keras(self, files: Mapping[Format, Sequence[Path]], targets: Mapping[Format, Path]) -> None:
+        """Write files that become the targets later."""
+        from onnx_tf.export.keras import build  # Keras is imported for who asks for it
+        from onnx_tf.export.keras_files import compared_parts, write_files
 
         rep = build(*self._begun(KERAS))
         self._done(rep)
-        self.progress("Writing .keras")
-        start = time.perf_counter()
-        with refused(target):
-            write_keras(rep.model, file)
-        self.timings["keras"] = time.perf_counter() - start
-        written = Written("keras", file, file.stat().st_size)
-        compare = functools.partial(compare_keras, interface=rep.interface)
-        self.written["keras"] = self._checked_file(written, compare, file, ".keras")
+        for kind, own in files.items():
+            what = OF_KERAS[kind]
+            self.progress(f"Writing {what}")
+            start = time.perf_counter()
+            with refused(targets[kind]):
+                write_files(kind, rep, own, self.reference, targets[kind].name)
+            self.timings[kind] = time.perf_counter() - start
+            written = Written(kind, own[0], sum(file.stat().st_size for file in own))
+            with compared_parts(kind, rep, own) as parts:
+                compare = functools.partial(compare_keras, interface=rep.interface, weights=parts[1])
+                self.written[kind] = self._checked_file(written, compare, parts[0], what)
 
     def write_tflite(
         self,

@@ -61,9 +61,12 @@ def convert(arguments: argparse.Namespace) -> int:
     return 0 if done.fits else 1
 
 
+_KINDS = {"saved_model": "SavedModel", "keras_source": "source of a Keras model", "weights": "weights"}
+
+
 def _writes_a_file(arguments: argparse.Namespace) -> bool:
-    is_file = arguments.outdir.lower().endswith((".tflite", ".keras"))
-    return is_file or not {"tflite", "keras"}.isdisjoint(arguments.formats or ())
+    is_file = arguments.outdir.lower().endswith((".tflite", ".keras", ".py", ".weights.h5"))
+    return is_file or not set(arguments.formats or ()) <= {"saved_model"}
 
 
 def _moved(done: Conversion) -> dict[str, list[str]]:
@@ -99,7 +102,7 @@ def _print_conversion(done: Conversion, timings: bool) -> None:
     from onnx_tf.export.flatbuffer import foreign_operators
 
     for written in done.artifacts:
-        what = "SavedModel" if written.format == "saved_model" else f".{written.format}"
+        what = _KINDS.get(written.format, f".{written.format}")
         print(f"{written.path}: {what}, {console.size(written.bytes)}, in {done.seconds:.1f} s")
         if written.operators is not None:
             count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)
