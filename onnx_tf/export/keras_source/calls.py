@@ -157,7 +157,7 @@ def _plain(layer: Any, name: str, value: Any, rank: int | None) -> Any:
         return -1
     if isinstance(value, (list, tuple)):
         value = tuple(_plain(layer, name, item, None) for item in value)
-        if name in SQUEEZED and value and all(item == value[0] for item in value):
+        if name in SQUEEZED and value and isinstance(value[0], int) and all(item == value[0] for item in value):
             return value[0]
     return value
 
@@ -214,7 +214,7 @@ def _with_values(value: Any) -> Any:
         return type(value)(_with_values(item) for item in value)
     if isinstance(value, np.generic):
         return np.asarray(value)
-    return value
+    return np.asarray(ops.convert_to_numpy(value)) if ops.is_tensor(value) else value
 
 
 def is_layer(step: Step) -> bool:

@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from onnx_tf.errors import ExportError
+
 __all__ = ["WIDTH", "Expression", "Group", "called", "flat", "laid_out", "listed", "literal", "shortest", "subscript"]
 
 WIDTH = 88
@@ -91,7 +93,11 @@ def _inside(group: Group, indent: int) -> Iterator[str]:
 
 
 def literal(value: Any) -> Expression:
-    """Return the expression of a number, a text, an array, or a tuple of such."""
+    """Return the expression of a number, a text, an array, or a tuple of such.
+
+    Raises:
+        ExportError: the value is none of these.
+    """
     if isinstance(value, str):
         return json.dumps(value)
     if isinstance(value, np.ndarray):
@@ -102,7 +108,9 @@ def literal(value: Any) -> Expression:
         return listed([literal(item) for item in value], "[]" if isinstance(value, list) else "()")
     if isinstance(value, float):
         return repr(shortest(value)).replace("e+", "e") if math.isfinite(value) else f'float("{value}")'
-    return repr(value)
+    if value is None or isinstance(value, int):
+        return repr(value)
+    raise ExportError(f"a {type(value).__name__} has no form in source")
 
 
 def shortest(value: float) -> float:
@@ -115,8 +123,8 @@ def _array(array: np.ndarray) -> Expression:
     def nested(part: Any) -> Expression:
         return listed([nested(item) for item in part]) if isinstance(part, list) else literal(part)
 
-    if array.dtype.name == "bfloat16":  # numpy does not know the name
-        array = array.astype(np.float32)
+    if array.dtype.name == "bfloat16":  # numpy does not know it
+        return called("ops.cast", called("np.array", nested(array.tolist())), literal(array.dtype.name))
     return called("np.array", nested(array.tolist()), literal(array.dtype.name))
 
 

@@ -43,7 +43,7 @@ class Family:
     """Blocks that do the same with other numbers: one function.
 
     Attributes:
-        blocks: the blocks, in the order of the model. Their items correspond to one another.
+        blocks: the blocks, whose items correspond to one another: the first is one that shows what differs.
         tensors: for each tensor parameter, its value in each block.
         leaves: for each other parameter, its leaf in each block.
         results: where the values that the function returns come from: item and number of its result.
@@ -57,12 +57,15 @@ class Family:
     results: list[tuple[int, int]] = field(default_factory=list)
     multiples: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = field(default_factory=dict)
 
+    @property
+    def has_distinct_tensors(self) -> bool:
+        """Whether each tensor parameter is another value in the first block, by which its function is written."""
+        return len({values[0] for values in self.tensors}) == len(self.tensors)
+
 
 def text_of(value: Any) -> str:
     """Return what tells a number, text or array from others."""
-    if isinstance(value, (np.ndarray, np.generic, str, bool, int, float, tuple, list)):
-        return flat(literal(value))
-    return repr(value)
+    return flat(literal(value))
 
 
 def leaves_of(call: Call) -> list[Leaf]:
@@ -117,7 +120,8 @@ class Families:
                 self._dissolve(body)
         for family in self.all:
             found = self._family(family.blocks)
-            family.tensors, family.leaves, family.results = found.tensors, found.leaves, found.results
+            family.blocks, family.tensors, family.leaves = found.blocks, found.tensors, found.leaves
+            family.results = found.results
             family.multiples = found.multiples
 
     def _settle(self, blocks: Sequence[Block]) -> None:
@@ -151,7 +155,7 @@ class Families:
                 continue
             family = self._family(group)
             fits = len(family.leaves) <= MAX_PARAMETERS and len(family.results) <= MAX_RESULTS
-            if fits and 0 < len(family.tensors) <= MAX_PARAMETERS:
+            if fits and 0 < len(family.tensors) <= MAX_PARAMETERS and family.has_distinct_tensors:
                 self.all.append(family)
                 self.of.update(dict.fromkeys(group, family))
             elif not is_strict:
@@ -211,6 +215,9 @@ class Families:
                     leaves.setdefault(texts, row)
         family.multiples = _multiples(leaves)
         family.tensors = list(tensors)
+        shown = max(range(len(blocks)), key=lambda i: len({values[i] for values in family.tensors}))
+        if shown and not family.has_distinct_tensors:
+            return self._family([blocks[shown], *blocks[:shown], *blocks[shown + 1 :]])
         family.leaves = [row for texts, row in leaves.items() if texts not in family.multiples]
         inside = [set(block.calls()) for block in blocks]
         family.results = [
@@ -303,6 +310,9 @@ def _best_repetition(kinds: Sequence[Any]) -> Any:
         equal = np.concatenate([[False], row[:-period] == row[period:], [False]])
         edges = np.flatnonzero(equal[1:] != equal[:-1])
         for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+            unit = row[start : start + period]
+            if any(period % part == 0 and (unit == np.resize(unit[:part], period)).all() for part in range(1, period)):
+                continue  # a shorter one repeats
             count = (end - start) // period + 1
             saved = count * period - count - period - DEFINITION_LINES
             if count > 1 and saved > most:

@@ -26,8 +26,8 @@ __all__ = ["ANCHOR", "Graph", "graph_of", "scopes_of"]
 ANCHOR = "anchor"
 """Stands for any tensor: layers are of a model only where they take one."""
 
-MAX_WRITTEN = 16
-"""Arrays of more elements are weights."""
+MAX_WRITTEN = {"f": 4}
+"""Arrays of more floats are weights, and so are others of more than 16 elements."""
 
 
 class Graph:
@@ -132,7 +132,7 @@ def _add_operation(graph: Graph, step: Step, names: Names) -> None:
     operands = []
     for argument in call.operands:
         value = argument.value
-        if isinstance(value, np.ndarray) and (value.size > MAX_WRITTEN or value.dtype.name == "bfloat16"):
+        if isinstance(value, np.ndarray) and value.size > MAX_WRITTEN.get(value.dtype.kind, 16):
             value = _as_weight(graph, step, value, names)
         operands.append(Argument(argument.name, value, argument.default, argument.positional, argument.spreads))
     graph.add(Call(call.function, None, tuple(operands), call.outputs, "", call.place))

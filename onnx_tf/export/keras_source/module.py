@@ -9,10 +9,11 @@ import numpy as np
 
 from onnx_tf.export.keras import KerasRep
 from onnx_tf.export.keras_source.blocks import tree_of
-from onnx_tf.export.keras_source.body import Body, Shared, function_lines
+from onnx_tf.export.keras_source.body import Body, Shared
 from onnx_tf.export.keras_source.calls import Call, Value
 from onnx_tf.export.keras_source.expressions import called, laid_out, listed, literal
 from onnx_tf.export.keras_source.families import Families
+from onnx_tf.export.keras_source.functions import function_lines
 from onnx_tf.export.keras_source.graph import Graph, graph_of, scopes_of
 from onnx_tf.export.keras_source.names import FunctionNames, LayerNames, identifier
 
@@ -78,7 +79,7 @@ def source_of(rep: KerasRep, file: str) -> tuple[str, Iterator[tuple[str, np.nda
 
 
 def _build_model(shared: Shared, graph: Graph, root: Any, inputs: list[Any], name: str) -> list[str]:
-    body = Body(shared, [root], graph.outputs, None)
+    body = Body(shared, [root], graph.outputs)
     names: list[str] = []
     lines = ["def build_model():"]
     for tensor in inputs:

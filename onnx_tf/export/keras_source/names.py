@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import collections
 import itertools
 import keyword
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from onnx_tf.export.keras._place import Names
 from onnx_tf.export.keras.steps import scope_of
 from onnx_tf.export.keras_source.blocks import Block, Item
+from onnx_tf.export.keras_source.calls import Call
 from onnx_tf.export.keras_source.families import Families, Family
 
 __all__ = ["FunctionNames", "LayerNames", "hint_of", "identifier", "singular"]
@@ -38,7 +40,7 @@ def identifier(text: str, other: str = "x") -> str:
 def singular(scope: Sequence[str]) -> str:
     """Return what one of the blocks of a scope is called: ``layer`` for ``a/layers.3`` and for ``a/layer/3``."""
     parts = list(scope)
-    while parts and re.fullmatch(r"[\d._]+", parts[-1]):
+    while parts and re.fullmatch(r"[\d._]+|self", parts[-1]):
         parts.pop()
     last = parts[-1] if parts else ""
     word = re.sub(r"[._]?\d+$", "", last.split(".")[-1] if not re.search(r"\.\d+$", last) else last)
@@ -135,29 +137,48 @@ class LayerNames:
 
     def __init__(self, root: Block, families: Families, functions: FunctionNames) -> None:
         self.after: dict[Family, dict[int, str]] = {}
-        self.of: dict[Item, str] = {call: call.layer for call in root.calls() if call.layer}
-        self._prefixes = Names()
-        for family in families.all:
-            self._name(family, functions.of[family])
-        self._final: dict[str, None] = {}
-        self._settle(root, families)
+        self.of: dict[Item, str] = {}
+        self._numbered: set[Family] = set()
+        calls = [call for call in root.calls() if call.layer]
+        while True:
+            self.of.clear()
+            self.of.update((call, call.layer) for call in calls)
+            self._prefixes = Names()
+            for family in families.all:
+                self._name(family, functions.of[family])
+            self._settle(root, families)
+            if not self._number(calls, families):
+                break
+
+    def _number(self, calls: Sequence[Call], families: Families) -> bool:
+        """Give families names of their own in which two layers have got one name, and tell whether there are such."""
+        count = collections.Counter(self.of[call] for call in calls)
+        twice = {call for call in calls if count[self.of[call]] > 1}
+        inside = [f for f in families.all if any(not twice.isdisjoint(block.calls()) for block in f.blocks)]
+        found = [family for family in inside if family not in self._numbered][:1]
+        self._numbered.update(found)
+        return bool(found)
 
     def _name(self, family: Family, function: str) -> None:
         named = [i for i, item in enumerate(family.blocks[0].items) if item in self.of]
         rows = [[self.of[block.items[i]] for i in named] for block in family.blocks]
+        self.after[family] = {}
         if not named:
             return
         scopes = [_safe("/".join(block.scope)) for block in family.blocks]
-        prefixes, ends = _split(rows, scopes)
+        prefixes, ends = ([], []) if family in self._numbered else _split(rows, scopes)
         if not prefixes:
-            prefixes, ends = self._made(rows, scopes, function)
+            prefixes, ends = self._made(rows, scopes, function, family in self._numbered)
         self.after[family] = dict(zip(named, ends, strict=True))
         self.of.update(zip(family.blocks, prefixes, strict=True))
 
-    def _made(self, rows: Sequence[Sequence[str]], scopes: Sequence[str], function: str) -> tuple[list[str], list[str]]:
+    def _made(
+        self, rows: Sequence[Sequence[str]], scopes: Sequence[str], function: str, is_numbered: bool
+    ) -> tuple[list[str], list[str]]:
         """Return what the names of each block are to begin with, and what is to follow for all: as in the first."""
         pairs = list(zip(rows, scopes, strict=True))
-        if len(set(scopes)) == len(rows) and all(name.startswith(f"{own}_") for row, own in pairs for name in row):
+        is_own = not is_numbered and len(set(scopes)) == len(rows)
+        if is_own and all(name.startswith(f"{own}_") for row, own in pairs for name in row):
             ends = [[name[len(own) :] for name in row] for row, own in pairs]
             return list(scopes), _short(ends)
         first = [name.removeprefix(f"{scopes[0]}_") for name in rows[0]]
@@ -170,7 +191,7 @@ class LayerNames:
             if not isinstance(item, Block):
                 continue
             family = families.of[item]
-            for index, after in self.after.get(family, {}).items():
+            for index, after in self.after[family].items():
                 self.of[item.items[index]] = self.of[item] + after
             self._settle(item, families)
 
