@@ -83,9 +83,6 @@ class FunctionNames:
     """A name for the function of each family: what its scopes have in common."""
 
     def __init__(self, families: Sequence[Family]) -> None:
-        self._names = Names()
-        for name in TAKEN:
-            self._names.take(name)
         self.of: dict[Family, str] = {}
         self._plain: dict[str, Family] = {}
         for family in sorted(families, key=lambda family: -len(family.blocks)):
@@ -99,7 +96,11 @@ class FunctionNames:
             others = _scopes_in(plain)
             own = [scope for scope in _scopes_in(family) if scope not in others]
             word = f"{word}_with_{identifier(own[0])}" if own else word
-        return self._names.take(word)
+        name, count = word, 1
+        while name in self.of.values():
+            count += 1
+            name = f"{word.rstrip('_')}_{count}"
+        return name
 
 
 def _common_word(words: Sequence[str]) -> str:
