@@ -66,8 +66,8 @@ def _items(steps: Sequence[Step], level: int, names: Names) -> Iterator[Step | _
         yield from steps
         return
     items: list[Step | _Part] = []
-    deepest = max(len(scope_of(step.place)) for step in steps)
-    while level < deepest and len({scope_of(step.place)[: level + 1] for step in steps}) == 1:
+    scopes = [scope_of(step.place) for step in steps]
+    while len({scope[: level + 1] for scope in scopes if len(scope) > level}) == 1:
         level += 1
     for scope, group in itertools.groupby(steps, lambda step: scope_of(step.place)[: level + 1]):
         own = list(group)
