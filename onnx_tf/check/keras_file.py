@@ -1,4 +1,4 @@
-"""A .keras file, loaded and called in a process of its own that cannot import this package."""
+"""A .keras file or a model's source, loaded and called in a process of its own that cannot import this package."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 
 
 class KerasFile:
-    """A .keras file, called with its inputs in order.
+    """A .keras file, or what stands for one together with a file of weights, called with its inputs in order.
 
     Attributes:
         interface: its inputs and outputs.
         runtime: the version of Keras and its backend, once it has run.
     """
 
-    def __init__(self, path: str | os.PathLike[str], interface: Interface) -> None:
-        self.path, self.interface = Path(path), interface
+    def __init__(
+        self, path: str | os.PathLike[str], interface: Interface, weights: str | os.PathLike[str] | None = None
+    ) -> None:
+        self.path, self.interface, self.weights = Path(path), interface, weights
         self.runtime = ""
 
     def run(self, feed: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +55,9 @@ class KerasFile:
             for index, feed in enumerate(feeds):
                 flat = self.interface.flat(feed)
                 np.savez(Path(folder) / f"inputs_{index}.npz", *(tensor.numpy() for tensor in flat.values()))
-            (Path(folder) / "task.json").write_text(json.dumps({"model": str(self.path), "runs": len(feeds)}))
+            weights = None if self.weights is None else str(self.weights)
+            task = {"model": str(self.path), "weights": weights, "runs": len(feeds)}
+            (Path(folder) / "task.json").write_text(json.dumps(task))
             call("Keras", _RUN, str(Path(__file__).with_name("keras_process.py")), folder)
             done = json.loads((Path(folder) / "done.json").read_text())
             self.runtime = done["runtime"]

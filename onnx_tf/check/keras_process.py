@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+def load(path: str, weights: str | None) -> Any:
+    """Return the model of a .keras file; of source, or of a model as JSON, with the weights of another file."""
+    import keras
+
+    if path.endswith(".py"):
+        source = runpy.run_path(path)
+        model = source["build_model"]()
+        source["load_weights"](model, weights)
+        return model
+    if path.endswith(".json"):
+        model = keras.models.model_from_json(Path(path).read_text())
+        model.load_weights(weights)
+        return model
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
 def main(folder: Path) -> None:
@@ -18,7 +35,7 @@ def main(folder: Path) -> None:
         import keras
 
         done["runtime"] = f"keras {keras.__version__} on {keras.backend.backend()}"
-        model = keras.saving.load_model(task["model"], compile=False, safe_mode=True)
+        model = load(task["model"], task["weights"])
         done["doing"] = "cannot run these inputs"
         for index in range(task["runs"]):
             with np.load(folder / f"inputs_{index}.npz") as arrays:

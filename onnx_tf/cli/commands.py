@@ -61,6 +61,7 @@ def convert(arguments: argparse.Namespace) -> int:
 
 def _known_before(arguments: argparse.Namespace) -> Any:
     """Refuse what can be known to fail without TensorFlow; return what the check is to compare with."""
+    from onnx_tf.export.paths import KERAS
     from onnx_tf.options import Options
     from onnx_tf.preflight import preflight, refuse_unknown_operators
 
@@ -77,7 +78,7 @@ def _known_before(arguments: argparse.Namespace) -> Any:
         overwrite=not arguments.no_overwrite,
         check=check,
     )
-    if "keras" not in ready.paths:
+    if set(KERAS).isdisjoint(ready.paths):
         refuse_unknown_operators(arguments.model, options)
     return ready.check
 
@@ -94,9 +95,12 @@ def _feed(arguments: argparse.Namespace, options: Options) -> dict[str, Any]:
     return check_feed(needed, given, options, overridable)
 
 
+_KINDS = {"saved_model": "SavedModel", "keras_source": "source of a Keras model", "weights": "weights"}
+
+
 def _writes_a_file(arguments: argparse.Namespace) -> bool:
-    is_file = arguments.outdir.lower().endswith((".tflite", ".keras"))
-    return is_file or not {"tflite", "keras"}.isdisjoint(arguments.formats or ())
+    is_file = arguments.outdir.lower().endswith((".tflite", ".keras", ".py", ".weights.h5"))
+    return is_file or not set(arguments.formats or ()) <= {"saved_model"}
 
 
 def _moved(done: Conversion) -> dict[str, list[str]]:
@@ -138,7 +142,7 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
     from onnx_tf.export.flatbuffer import foreign_operators
 
     for written in done.artifacts:
-        what = "SavedModel" if written.format == "saved_model" else f".{written.format}"
+        what = _KINDS.get(written.format, f".{written.format}")
         print(f"{written.path}: {what}, {size(written.bytes)}")
         if written.operators is not None:
             count, transposes = sum(written.operators.values()), written.operators.get("TRANSPOSE", 0)

@@ -103,7 +103,7 @@ def _add_convert(commands: Commands) -> Parser:
         metavar="PATH",
         help="a SavedModel's folder, or a .tflite or .keras file; with --formats a folder for all of them",
     )
-    convert.add_argument("--formats", type=_names, metavar="FORMAT,...", help="write saved_model, tflite, keras")
+    convert.add_argument("--formats", type=_names, metavar="FORMAT,...", help="write saved_model, tflite, keras, ...")
     convert.add_argument(
         "--tflite",
         type=_names,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -12,10 +13,13 @@ from onnx_tf.export.precisions import FLOATS, PRECISIONS, Precision
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.telling import did_you_mean
 
-__all__ = ["FORMATS", "Format", "artifact_paths"]
+__all__ = ["FORMATS", "KERAS", "Format", "artifact_paths", "with_companions"]
 
-Format = Literal["saved_model", "tflite", "keras"]
-FORMATS: tuple[Format, ...] = ("saved_model", "tflite", "keras")
+Format = Literal["saved_model", "tflite", "keras", "keras_source", "weights"]
+FORMATS: tuple[Format, ...] = ("saved_model", "tflite", "keras", "keras_source", "weights")
+KERAS: dict[Format, str] = {"keras": ".keras", "keras_source": ".py", "weights": ".weights.h5"}
+"""The formats that are made of a model in Keras, and how their files end."""
+
 _Name = TypeVar("_Name", bound=str)
 
 
@@ -26,7 +30,7 @@ def artifact_paths(
     model: ModelSource,
     precisions: Sequence[Precision] = FLOATS,
 ) -> dict[str, Path]:
-    """Return where each artefact goes: ``"saved_model"``, ``"keras"``, and the precisions of .tflite files.
+    """Return where each artefact goes: ``"saved_model"``, those of Keras, and the precisions of .tflite files.
 
     Args:
         path: a SavedModel's folder, a file, or a folder for several artefacts.
@@ -40,15 +44,21 @@ def artifact_paths(
     """
     formats, tflite = _chosen("formats", formats, FORMATS), _chosen("tflite", tflite, PRECISIONS)
     suffix = path.suffix.lower()
-    is_file = suffix in (".tflite", ".keras")
+    of_keras = next((kind for kind, end in KERAS.items() if path.name.lower().endswith(end)), None)
+    if suffix in (".h5", ".hdf5") and of_keras is None:
+        raise OptionError(
+            f"{path} is a whole model in Keras's legacy format, which does not load models of operations again: "
+            "write a .keras file, or a .weights.h5 file of the weights alone"
+        )
+    is_file = suffix == ".tflite" or of_keras is not None
     if tflite is not None and not (suffix == ".tflite" if formats is None else "tflite" in formats):
         asked = either(f"tflite={tflite}", f"--tflite {','.join(tflite)}")
         raise OptionError(f"{asked} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
     if formats is None:
         if not is_file:
             return {"saved_model": path}
-        if suffix == ".keras":
-            return {"keras": path}
+        if of_keras is not None:
+            return {of_keras: path}
         if tflite and len(tflite) > 1:
             step = either("formats=['tflite']", "--formats tflite")
             raise OptionError(f"{path} is one file: choose one precision, or {step} and a folder")
@@ -60,13 +70,20 @@ def artifact_paths(
     paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
     if "tflite" in formats:
         paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or precisions}
-    if "keras" in formats:
-        paths["keras"] = path / f"{name}.keras"
+    for kind, end in KERAS.items():
+        if kind in formats:
+            stem = re.sub(r"\W", "_", name) if kind == "keras_source" else name  # modules have names of Python's
+            paths[kind] = path / f"{stem}{end}"
     return paths
 
 
+def with_companions(kind: str, path: Path) -> list[Path]:
+    """Return the files of an artefact: itself, and an .npz file beside a source and a .weights.h5 file."""
+    return [path, path.with_suffix(".npz")] if kind in ("keras_source", "weights") else [path]
+
+
 def _whose(suffix: str) -> str:
-    return "a Keras model's" if suffix == ".keras" else "a SavedModel's"
+    return "a Keras model's" if suffix in (".keras", ".py", ".h5") else "a SavedModel's"
 
 
 def _chosen(argument: str, given: Iterable[_Name] | None, known: Sequence[_Name]) -> list[_Name] | None:

@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--export", action="store_true", help="also through a SavedModel in a process of its own")
     parser.add_argument("--litert", action="store_true", help="through a .tflite file instead, and a second batch")
     parser.add_argument("--keras", action="store_true", help="through a .keras file in a process of its own instead")
+    parser.add_argument("--keras-source", action="store_true", help="through source of Keras, in the same way")
     parser.add_argument("--layout", choices=["auto", "keep"], default="auto")
     parser.add_argument("--family", default="*")
     parser.add_argument("--shard", default="0/1", help="I/N: every N-th model, from the I-th")
@@ -69,7 +70,7 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
     if arguments.litert:
         reason = ledger("litert").get(f"zoo/{name}")
     else:
-        reason = None if arguments.keras else ledger("zoo").get(name)
+        reason = None if arguments.keras or arguments.keras_source else ledger("zoo").get(name)
     if reason is not None:
         verdict = f"known: {reason}" if verdict.startswith("FAIL") else f"PASSES now: delete {name!r} from the ledger"
     print(f"{name:40s} {time.perf_counter() - start:6.1f} s  {verdict}", flush=True)
@@ -79,8 +80,9 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
 def _compared(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace) -> str:
     if arguments.litert:
         found = check_tflite(entry, materialize(path), batches=(3,))
-    elif arguments.keras:
-        found = check_keras(entry, materialize(path), batches=(3,))
+    elif arguments.keras or arguments.keras_source:
+        kind: Any = "keras_source" if arguments.keras_source else "keras"
+        found = check_keras(entry, materialize(path), batches=(3,), kind=kind)
     else:
         export = "fresh" if arguments.export else "no"
         found = check_model(entry, materialize(path), layout=arguments.layout, export=export)

@@ -21,6 +21,8 @@ from onnx_tf.check.compare import Comparison, Difference, compare
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.litert import LiteRT
+from onnx_tf.export.paths import KERAS as KERAS_FILES
+from onnx_tf.export.paths import with_companions
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
@@ -91,7 +93,10 @@ def check_tflite(
 
 
 def check_keras(
-    entry: Mapping[str, Any], model: onnx.ModelProto, batches: tuple[int, ...] = ()
+    entry: Mapping[str, Any],
+    model: onnx.ModelProto,
+    batches: tuple[int, ...] = (),
+    kind: Literal["keras", "keras_source"] = "keras",
 ) -> list[tuple[str, Difference]]:
     """Return how far every output of the model's .keras file is from ONNX Runtime's, in a process without onnx_tf.
 
@@ -99,16 +104,21 @@ def check_keras(
         entry: the model's entry in the manifest.
         model: the model with its weights.
         batches: see :func:`check_model`.
+        kind: the format; of source also what it is laid out like.
     """
-    from onnx_tf.export.keras import build, write_keras  # Keras is imported for who asks for it
+    from onnx_tf.export.keras import build  # Keras is imported for who asks for it
+    from onnx_tf.export.keras_files import write_files
 
     rep = build(model, Options(target=KERAS))
     feeds = _feeds(entry, batches)
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.keras"
-        write_keras(rep.model, file)
-        results = KerasFile(file, rep.interface).runs(list(feeds.values()))
+        files = with_companions(kind, Path(folder) / f"model{KERAS_FILES[kind]}")
+        write_files(kind, rep, files, lambda: model, files[0].name)
+        if kind == "keras_source":
+            command = [str(Path(sys.executable).with_name("ruff")), "format", "--isolated", "--check", str(files[0])]
+            assert subprocess.run(command, capture_output=True, check=False).returncode == 0, "it is not laid out"
+        results = KerasFile(files[0], rep.interface, *files[1:]).runs(list(feeds.values()))
         for (label, feed), result in zip(feeds.items(), results, strict=True):
             found += [(f"keras{label}", d) for d in _Reference(entry, model, feed).comparison(result).outputs]
     return found

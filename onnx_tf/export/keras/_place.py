@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from onnx_tf.export.keras.steps import Trace
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN, Registry
 
 __all__ = [
@@ -74,6 +75,7 @@ class Drawn:
         weights: weights that belong to no layer, by the identity of the array that each holds, which is kept.
         named: the operations that have a name of a node already.
         lengths: a tensor and its axis for each open dimension, by the name that the model has for it.
+        trace: the calls of layers and operations so far.
     """
 
     names: Names
@@ -81,6 +83,7 @@ class Drawn:
     weights: dict[int, tuple[np.ndarray, Any]] = field(default_factory=dict)
     named: set[Any] = field(default_factory=set)
     lengths: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    trace: Trace = field(default_factory=Trace)
 
     def record(self, tensor: Any, dims: Sequence[int | str] | None) -> None:
         """Keep a tensor as one that has the open dimensions of these names."""

@@ -125,7 +125,8 @@ def cast(place: Place, x: Any, *, to: int, saturate: int | None, round_mode: str
     kind = ir.DataType(to)
     if kind not in CASTS:
         place.refuse(f"Keras has no dtype {kind.name}")
-    return ops.cast(place.tensor(x), kind.numpy().name)
+    name = kind.numpy().name
+    return x if not is_constant(x) and x.dtype == name else ops.cast(place.tensor(x), name)
 
 
 CASTS: Sequence[ir.DataType] = (

@@ -16,6 +16,8 @@ from onnx_tf.attributes import node_attributes
 from onnx_tf.check.interface import Interface
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, UnsupportedNode
 from onnx_tf.export.keras._place import BUILDERS, Drawn, Names, Place, RefusedError, is_constant
+from onnx_tf.export.keras.nested import MAX_DEPTH, nested_model
+from onnx_tf.export.keras.steps import Step, depth_of, needed
 from onnx_tf.layout import LayoutReport
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
@@ -29,12 +31,6 @@ __all__ = ["KerasRep", "build", "write_keras"]
 
 MAX_SIZES = 64
 """Longer integer vectors are no shapes."""
-
-MAX_DEPTH = 800
-"""Python's recursion limit is 1,000."""
-
-CUT = "write a SavedModel or a .tflite file, or cut the model with output_names and input_names"
-"""What to do about models that are too deep."""
 
 _SAME_ELEMENTS = ("Reshape", "Squeeze", "Unsqueeze")
 
@@ -50,12 +46,14 @@ class KerasRep:
         interface: the ONNX names, dtypes and orders of its inputs and outputs.
         layout_report: which memory order each value has.
         timings: how long each step of the conversion took, by its name, in seconds.
+        steps: the calls of layers and operations that the model consists of, in the order of the ONNX nodes.
     """
 
     model: Any
     interface: Interface
     layout_report: LayoutReport
     timings: Mapping[str, float]
+    steps: tuple[Step, ...]
 
     @property
     def inputs(self) -> NamedTypes:
@@ -80,7 +78,7 @@ def build(source: ModelSource, options: Options) -> KerasRep:
 
     Raises:
         UnsupportedError: Keras has no form of some nodes; it lists all of them.
-        ExportError: an input is no tensor that Keras has, or the model is too deep.
+        ExportError: an input is no tensor that Keras has.
         OnnxTfError: see :func:`onnx_tf.prepare`.
     """
     lowered = lower(source, options, handlers=BUILDERS, until=LAST_STEP)
@@ -90,18 +88,18 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     drawn = Drawn(Names())
     walk = _Walk(model, drawn)
     outputs = walk.outputs(lowered.outputs)
-    try:
-        functional = keras.Model(_alone(drawn.inputs), _alone(list(outputs.values())), name=_model_name(model))
-    except RecursionError as error:
-        raise ExportError(
-            f"the model is too deep for Keras, which goes down one call for each operation; {CUT}"
-        ) from error
+    results, name = list(outputs.values()), _model_name(model)
+    steps = needed(drawn.trace.steps, results)
+    if depth_of(steps) > MAX_DEPTH:
+        functional = nested_model(steps, drawn.inputs, results, name)
+    else:
+        functional = keras.Model(_alone(drawn.inputs), _alone(results), name=name)
     specs = {name: tf.TensorSpec(tensor.shape, tensor.dtype) for name, tensor in outputs.items()}
     dtypes = {name: v.dtype for name, v in zip(lowered.outputs, model.graph.outputs, strict=False)}
     interface = Interface(
         tuple(model.graph.inputs), specs, dtypes, report.channels_last_inputs, report.channels_last_outputs
     )
-    return KerasRep(functional, interface, report, lowered.timings)
+    return KerasRep(functional, interface, report, lowered.timings, tuple(steps))
 
 
 def _spec_dims(shape: tf.TensorShape) -> tuple[int | None, ...] | None:
@@ -139,6 +137,7 @@ class _Walk:
                 place = Place(str(value.name), self.drawn)
                 tensor = place.tensor(self._value(value))
                 found[name] = keras.layers.Identity(name=own, dtype=tensor.dtype)(tensor)
+                self.drawn.trace.add("", found[name])
         return found
 
     def _input(self, value: ir.Value) -> Any:
@@ -150,6 +149,7 @@ class _Walk:
         tensor = keras.Input(name=self._names[value], dtype=value.dtype.numpy().name, batch_shape=shape)
         self.values[value] = tensor
         self.drawn.record(tensor, _dims(value))
+        self.drawn.trace.add("", tensor)
         return tensor
 
     def _value(self, value: ir.Value | None) -> Any:
@@ -199,6 +199,7 @@ class _Walk:
             return result
         if not isinstance(result, keras.KerasTensor):
             return np.asarray(result)  # of constants alone
+        self.drawn.trace.add(place.name, result)
         operation = result._keras_history.operation
         if not isinstance(operation, keras.layers.Layer) and operation not in self.drawn.named:
             operation.name = self.drawn.names.take(place.name)
@@ -239,11 +240,8 @@ def write_keras(model: Any, path: Path) -> None:
     """Write a model as a .keras file.
 
     Raises:
-        ExportError: Keras refuses it, or would not load it: loading goes down one call for each operation.
+        ExportError: Keras refuses it.
     """
-    depth = max(model._nodes_by_depth)
-    if depth > MAX_DEPTH:
-        raise ExportError(f"the model is {depth} operations deep, and Keras loads {MAX_DEPTH}; {CUT}")
     try:
         model.save(path)
     except (ValueError, TypeError) as error:

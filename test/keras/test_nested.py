@@ -1,0 +1,59 @@
+"""Deep models are models of models, which Keras loads."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from onnx import helper
+
+import onnx_tf
+from test.keras.check import check_keras
+from test.models import node_model
+
+
+def chain(scopes: bool) -> onnx.ModelProto:
+    """A model of 960 operations one after another, from ``x`` [n, 2] and ``z`` [n, 1] to ``y`` and ``middle``."""
+    nodes, value = [], "x"
+    for i in range(960):
+        prefix = f"/trunk/stage{i // 240}/block{i // 20 % 12}/" if scopes else ""
+        op = ("Add", "Sin", "Cos", "Sub")[i % 4]
+        inputs = [value, "z"] if i % 4 in (0, 3) else [value]
+        value = "y" if i == 959 else "middle" if i == 500 else f"v{i}"
+        nodes.append(helper.make_node(op, inputs, [value], name=f"{prefix}{op}_{i}"))
+    return node_model(nodes, {"x": ["n", 2], "z": ["n", 1]}, ["y", "middle"])
+
+
+@pytest.mark.parametrize("scopes", [True, False])
+def test_deep_models(scopes, tmp_path):
+    feeds = [
+        {"x": np.random.default_rng(n).normal(size=(n, 2)).astype(np.float32), "z": np.ones((n, 1), np.float32)}
+        for n in (1, 3)
+    ]
+    model = check_keras(chain(scopes), feeds, tmp_path)
+    assert [tensor.name for tensor in model.inputs] == ["x", "z"]
+    assert model.output_names == ["y", "middle"]
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    names = {layer.name for layer in inner}
+    assert names == ({f"trunk_stage{i}" for i in range(4)} if scopes else {"part", "part_2", "part_3", "part_4"})
+    assert model.count_params() == 0
+
+
+def test_layers_of_deep_models_are_found_and_trained():
+    model = chain(scopes=True)
+    kernel = onnx.numpy_helper.from_array(np.eye(2, dtype=np.float32), "w")
+    model.graph.initializer.append(kernel)
+    model.graph.node[1].CopyFrom(helper.make_node("MatMul", ["v0", "w"], ["v1"], name="/trunk/stage0/block0/fc/MatMul"))
+    deep = onnx_tf.to_keras(model)
+    layer = deep.get_layer("trunk_stage0").get_layer("trunk_stage0_block0_fc_MatMul")
+    np.testing.assert_array_equal(layer.kernel, np.eye(2))
+    deep.compile("sgd", "mse")
+    x, z = np.ones((4, 2), np.float32), np.ones((4, 1), np.float32)
+    deep.fit([x, z], [x, x], verbose=0)
+    assert (layer.kernel.numpy() != np.eye(2)).any()
+
+
+def test_the_source_of_a_deep_model_is_that_of_any_other(tmp_path):
+    assert onnx_tf.convert(chain(scopes=True), tmp_path / "model.py").fits
+    assert (tmp_path / "model.py").read_text().count("\n") < 120
