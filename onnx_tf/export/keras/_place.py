@@ -213,7 +213,7 @@ def static(place: Place, x: Any, axes: Sequence[int] | None = None) -> list[int]
 
 
 def keras_op(
-    op_type: str, *, since: int = 1, domain: str = "", channels_last: bool = False
+    op_type: str, *, since: int = 1, domain: str = "", channels_last: bool = False, filters: int = 1
 ) -> Callable[[Builder], Builder]:
     """Register a builder.
 
@@ -223,6 +223,7 @@ def keras_op(
         domain: the operator's domain.
         channels_last: the builder takes its first input and gives its result as N, spatial..., C, and filters as
             spatial..., C/group, M; it serves the operator in ONNX order and packed ones as well.
+        filters: which input those are.
     """
 
     def decorate(builder: Builder) -> Builder:
@@ -230,7 +231,7 @@ def keras_op(
             BUILDERS.register(op_type, builder, since=since, domain=domain)
             return builder
         BUILDERS.register(op_type, builder, since=since, domain=PACKED_DOMAIN)
-        unpacked = _wrapped(builder, _packed, lambda _, y: y)
+        unpacked = _wrapped(builder, functools.partial(_packed, filters), lambda _, y: y)
         BUILDERS.register(op_type, unpacked, since=since, domain=CHANNELS_LAST_DOMAIN)
         BUILDERS.register(op_type, _wrapped(unpacked, to_last, to_first), since=since, domain=domain)
         return builder
@@ -261,8 +262,8 @@ def _wrapped(
     return build
 
 
-def _packed(place: Place, index: int, value: Any) -> Any:
-    if index != 1 or value is None or len(value.shape) < 3:
+def _packed(filters: int, place: Place, index: int, value: Any) -> Any:
+    if index != filters or value is None or len(value.shape) < 3:
         return value
     return transposed(place, value, [*range(2, len(value.shape)), 1, 0])
 

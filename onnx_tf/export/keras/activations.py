@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from onnx_tf.export.keras._place import BUILDERS, Place, constant, floats, is_constant, keras_op
+from onnx_tf.export.keras._place import BUILDERS, Place, constant, floats, is_constant, keras_op, static
+
+MAX_RANK = 5
 
 NAMED = {
     "Sigmoid": "sigmoid",
@@ -124,7 +126,16 @@ def _clipped(place: Place, x: Any, low: Any, high: Any) -> Any:
 
 @keras_op("Softmax", since=13)
 def softmax(place: Place, x: Any, *, axis: int) -> Any:
-    return place.layer(layers.Softmax, x, axis=axis)
+    rank = len(x.shape)
+    if rank <= MAX_RANK:
+        return place.layer(layers.Softmax, x, axis=axis)
+    # TensorFlow's kernel takes no more axes: others become one.
+    last = ops.moveaxis(x, axis, -1)
+    dims = [-1 if n is None else n for n in last.shape]
+    if dims.count(-1) > 1:
+        place.refuse(f"it has {rank} axes, of which several are open")
+    rows = place.layer(layers.Softmax, ops.reshape(last, (-1, static(place, last, [-1])[0])))
+    return ops.moveaxis(ops.reshape(rows, tuple(dims)), -1, axis)
 
 
 @keras_op("Softmax")

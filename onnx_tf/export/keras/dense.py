@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from onnx_tf.export.keras._place import Place, is_constant, keras_op
+from onnx_tf.export.keras._sums import added
 
 FREE = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 
@@ -42,7 +43,7 @@ def gemm(
     y = y if alpha == 1 else ops.multiply(y, alpha)
     if c is None:
         return y
-    return ops.add(y, place.operand(c) if beta == 1 else ops.multiply(place.operand(c), beta))
+    return added(y, place.operand(c) if beta == 1 else ops.multiply(place.operand(c), beta))
 
 
 def _is_matrix(a: Any, b: Any) -> bool:

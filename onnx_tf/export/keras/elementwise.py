@@ -10,6 +10,7 @@ import onnx_ir as ir
 from keras import layers, ops
 
 from onnx_tf.export.keras._place import Place, floats, is_constant, keras_op, keras_table
+from onnx_tf.export.keras._sums import added
 
 keras_table(
     {
@@ -55,10 +56,19 @@ keras_table(
 )
 
 
+def merged_by_layer(place: Place, layer: Callable[..., Any], a: Any, b: Any) -> Any:
+    """Return what a layer makes of two tensors of one shape; ``None`` where they are not that."""
+    if is_constant(a) or is_constant(b) or len(a.shape) < 2 or len(a.shape) != len(b.shape) or not floats(a):
+        return None
+    is_one = None not in a.shape and a.shape == b.shape
+    named = place.given[0] is not None and place.given[:1] == place.given[1:2]
+    return place.layer(layer, a, b) if is_one or named else None
+
+
 @keras_op("Add", since=7)
 def add(place: Place, a: Any, b: Any) -> Any:
-    is_sum = not is_constant(a) and not is_constant(b) and a.shape == b.shape and len(a.shape) > 1 and floats(a)
-    return place.layer(layers.Add, a, b) if is_sum else ops.add(place.operand(a), place.operand(b))
+    merged = merged_by_layer(place, layers.Add, a, b)
+    return added(place.operand(a), place.operand(b)) if merged is None else merged
 
 
 @keras_op("Div", since=7)
@@ -101,13 +111,13 @@ def _folded(function: Callable[..., Any]) -> Callable[..., Any]:
     return build
 
 
-for _op_type, _function in (("Max", ops.maximum), ("Min", ops.minimum), ("Sum", ops.add)):
+for _op_type, _function in (("Max", ops.maximum), ("Min", ops.minimum), ("Sum", added)):
     keras_op(_op_type, since=8)(_folded(_function))
 
 
 @keras_op("Mean", since=8)
 def mean(place: Place, *inputs: Any) -> Any:
-    return ops.divide(functools.reduce(ops.add, map(place.operand, inputs)), len(inputs))
+    return ops.divide(functools.reduce(added, map(place.operand, inputs)), len(inputs))
 
 
 @keras_op("Where")
