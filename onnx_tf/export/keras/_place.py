@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 import keras
 import numpy as np
+import onnx_ir as ir
 from keras import layers, ops
 
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN, Registry
 
 __all__ = [
     "BUILDERS",
+    "DTYPES",
     "Drawn",
     "Names",
     "Place",
@@ -33,6 +35,18 @@ __all__ = [
 
 MAX_INLINE = 16
 """Constants of up to this many elements lie in the configuration of an operation, as text; larger ones are weights."""
+
+DTYPES = frozenset(
+    (
+        ir.DataType.BOOL,
+        ir.DataType.DOUBLE,
+        ir.DataType.FLOAT,
+        ir.DataType.FLOAT16,
+        ir.DataType.BFLOAT16,
+        *(ir.DataType[f"{sign}INT{bits}"] for sign in ("", "U") for bits in (8, 16, 32, 64)),
+    )
+)
+"""The dtypes of Keras's tensors."""
 
 BUILDERS = Registry(advice="Keras has no form of it here; write a SavedModel or a .tflite file instead")
 """The builders: functions of Keras tensors and constants (numpy arrays) that take a :class:`Place` first."""
@@ -74,6 +88,7 @@ class Drawn:
         weights: weights that belong to no layer, by the identity of the array that each holds, which is kept.
         named: the operations that have a name of a node already.
         lengths: a tensor and its axis for each open dimension, by the name that the model has for it.
+        known: the operations that are there already.
     """
 
     names: Names
@@ -81,6 +96,7 @@ class Drawn:
     weights: dict[int, tuple[np.ndarray, Any]] = field(default_factory=dict)
     named: set[Any] = field(default_factory=set)
     lengths: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    known: set[Any] = field(default_factory=set)
 
     def record(self, tensor: Any, dims: Sequence[int | str] | None) -> None:
         """Keep a tensor as one that has the open dimensions of these names."""
@@ -88,6 +104,18 @@ class Drawn:
             known = self.lengths.get(dim) if isinstance(dim, str) else None
             if isinstance(dim, str) and (known is None or len(tensor.shape) < len(known[0].shape)):
                 self.lengths[dim] = (tensor, axis)
+
+    def added(self, tensors: Iterable[Any]) -> list[Any]:
+        """Return the operations behind tensors that were not there before, and take note of them."""
+        found, waiting = [], list(tensors)
+        while waiting:
+            operation = waiting.pop()._keras_history.operation
+            if operation in self.known:
+                continue
+            self.known.add(operation)
+            found.append(operation)
+            waiting.extend(t for node in operation._inbound_nodes for t in node.input_tensors)
+        return found
 
     @functools.cached_property
     def zero(self) -> Any:
@@ -160,9 +188,12 @@ class Place:
         return value.item() if is_number and np.isfinite(value) else value
 
     def _weight(self, array: np.ndarray) -> Any:
+        if not array.size:
+            self.refuse("it takes a constant without elements, which is no weight")
         found = self.drawn.weights.get(id(array))
         if found is None:
             found = self.drawn.weights[id(array)] = (array, self._as_weight(array))
+            self.drawn.added([found[1]])
         return found[1]
 
     def _as_weight(self, array: np.ndarray) -> Any:

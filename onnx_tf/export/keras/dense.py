@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from onnx_tf.export.keras._place import Place, is_constant, keras_op
 from onnx_tf.export.keras._sums import added
+from onnx_tf.registry import DENSE_DOMAIN
 
 FREE = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 
@@ -18,6 +19,13 @@ def matmul(place: Place, a: Any, b: Any) -> Any:
     if _is_matrix(a, b):
         return dense(place, a, b, None)
     return ops.matmul(place.tensor(a), place.tensor(b))
+
+
+@keras_op("Dense", domain=DENSE_DOMAIN)
+def dense_with_bias(place: Place, x: Any, kernel: Any, bias: Any) -> Any:
+    if _is_matrix(x, kernel):
+        return dense(place, x, kernel, bias)
+    return added(ops.matmul(place.tensor(x), place.tensor(kernel)), place.operand(bias))
 
 
 @keras_op("Gemm", since=7)

@@ -107,6 +107,8 @@ def _written(place: Place, x: Any, at: Any, updates: Any, reduction: str | None)
     """Return a tensor with updates at places that tuples of indices, the last axis, name."""
     if reduction in (None, "none"):
         return ops.scatter_update(x, at, updates)
+    if reduction == "mul":
+        place.refuse("Keras multiplies by one of several updates for an element")
     if "reduction" not in inspect.signature(ops.scatter_update).parameters:
         place.refuse(f"this version of Keras scatters no {reduction}")
     return ops.scatter_update(x, at, updates, reduction=reduction)

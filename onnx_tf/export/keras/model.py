@@ -15,16 +15,16 @@ import tensorflow as tf
 from onnx_tf.attributes import node_attributes
 from onnx_tf.check.interface import Interface
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, UnsupportedNode
-from onnx_tf.export.keras._place import BUILDERS, Drawn, Names, Place, RefusedError, is_constant
+from onnx_tf.export.keras._place import BUILDERS, DTYPES, Drawn, Names, Place, RefusedError, floats, is_constant
 from onnx_tf.layout import LayoutReport
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
 from onnx_tf.origins import node_origin
 from onnx_tf.passes.settle_shapes import SIZES
 from onnx_tf.pipeline import lower
-from onnx_tf.registry import INTERNAL_DOMAINS
+from onnx_tf.registry import DENSE_DOMAIN, INTERNAL_DOMAINS
 
-__all__ = ["KerasRep", "build", "write_keras"]
+__all__ = ["Form", "KerasRep", "build", "write_keras"]
 
 MAX_SIZES = 64
 """Longer integer vectors are no shapes."""
@@ -37,7 +37,22 @@ CUT = "write a SavedModel or a .tflite file, or cut the model with output_names 
 
 _SAME_ELEMENTS = ("Reshape", "Squeeze", "Unsqueeze")
 
-LAST_STEP = "pack weights"
+LAST_STEP = "join biases"
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a node became.
+
+    Attributes:
+        node: its name.
+        op_type: its operator.
+        kind: ``"layer"`` where layers compute it, ``"op"`` where one operation does, else ``"several"``.
+    """
+
+    node: str
+    op_type: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -49,12 +64,19 @@ class KerasRep:
         interface: the ONNX names, dtypes and orders of its inputs and outputs.
         layout_report: which memory order each value has.
         timings: how long each step of the conversion took, by its name, in seconds.
+        forms: for each node that is computed, in order, what it became.
     """
 
     model: Any
     interface: Interface
     layout_report: LayoutReport
     timings: Mapping[str, float]
+    forms: Sequence[Form] = ()
+
+    @property
+    def layer_share(self) -> float:
+        """The share of the nodes that are computed which became layers; 1 where none is."""
+        return sum(form.kind == "layer" for form in self.forms) / len(self.forms) if self.forms else 1.0
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -97,7 +119,7 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     interface = Interface(
         tuple(model.graph.inputs), specs, dtypes, report.channels_last_inputs, report.channels_last_outputs
     )
-    return KerasRep(functional, interface, report, lowered.timings)
+    return KerasRep(functional, interface, report, lowered.timings, walk.forms_in(functional))
 
 
 def _alone(tensors: Sequence[Any]) -> Any:
@@ -115,6 +137,7 @@ class _Walk:
         self.graph, self.drawn = model.graph, drawn
         self.values: dict[ir.Value, Any] = {}
         self.refused: list[UnsupportedNode] = []
+        self._forms: list[tuple[Form, list[Any]]] = []
         self._names = {value: drawn.names.take(str(value.name)) for value in self.graph.inputs}
         self._output_names = [drawn.names.take(str(value.name)) for value in self.graph.outputs]
 
@@ -130,7 +153,9 @@ class _Walk:
             if name not in found:
                 place = Place(str(value.name), self.drawn)
                 tensor = place.tensor(self._value(value))
-                found[name] = keras.layers.Identity(name=own, dtype=tensor.dtype)(tensor)
+                # Keras takes int8 for a way to quantize layers; those of other dtypes than floats cast nothing.
+                dtype = tensor.dtype if floats(tensor) else None
+                found[name] = keras.layers.Identity(name=own, dtype=dtype)(tensor)
         return found
 
     def _input(self, value: ir.Value) -> Any:
@@ -138,6 +163,8 @@ class _Walk:
             raise ExportError(f"input {value.name!r} is no tensor of known rank: Keras has no such inputs")
         if value.dtype is ir.DataType.STRING:
             raise ExportError(f"input {value.name!r} holds strings: Keras has no operations of them")
+        if value.dtype not in DTYPES:
+            raise ExportError(f"input {value.name!r} is {value.dtype.name}: Keras has no such dtype")
         shape = tuple(n if isinstance(n, int) else None for n in value.shape)
         tensor = keras.Input(name=self._names[value], dtype=value.dtype.numpy().name, batch_shape=shape)
         self.values[value] = tensor
@@ -151,6 +178,8 @@ class _Walk:
             tensor = value.const_value
             if tensor is None:
                 raise _MissingError
+            if tensor.dtype not in DTYPES:
+                return tensor.numpy()  # for those that make floats of it, or refuse it
             self.values[value] = tensor.numpy()
         return self.values[value]
 
@@ -179,11 +208,28 @@ class _Walk:
             ) from error
         results = results if isinstance(results, (tuple, list)) else (results,)
         for value, result in zip(node.outputs, results, strict=False):
+            if value.name and value.dtype is not None and not _has_dtype(result, value.dtype):
+                self._refuse(node, f"Keras computes it as {result.dtype}, and the model as {value.dtype.name}")
+                return
+        self._take_note(name, node, [r for r in results if isinstance(r, keras.KerasTensor)])
+        for value, result in zip(node.outputs, results, strict=False):
             self.values[value] = found = self._named(place, result)
             dims = _dims(value)
             # What the file declares of an output need not be what is computed.
             if not is_constant(found) and dims is not None and not value.is_graph_output():
                 self.drawn.record(found, dims)
+
+    def _take_note(self, name: str, node: ir.Node, results: Sequence[Any]) -> None:
+        made = self.drawn.added(results)
+        if made:
+            are_layers = all(isinstance(operation, keras.layers.Layer) for operation in made)
+            kind = "layer" if are_layers else "op" if len(made) == 1 else "several"
+            self._forms.append((Form(name, node.op_type, kind), made))
+
+    def forms_in(self, model: Any) -> list[Form]:
+        """Return what became of the nodes that the model needs: not of those that compute shapes alone."""
+        used = {id(operation) for operation in model.operations}
+        return [form for form, made in self._forms if any(id(operation) in used for operation in made)]
 
     def _named(self, place: Place, result: Any) -> Any:
         """Give the last operation of a node the node's name, so that people find it."""
@@ -208,6 +254,12 @@ def _dims(value: ir.Value) -> list[int | str] | None:
     if value.shape is None:
         return None
     return [n if isinstance(n, int) else str(n.value or f"{value.name}.{i}") for i, n in enumerate(value.shape)]
+
+
+def _has_dtype(result: Any, dtype: ir.DataType) -> bool:
+    if dtype is ir.DataType.STRING or not hasattr(result, "dtype"):
+        return True
+    return np.dtype(dtype.numpy()).name == str(result.dtype)
 
 
 def _elements(value: ir.Value) -> Sequence[int | str] | None:

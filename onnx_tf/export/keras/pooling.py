@@ -45,10 +45,18 @@ def max_pool(
     if any(map(any, around)):
         if same(x, kernel_shape, strides, [1] * rank, around):
             padding = "same"
+        elif _is_rectified(x):
+            x, _ = padded(place, x, [1] * rank, [1] * rank, [1] * rank, around)
         else:
             lowest = float("-inf") if "float" in x.dtype else int(np.iinfo(x.dtype).min)
             x = ops.pad(x, ((0, 0), *around, (0, 0)), constant_values=lowest)
     return place.layer(MAXIMA[rank], x, pool_size=tuple(kernel_shape), strides=strides, padding=padding)
+
+
+def _is_rectified(x: Any) -> bool:
+    """Tell whether nothing is below 0, so that zeros around it change no maximum."""
+    operation = x._keras_history.operation
+    return isinstance(operation, layers.ReLU) and not operation.negative_slope and not operation.threshold
 
 
 @keras_op("AveragePool", channels_last=True)

@@ -113,7 +113,7 @@ def _unsqueezed(place: Place, x: Any, axes: Sequence[int]) -> Any:
 
 @keras_op("Concat", since=4)
 def concat(place: Place, *inputs: Any, axis: int) -> Any:
-    tensors = [place.tensor(x) for x in inputs]
+    tensors = [place.tensor(x) for x in inputs if not is_constant(x) or x.size]
     if len(tensors) == 1:
         return tensors[0]
     rank = len(tensors[0].shape)
