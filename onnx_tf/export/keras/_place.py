@@ -22,6 +22,7 @@ __all__ = [
     "Names",
     "Place",
     "RefusedError",
+    "TiedTable",
     "constant",
     "floats",
     "has_layers",
@@ -79,6 +80,15 @@ class Names:
 
 
 @dataclass
+class TiedTable:
+    """A table, the matrix that is the same transposed, and the layer that holds both."""
+
+    table: np.ndarray
+    matrix: np.ndarray
+    layer: Any = None
+
+
+@dataclass
 class Drawn:
     """What the nodes of a model share.
 
@@ -89,6 +99,9 @@ class Drawn:
         named: the operations that have a name of a node already.
         lengths: a tensor and its axis for each open dimension, by the name that the model has for it.
         known: the operations that are there already.
+        training: whether the model is for training.
+        layers: the layers that hold weights, by what they are made of and the constants that they hold.
+        tied: embedding tables that are, transposed, the matrix of a product too, and the layer of each.
     """
 
     names: Names
@@ -97,6 +110,9 @@ class Drawn:
     named: set[Any] = field(default_factory=set)
     lengths: dict[str, tuple[Any, int]] = field(default_factory=dict)
     known: set[Any] = field(default_factory=set)
+    training: bool = False
+    layers: dict[Any, list[tuple[Any, Sequence[np.ndarray]]]] = field(default_factory=dict)
+    tied: list[TiedTable] = field(default_factory=list)
 
     def record(self, tensor: Any, dims: Sequence[int | str] | None) -> None:
         """Keep a tensor as one that has the open dimensions of these names."""
@@ -139,6 +155,7 @@ class Place:
         given: the dimensions of each input, numbers and names; ``None`` where its rank is not known.
         result: those of the first output.
         sizes: for each input that is integers, the elements that are known: numbers, and names of open dimensions.
+        constants: what identifies the constants of the node: nodes that have the same ones share their layers.
     """
 
     name: str
@@ -147,6 +164,7 @@ class Place:
     given: Sequence[Sequence[int | str] | None] = ()
     result: Sequence[int | str] | None = None
     sizes: Sequence[Sequence[int | str] | None] = ()
+    constants: tuple[int, ...] = ()
 
     def refuse(self, why: str) -> NoReturn:
         """Refuse the node."""
@@ -168,21 +186,35 @@ class Place:
         # Layers would cast other floats to the default one.
         dtype = config.pop("dtype", None) or tensors[0].dtype
         known = {key: value for key, value in config.items() if value is not None}
+        arrays = [np.asarray(value) for value in weights]
+        alike = self.drawn.layers.setdefault((cls, repr(sorted(known.items())), str(dtype), self.constants), [])
+        for layer, held in alike if arrays else ():
+            if all(map(np.array_equal, held, arrays)):
+                return layer(*tensors)
         layer = cls(name=self.drawn.names.take(self.name + suffix), dtype=dtype, **known)
         result = layer(tensors[0] if len(tensors) == 1 else tensors)
-        if weights:
-            layer.set_weights([np.asarray(value) for value in weights])
+        if arrays:
+            layer.set_weights(arrays)
+            alike.append((layer, arrays))
         return result
 
     def tensor(self, value: Any) -> Any:
         """Return a Keras tensor for a value: a constant becomes a weight."""
         return self._weight(value) if is_constant(value) else value
 
+    def tied(self, array: np.ndarray) -> TiedTable | None:
+        """Return what is known of a table, or of its transpose, that is embedding and matrix in one."""
+        if not hasattr(layers, "ReversibleEmbedding"):  # since Keras 3.13
+            return None
+        found = (t for t in self.drawn.tied if array.shape in (t.table.shape, t.matrix.shape))
+        return next((t for t in found if any(np.array_equal(array, own) for own in (t.table, t.matrix))), None)
+
     def operand(self, value: Any) -> Any:
         """Return what an operation takes for a value: a constant of few elements as it is, a larger one as a weight."""
         if not is_constant(value):
             return value
-        if value.size > MAX_INLINE:
+        is_parameter = self.drawn.training and value.dtype.kind == "f" and value.size > 1
+        if value.size > MAX_INLINE or is_parameter:
             return self._weight(value)
         is_number = value.ndim == 0 and value.dtype.name in ("float32", "int32", "int64")
         return value.item() if is_number and np.isfinite(value) else value

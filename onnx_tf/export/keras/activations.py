@@ -158,8 +158,25 @@ def log_softmax_1(place: Place, x: Any, *, axis: int) -> Any:
     return ops.log_softmax(x, axis=-1)
 
 
+@keras_op("Dropout", since=12)
+def dropout_12(place: Place, x: Any, ratio: Any = None, training_mode: Any = None, *, seed: int | None) -> Any:
+    return _dropped(place, x, 0.5 if ratio is None else float(constant(place, ratio, "ratio").item()), seed)
+
+
+@keras_op("Dropout", since=7)
+def dropout_7(place: Place, x: Any, *, ratio: float) -> Any:
+    return _dropped(place, x, ratio, None)
+
+
 @keras_op("Dropout")
-def dropout(place: Place, x: Any, *_: Any, **__: Any) -> Any:
+def dropout_1(place: Place, x: Any, *, ratio: float, is_test: int) -> Any:
+    return _dropped(place, x, ratio, None)
+
+
+def _dropped(place: Place, x: Any, ratio: float, seed: int | None) -> Any:
+    """Return what a layer that only training uses gives: models are written to serve."""
     if any(place.outputs[1:]):
         place.refuse("Keras's dropout gives no mask")
-    return x
+    if not place.drawn.training or is_constant(x) or not 0 < ratio < 1:
+        return x
+    return place.layer(layers.Dropout, x, rate=ratio, seed=seed)

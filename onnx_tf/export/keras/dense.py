@@ -60,6 +60,10 @@ def _is_matrix(a: Any, b: Any) -> bool:
 
 def dense(place: Place, x: Any, kernel: np.ndarray, bias: np.ndarray | None) -> Any:
     """Return the product of a tensor's last axis with a matrix, and a vector added."""
+    tied = place.tied(kernel)
+    if tied is not None and tied.layer is not None:
+        y = tied.layer(x, reverse=True)
+        return y if bias is None else added(y, place.operand(bias))
     weights = [kernel] if bias is None else [kernel, bias]
     return place.layer(layers.Dense, x, weights=weights, units=kernel.shape[1], use_bias=bias is not None, **FREE)
 

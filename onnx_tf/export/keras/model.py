@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,17 @@ import tensorflow as tf
 from onnx_tf.attributes import node_attributes
 from onnx_tf.check.interface import Interface
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, UnsupportedNode
-from onnx_tf.export.keras._place import BUILDERS, DTYPES, Drawn, Names, Place, RefusedError, floats, is_constant
+from onnx_tf.export.keras._place import (
+    BUILDERS,
+    DTYPES,
+    Drawn,
+    Names,
+    Place,
+    RefusedError,
+    TiedTable,
+    floats,
+    is_constant,
+)
 from onnx_tf.layout import LayoutReport
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
@@ -105,7 +116,7 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     model = lowered.model
     report = lowered.layout_report
     # Models of the same names must not get numbers behind them.
-    drawn = Drawn(Names())
+    drawn = Drawn(Names(), training=options.training, tied=tied_tables(model.graph))
     walk = _Walk(model, drawn)
     outputs = walk.outputs(lowered.outputs)
     try:
@@ -196,7 +207,8 @@ class _Walk:
             return
         given = [None if value is None else _dims(value) for value in node.inputs]
         sizes = [None if value is None else _elements(value) for value in node.inputs]
-        place = Place(str(node.name), self.drawn, uses, given, _dims(node.outputs[0]), sizes)
+        constants = tuple(id(value) for value in inputs if is_constant(value) and value.ndim)
+        place = Place(str(node.name), self.drawn, uses, given, _dims(node.outputs[0]), sizes, constants)
         try:
             results = handler.function(place, *inputs, **node_attributes(node, handler))
         except RefusedError as refusal:
@@ -273,6 +285,23 @@ def _elements(value: ir.Value) -> Sequence[int | str] | None:
         return found
     is_short = tensor.dtype.is_integer() and len(tensor.shape) < 2 and tensor.size <= MAX_SIZES
     return tensor.numpy().reshape(-1).tolist() if is_short else None
+
+
+def tied_tables(graph: ir.Graph) -> list[TiedTable]:
+    """Return the embedding tables that are, transposed, the constant matrix of a product too."""
+    tables = [n.inputs[0] for n in graph if n.op_type == "Gather" and _is_matrix(n.inputs[0])]
+    matrices = [n.inputs[1] for n in graph if n.op_type in ("MatMul", "Gemm", "Dense") and _is_matrix(n.inputs[1])]
+    found = []
+    for table, matrix in itertools.product(dict.fromkeys(tables), dict.fromkeys(matrices)):
+        a, b = table.const_value, matrix.const_value
+        if tuple(a.shape) == tuple(b.shape)[::-1] and np.array_equal(a.numpy(), b.numpy().T):
+            found.append(TiedTable(a.numpy(), b.numpy()))
+    return found
+
+
+def _is_matrix(value: ir.Value | None) -> bool:
+    tensor = None if value is None else value.const_value
+    return tensor is not None and len(tensor.shape) == 2 and tensor.dtype.is_floating_point()
 
 
 class _MissingError(Exception):

@@ -212,6 +212,11 @@ def gather(place: Place, x: Any, indices: Any, *, axis: int) -> Any:
     if is_constant(x) and x.ndim == 2 and axis == 0 and floats(x) and not is_constant(indices):
         rows, columns = x.shape
         config = {"input_dim": rows, "output_dim": columns, "embeddings_initializer": "zeros"}
+        tied = place.tied(x)
+        if tied is not None:
+            y = place.layer(layers.ReversibleEmbedding, indices, weights=[x], dtype=x.dtype.name, **config)
+            tied.layer = y._keras_history.operation
+            return y
         return place.layer(layers.Embedding, indices, weights=[x], dtype=x.dtype.name, **config)
     x = place.tensor(x)
     if is_constant(indices):
