@@ -35,7 +35,7 @@ from onnx_tf.passes.inline_functions import inline_model_functions
 from onnx_tf.passes.lift_initializers import lift_initializers
 from onnx_tf.passes.lower_batch_normalization import lower_batch_normalization
 from onnx_tf.passes.make_vectors import make_vectors
-from onnx_tf.passes.merge_duplicates import merge_duplicates, merge_initializers
+from onnx_tf.passes.merge_duplicates import merge_duplicates, merge_initializers, merge_tied_initializers
 from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry, registry
@@ -157,7 +157,9 @@ def _ir_steps(options: Options) -> Iterator[Step]:
     yield _pass("fold constants", _fold_constants)
     yield _pass("remove identities", lambda lowered: remove_identities(lowered.model))
     yield _pass("lift initializers", lambda lowered: lift_initializers(lowered.model))
-    if not options.training:  # training makes equal weights differ
+    if options.target.is_trained:
+        yield _pass("merge initializers", lambda lowered: merge_tied_initializers(lowered.model))
+    elif not options.training:  # training makes equal weights differ
         yield _pass("merge initializers", lambda lowered: merge_initializers(lowered.model))
     yield _pass("merge duplicates", lambda lowered: merge_duplicates(lowered.model, lowered.handlers.supports))
     yield _pass("remove unused nodes", lambda lowered: RemoveUnusedNodesPass()(lowered.model))
@@ -167,7 +169,8 @@ def _ir_steps(options: Options) -> Iterator[Step]:
         yield _pass("fuse group normalization", lambda lowered: fuse_group_normalization(lowered.model))
         yield _pass("fuse space to depth", lambda lowered: fuse_space_to_depth(lowered.model))
         yield _pass("fold batch normalization", lambda lowered: fold_batch_normalization(lowered.model))
-        yield _pass("lower batch normalization", lambda lowered: lower_batch_normalization(lowered.model))
+        if not options.target.is_trained:
+            yield _pass("lower batch normalization", lambda lowered: lower_batch_normalization(lowered.model))
     yield from map(_of_target, options.target.recognitions)
     yield _pass("layout", _choose_layout)
     yield from map(_of_target, options.target.passes)

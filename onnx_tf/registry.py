@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BARRIER_DOMAIN",
     "CHANNELS_LAST_DOMAIN",
+    "DENSE_DOMAIN",
     "DIFFERENTIATED_DOMAIN",
     "INTERNAL_DOMAINS",
     "PACKED_DOMAIN",
@@ -75,6 +76,9 @@ BARRIER_DOMAIN = "onnx_tf.barrier"
 """Domain of Barrier nodes, which return their input and are merged with nothing (``passes/keep_apart.py``).
 
 Their attribute ``variables_only`` says that merging is wanted where weights are constants."""
+
+DENSE_DOMAIN = "onnx_tf.dense"
+"""Domain of Dense nodes: a product by a constant matrix, and a constant vector added (``passes/join_biases.py``)."""
 
 STEPS = "onnx_tf.steps:"
 """How ``_implements`` begins, an attribute of functions that stand for a quantisation; JSON of its steps follows."""

@@ -10,6 +10,8 @@ import onnx_ir as ir
 from onnx_tf.errors import OptionError
 from onnx_tf.passes.batch_products import batch_products
 from onnx_tf.passes.carry_integers import carry_integers, carry_integers_in_32_bits
+from onnx_tf.passes.fuse_group_normalization import fuse_group_normalization
+from onnx_tf.passes.join_biases import join_biases
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.keep_operands import keep_operands
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
@@ -18,6 +20,7 @@ from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.pad_selections import pad_selections
 from onnx_tf.passes.quantize_constants import quantize_constants
 from onnx_tf.passes.recognize_gelu import recognize_gelu
+from onnx_tf.passes.recognize_layer_normalization import recognize_layer_normalization
 from onnx_tf.passes.settle_shapes import settle_shapes, settle_shapes_of_parts
 from onnx_tf.passes.unfold_quantized import unfold_quantized
 from onnx_tf.passes.widen_floats import widen_floats
@@ -39,12 +42,15 @@ class Target:
         passes: what runs once they are chosen, in this order.
         forms: handlers registered for these targets (``@onnx_op(..., target=...)``) go before those for
             all, the first named first.
+        is_trained: what is written is trained further in any case: weights stay apart that begin alike, and
+            BatchNormalization that no convolution takes stays what it is.
     """
 
     name: str
     recognitions: tuple[Pass, ...] = ()
     passes: tuple[Pass, ...] = ()
     forms: tuple[str, ...] = ()
+    is_trained: bool = False
 
 
 SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart))
@@ -69,7 +75,20 @@ LITERT = Target(
 """LiteRT's operators, in .tflite files."""
 
 
-KERAS = Target("keras", recognitions=(recognize_gelu, settle_shapes_of_parts), passes=(pack_weights,))
+KERAS = Target(
+    "keras",
+    recognitions=(
+        fuse_group_normalization,
+        recognize_gelu,
+        recognize_layer_normalization,
+        settle_shapes_of_parts,
+    ),
+    passes=(
+        pack_weights,
+        join_biases,
+    ),
+    is_trained=True,
+)
 """Keras's layers and operations, in .keras files."""
 
 

@@ -117,9 +117,27 @@ def _inferred(
     opsets = [onnx.helper.make_opsetid("", version)]
     try:
         results = onnx.shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, data, opset_imports=opsets)
+        has_body = bool(getattr(schema, "has_function", False))
+        if has_body and not all(found.tensor_type.HasField("shape") for found in results.values()):
+            results = _of_function(node, types, data, opsets)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
         return None
     return {name: found.tensor_type for name, found in results.items() if found.tensor_type.HasField("shape")}
+
+
+def _of_function(
+    node: ir.Node,
+    types: Mapping[str, onnx.TypeProto],
+    data: Mapping[str, onnx.TensorProto],
+    opsets: Sequence[onnx.OperatorSetIdProto],
+) -> dict[str, onnx.TypeProto]:
+    """Return what inference tells of an operator by its function body, which it reads in whole models alone."""
+    proto = ir.to_proto(node)
+    inputs = [onnx.helper.make_value_info(name, found) for name, found in types.items()]
+    results = [onnx.ValueInfoProto(name=name) for name in proto.output if name]
+    graph = onnx.helper.make_graph([proto], "node", inputs, results, list(data.values()))
+    model = onnx.shape_inference.infer_shapes(onnx.helper.make_model(graph, opset_imports=opsets))
+    return {value.name: value.type for value in model.graph.output}
 
 
 def _ranks_of(node: ir.Node) -> Iterable[int]:

@@ -11,6 +11,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
 from onnx_tf.origins import through_inlining, unique_names
+from onnx_tf.passes._inference import infer
 from onnx_tf.passes.experimental_bodies import experimental_body
 from onnx_tf.passes.microsoft_bodies import microsoft_body
 from onnx_tf.registry import normalize_domain
@@ -49,6 +50,7 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
         with through_inlining(model):
             InlinePass(criteria=lambda function: function.domain == _DOMAIN)(model)
         del model.opset_imports[_DOMAIN]
+        infer(model)  # bodies of what the bodies use may depend on types
         expanded = True
 
 
@@ -68,6 +70,8 @@ def _function_body(node: ir.Node, serial: int) -> ir.Function | None:
         data = schema.get_context_dependent_function_with_opset_version(
             opset, proto.SerializeToString(), [_type(value) for value in node.inputs]
         )
+        if not data:  # where types are missing
+            return None
     elif schema.has_function:
         opset = _newest(schema.function_opset_versions, version if not node.domain else None)
         if opset is None:

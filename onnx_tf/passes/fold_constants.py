@@ -16,9 +16,9 @@ FOLDABLE = frozenset(
     """
     Abs Add And ArgMax ArgMin BatchNormalization Cast Ceil Concat ConstantOfShape Cos CumSum Div Equal Erf Exp
     Expand EyeLike Flatten Floor Gather GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual Log
-    Max Min Mod Mul Neg NonZero Not Or Pow Range Reciprocal ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
-    Reshape Round ScatterND Shape Sigmoid Sign Sin Size Slice Split Sqrt Squeeze Sub Sum Tanh Tile Transpose Trilu
-    Unsqueeze Where Xor
+    Max Min Mod Mul Neg NonZero Not Or Pow Range Reciprocal ReduceL1 ReduceL2 ReduceMax ReduceMean ReduceMin
+    ReduceProd ReduceSum ReduceSumSquare Reshape Round ScatterND Shape Sigmoid Sign Sin Size Slice Split Sqrt
+    Squeeze Sub Sum Tanh Tile Transpose Trilu Unsqueeze Where Xor
     """.split()  # noqa: SIM905
 )
 MAX_GROWTH_BYTES = 1 << 20

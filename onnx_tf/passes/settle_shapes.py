@@ -111,13 +111,27 @@ class _Settling:
             return _broadcast(dims, target)
         if node.op_type == "Slice":
             return self._sliced(node, dims)
+        if node.op_type == "Resize":
+            return self._resized(node, dims)
         if node.op_type == "ConstantOfShape":
             return self._elements(node.inputs[0])
         if node.op_type == "Range":
-            start, limit, delta = (self._elements(value) for value in node.inputs)
+            start, limit, delta = (self._number(value) for value in node.inputs)
             counts = (start, delta) == ((Size(0),), (Size(1),)) and limit is not None and limit[0].factor >= 0
             return limit if counts else None
         return None
+
+    def _resized(self, node: ir.Node, dims: Sizes | None) -> Sizes | None:
+        """Return the shape that whole factors give: inference tells nothing of open dimensions, those by 1 included."""
+        scales = node.inputs[2] if len(node.inputs) == 3 else None
+        own = self._dims(node.outputs[0])
+        if scales is None or scales.const_value is None or dims is None or own is None or "axes" in node.attributes:
+            return None
+        factors = scales.const_value.numpy().reshape(-1)
+        if not len(factors) == len(dims) == len(own):
+            return None
+        rows = zip(dims, own, factors.tolist(), strict=True)
+        return tuple(product([dim, Size(int(f))]) if f == int(f) > 0 else result for dim, result, f in rows)
 
     def _sliced(self, node: ir.Node, dims: Sizes | None) -> Sizes | None:
         """Return the shape of a part: axes that are not cut keep their dimensions."""
@@ -152,6 +166,18 @@ class _Settling:
         ):
             return None
         return tuple(Size(int(element)) for element in tensor.numpy().reshape(-1))
+
+    def _number(self, value: ir.Value | None) -> Sizes | None:
+        """Return the elements of a scalar, also where it is a whole number as a float."""
+        found = self._elements(value)
+        if found is not None or value is None:
+            return found
+        tensor, node = value.const_value, value.producer()
+        if tensor is not None and tensor.size == 1 and tensor.dtype.is_floating_point():
+            number = float(tensor.numpy().reshape(()))
+            return (Size(int(number)),) if number == int(number) else None
+        is_cast = node is not None and (node.domain, node.op_type) == ("", "Cast")
+        return self._elements(node.inputs[0]) if node is not None and is_cast else None
 
     def _find_sizes(self, node: ir.Node) -> None:
         output = node.outputs[0]

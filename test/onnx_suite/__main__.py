@@ -9,6 +9,7 @@ import time
 
 from onnx.backend.test.case.test_case import TestCase
 
+from onnx_tf.errors import ExportError, UnsupportedError
 from test.ledger import ledger
 from test.onnx_suite.cases import check, load_cases, model_of
 from test.onnx_suite.releases import RELEASES, load_release_cases
@@ -35,14 +36,15 @@ def main() -> int:
         if message and not arguments.quiet:
             print(f"{verdict} {name}: {message}", flush=True)
     print(
-        f"{verdicts['passed']} passed, {verdicts['known']} known failures, {verdicts['FAILED']} failed "
+        f"{verdicts['passed']} passed, {verdicts['refused']} refused, {verdicts['known']} known failures, "
+        f"{verdicts['FAILED']} failed "
         f"in {time.perf_counter() - start:.0f} s"
     )
     return 1 if verdicts["FAILED"] else 0
 
 
 def _verdict(name: str, case: TestCase, through: str) -> tuple[str, str]:
-    """Return "passed", "known" or "FAILED", and what there is to say of it."""
+    """Return "passed", "refused", "known" or "FAILED", and what there is to say of it."""
     suite_name = "/".join(name.split("/")[-2:])  # without the release
     by_chance = suite_name in ledger("random")
     known = {suite_name, f"{suite_name}@{through}"} & ledger("onnx").keys() or _known_of_release(name)
@@ -51,6 +53,8 @@ def _verdict(name: str, case: TestCase, through: str) -> tuple[str, str]:
     try:
         check(case, RUNS[through])
     except Exception as error:
+        if through == "keras" and isinstance(error, (UnsupportedError, ExportError)):
+            return "refused", ""
         if known or by_chance:
             return "known", ""
         return "FAILED", f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -16,7 +16,7 @@ from onnx_tf.check.interface import Interface
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
-from onnx_tf.targets import LITERT
+from onnx_tf.targets import KERAS, LITERT
 from test.layout.forcing import forced_channels_last
 from test.litert.served import ServedLiteRT
 
@@ -52,6 +52,28 @@ def through_litert(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
     return list(outputs.values())
 
 
+def through_keras(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
+    """A .keras file, written and loaded.
+
+    Raises:
+        UnsupportedError: Keras has no form of a node.
+        ExportError: Keras has no such inputs.
+    """
+    import keras  # for this way alone
+
+    from onnx_tf.export.keras import build, write_keras
+
+    rep = build(model, Options(target=KERAS))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.keras"
+        write_keras(rep.model, file)
+        loaded = keras.saving.load_model(file, compile=False, safe_mode=True)
+    tensors = list(rep.interface.flat(dict(zip(rep.inputs, inputs, strict=True))).values())
+    found = loaded(tensors[0] if len(tensors) == 1 else tensors, training=False)
+    found = found if isinstance(found, list) else [found]
+    return list(rep.interface.whole(dict(zip(rep.outputs, found, strict=True))).values())
+
+
 _AS_WRITTEN = {
     name: lambda _: False
     for name in ("fold_batch_normalization", "fuse_group_normalization", "lower_batch_normalization")
@@ -63,4 +85,5 @@ RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {
     "export": through_export,
     "channels_last": through_channels_last,
     "litert": through_litert,
+    "keras": through_keras,
 }

@@ -34,7 +34,7 @@ def main() -> int:
     index, count = map(int, arguments.shard.split("/"))
     models = [
         (path, entry)
-        for path, entry in (_everything() if arguments.everything else _models(arguments.folder))
+        for path, entry in (everything() if arguments.everything else _models(arguments.folder))
         if any(fnmatch.fnmatch(entry["name"], p) for p in arguments.names)
         and fnmatch.fnmatch(entry["family"], arguments.family)
     ][index::count]
@@ -50,7 +50,7 @@ def _models(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         yield folder / f"{name}.onnx", entry
 
 
-def _everything() -> Iterator[tuple[Path, dict[str, Any]]]:
+def everything() -> Iterator[tuple[Path, dict[str, Any]]]:
     if not SHARED.is_dir():
         print(f"{SHARED} is not there: only the models of {MODELS}")
         yield from _models(MODELS)

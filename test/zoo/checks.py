@@ -52,8 +52,8 @@ def check_model(
         batches: batch sizes besides the entry's own, for models whose batch is dynamic.
     """
     rep = prepare(model, layout=layout)
-    feeds = _feeds(entry, batches)
-    references = {label: _Reference(entry, model, feed) for label, feed in feeds.items()}
+    feeds = feeds_of(entry, batches)
+    references = {label: Reference(entry, model, feed) for label, feed in feeds.items()}
     found = []
     with tempfile.TemporaryDirectory() as folder:
         for name, artifact in _artifacts(rep, Path(folder), export):
@@ -62,7 +62,7 @@ def check_model(
     return found
 
 
-def _feeds(entry: Mapping[str, Any], batches: tuple[int, ...]) -> dict[str, Any]:
+def feeds_of(entry: Mapping[str, Any], batches: tuple[int, ...]) -> dict[str, Any]:
     """Return the inputs of an entry and of other batch sizes, by what is said of them."""
     return {"": make_inputs(entry["inputs"])} | {f" batch {n}": feed for n, feed in _batched(entry, batches)}
 
@@ -78,8 +78,8 @@ def check_tflite(
         batches: see :func:`check_model`.
     """
     rep = TensorflowRep(lower(model, Options(target=LITERT)))
-    feeds = _feeds(entry, batches)
-    references = {label: _Reference(entry, model, feed) for label, feed in feeds.items()}
+    feeds = feeds_of(entry, batches)
+    references = {label: Reference(entry, model, feed) for label, feed in feeds.items()}
     found = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.tflite"
@@ -110,7 +110,7 @@ def check_keras(
     from onnx_tf.export.keras_files import write_files
 
     rep = build(model, Options(target=KERAS))
-    feeds = _feeds(entry, batches)
+    feeds = feeds_of(entry, batches)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         files = with_companions(kind, Path(folder) / f"model{KERAS_FILES[kind]}")
@@ -120,7 +120,7 @@ def check_keras(
             assert subprocess.run(command, capture_output=True, check=False).returncode == 0, "it is not laid out"
         results = KerasFile(files[0], rep.interface, *files[1:]).runs(list(feeds.values()))
         for (label, feed), result in zip(feeds.items(), results, strict=True):
-            found += [(f"keras{label}", d) for d in _Reference(entry, model, feed).comparison(result).outputs]
+            found += [(f"keras{label}", d) for d in Reference(entry, model, feed).comparison(result).outputs]
     return found
 
 
@@ -134,7 +134,7 @@ def _artifacts(rep: TensorflowRep, folder: Path, export: Export) -> Iterator[tup
 
 
 @dataclass(frozen=True)
-class _Reference:
+class Reference:
     """ONNX Runtime's outputs: also those of the graph as it is written, where its optimisations change them."""
 
     entry: Mapping[str, Any]
@@ -142,6 +142,7 @@ class _Reference:
     feed: Mapping[str, Any]
 
     def comparison(self, actual: Mapping[str, Any]) -> Comparison:
+        """Return how far outputs are from those of the graph that they are nearer to."""
         found = compare(self._optimized, actual, tolerance(self.entry))
         if found.fits:
             return found

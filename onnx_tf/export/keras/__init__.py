@@ -13,10 +13,13 @@ from onnx_tf.export.keras import (  # noqa: F401  (registers the builders)
     normalization,
     pooling,
     quantization,
+    quantized,
     recurrent,
     reduction,
     resizing,
+    sampling,
     shaping,
+    signal,
 )
 from onnx_tf.export.keras.model import KerasRep, build, write_keras
 

@@ -6,6 +6,7 @@ tell which those are: equal names are equal dimensions, by the inference of shap
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from onnx_tf.export.keras._place import Place
+from onnx_tf.export.keras._sums import added
 
 __all__ = ["elements", "grid", "indices", "result_dims", "size", "zeros"]
 
@@ -52,9 +54,19 @@ def _zeros(tensor: Any, axis: int) -> Any:
 
 
 def _vector(place: Place, name: str) -> Any:
-    if name not in place.drawn.lengths:
+    if name in place.drawn.lengths:
+        return _zeros(*place.drawn.lengths[name])
+    factors = name.split("*")
+    if len(factors) < 2:
         place.refuse(f"no tensor is as long as its open dimension {name!r}")
-    return _zeros(*place.drawn.lengths[name])
+    return functools.reduce(_times, (int(factor) if factor.isdigit() else _vector(place, factor) for factor in factors))
+
+
+def _times(a: Any, b: Any) -> Any:
+    """Return as many zeros as the product of two lengths, each of them zeros or a number."""
+    if isinstance(a, int) or isinstance(b, int):
+        return ops.repeat(b, a, axis=0) if isinstance(a, int) else ops.repeat(a, b, axis=0)
+    return ops.reshape(added(ops.expand_dims(a, 1), b), (-1,))
 
 
 def zeros(place: Place, name: str, axis: int, rank: int, dtype: str) -> Any:
@@ -79,7 +91,7 @@ def grid(place: Place, dims: Sequence[int | str]) -> Any:
             total = counted
             continue
         length = n if isinstance(n, int) else size(counted, 0)
-        total = ops.add(ops.multiply(ops.expand_dims(total, -1), length), counted)
+        total = added(ops.multiply(ops.expand_dims(total, -1), length), counted)
     return total
 
 

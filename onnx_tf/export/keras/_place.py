@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
 import keras
 import numpy as np
+import onnx_ir as ir
 from keras import layers, ops
 
 from onnx_tf.export.keras.steps import Trace
@@ -17,10 +18,12 @@ from onnx_tf.registry import CHANNELS_LAST_DOMAIN, PACKED_DOMAIN, Registry
 
 __all__ = [
     "BUILDERS",
+    "DTYPES",
     "Drawn",
     "Names",
     "Place",
     "RefusedError",
+    "TiedTable",
     "constant",
     "floats",
     "has_layers",
@@ -34,6 +37,21 @@ __all__ = [
 
 MAX_INLINE = 16
 """Constants of up to this many elements lie in the configuration of an operation, as text; larger ones are weights."""
+
+DTYPES = frozenset(
+    (
+        ir.DataType.BOOL,
+        ir.DataType.DOUBLE,
+        ir.DataType.FLOAT,
+        ir.DataType.FLOAT16,
+        ir.DataType.BFLOAT16,
+        *(ir.DataType[f"{sign}INT{bits}"] for sign in ("", "U") for bits in (8, 16, 32, 64)),
+    )
+)
+"""The dtypes of Keras's tensors."""
+
+EXACT = 1 << 24
+"""Float32 holds integers up to here."""
 
 BUILDERS = Registry(advice="Keras has no form of it here; write a SavedModel or a .tflite file instead")
 """The builders: functions of Keras tensors and constants (numpy arrays) that take a :class:`Place` first."""
@@ -66,6 +84,15 @@ class Names:
 
 
 @dataclass
+class TiedTable:
+    """A table, the matrix that is the same transposed, and the layer that holds both."""
+
+    table: np.ndarray
+    matrix: np.ndarray
+    layer: Any = None
+
+
+@dataclass
 class Drawn:
     """What the nodes of a model share.
 
@@ -76,6 +103,10 @@ class Drawn:
         named: the operations that have a name of a node already.
         lengths: a tensor and its axis for each open dimension, by the name that the model has for it.
         trace: the calls of layers and operations so far.
+        known: the operations that are there already.
+        training: whether the model is for training.
+        layers: the layers that hold weights, by what they are made of and the constants that they hold.
+        tied: embedding tables that are, transposed, the matrix of a product too, and the layer of each.
     """
 
     names: Names
@@ -84,6 +115,10 @@ class Drawn:
     named: set[Any] = field(default_factory=set)
     lengths: dict[str, tuple[Any, int]] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace)
+    known: set[Any] = field(default_factory=set)
+    training: bool = False
+    layers: dict[Any, list[tuple[Any, Sequence[np.ndarray]]]] = field(default_factory=dict)
+    tied: list[TiedTable] = field(default_factory=list)
 
     def record(self, tensor: Any, dims: Sequence[int | str] | None) -> None:
         """Keep a tensor as one that has the open dimensions of these names."""
@@ -91,6 +126,18 @@ class Drawn:
             known = self.lengths.get(dim) if isinstance(dim, str) else None
             if isinstance(dim, str) and (known is None or len(tensor.shape) < len(known[0].shape)):
                 self.lengths[dim] = (tensor, axis)
+
+    def added(self, tensors: Iterable[Any]) -> list[Any]:
+        """Return the operations behind tensors that were not there before, and take note of them."""
+        found, waiting = [], list(tensors)
+        while waiting:
+            operation = waiting.pop()._keras_history.operation
+            if operation in self.known:
+                continue
+            self.known.add(operation)
+            found.append(operation)
+            waiting.extend(t for node in operation._inbound_nodes for t in node.input_tensors)
+        return found
 
     @functools.cached_property
     def zero(self) -> Any:
@@ -114,6 +161,7 @@ class Place:
         given: the dimensions of each input, numbers and names; ``None`` where its rank is not known.
         result: those of the first output.
         sizes: for each input that is integers, the elements that are known: numbers, and names of open dimensions.
+        constants: what identifies the constants of the node: nodes that have the same ones share their layers.
     """
 
     name: str
@@ -122,6 +170,7 @@ class Place:
     given: Sequence[Sequence[int | str] | None] = ()
     result: Sequence[int | str] | None = None
     sizes: Sequence[Sequence[int | str] | None] = ()
+    constants: tuple[int, ...] = ()
 
     def refuse(self, why: str) -> NoReturn:
         """Refuse the node."""
@@ -143,36 +192,55 @@ class Place:
         # Layers would cast other floats to the default one.
         dtype = config.pop("dtype", None) or tensors[0].dtype
         known = {key: value for key, value in config.items() if value is not None}
+        arrays = [np.asarray(value) for value in weights]
+        alike = self.drawn.layers.setdefault((cls, repr(sorted(known.items())), str(dtype), self.constants), [])
+        for layer, held in alike if arrays else ():
+            if all(map(np.array_equal, held, arrays)):
+                return layer(*tensors)
         layer = cls(name=self.drawn.names.take(self.name + suffix), dtype=dtype, **known)
         result = layer(tensors[0] if len(tensors) == 1 else tensors)
-        if weights:
-            layer.set_weights([np.asarray(value) for value in weights])
+        if arrays:
+            layer.set_weights(arrays)
+            alike.append((layer, arrays))
         return result
 
     def tensor(self, value: Any) -> Any:
         """Return a Keras tensor for a value: a constant becomes a weight."""
         return self._weight(value) if is_constant(value) else value
 
+    def tied(self, array: np.ndarray) -> TiedTable | None:
+        """Return what is known of a table, or of its transpose, that is embedding and matrix in one."""
+        if not hasattr(layers, "ReversibleEmbedding"):  # since Keras 3.13
+            return None
+        found = (t for t in self.drawn.tied if array.shape in (t.table.shape, t.matrix.shape))
+        return next((t for t in found if any(np.array_equal(array, own) for own in (t.table, t.matrix))), None)
+
     def operand(self, value: Any) -> Any:
         """Return what an operation takes for a value: a constant of few elements as it is, a larger one as a weight."""
         if not is_constant(value):
             return value
-        if value.size > MAX_INLINE:
+        is_parameter = self.drawn.training and value.dtype.kind == "f" and value.size > 1
+        if value.size > MAX_INLINE or is_parameter:
             return self._weight(value)
         is_number = value.ndim == 0 and value.dtype.name in ("float32", "int32", "int64")
         return value.item() if is_number and np.isfinite(value) else value
 
     def _weight(self, array: np.ndarray) -> Any:
+        if not array.size:
+            self.refuse("it takes a constant without elements, which is no weight")
+        if array.dtype.kind in "iu" and np.abs(array.astype(np.float64)).max() > EXACT:
+            return array
         found = self.drawn.weights.get(id(array))
         if found is None:
             found = self.drawn.weights[id(array)] = (array, self._as_weight(array))
+            self.drawn.added([found[1]])
         return found[1]
 
     def _as_weight(self, array: np.ndarray) -> Any:
         """Return the table of one row, reshaped: the weight of a layer that every backend trains, saves and loads."""
-        is_float = array.dtype.kind == "f"
-        # Layers know floats and wide integers alone.
-        stored = array if is_float else array.astype(np.int64 if array.dtype.itemsize > 2 else np.int32)
+        is_float = floats(array)
+        # PyTorch has no parameters that are integers; those that float32 does not hold stay in the configuration.
+        stored = array if is_float else array.astype(np.float32)
         row = stored.reshape(1, -1)
         table = layers.Embedding(
             1,
@@ -216,7 +284,7 @@ def static(place: Place, x: Any, axes: Sequence[int] | None = None) -> list[int]
 
 
 def keras_op(
-    op_type: str, *, since: int = 1, domain: str = "", channels_last: bool = False
+    op_type: str, *, since: int = 1, domain: str = "", channels_last: bool = False, filters: int = 1
 ) -> Callable[[Builder], Builder]:
     """Register a builder.
 
@@ -226,6 +294,7 @@ def keras_op(
         domain: the operator's domain.
         channels_last: the builder takes its first input and gives its result as N, spatial..., C, and filters as
             spatial..., C/group, M; it serves the operator in ONNX order and packed ones as well.
+        filters: which input those are.
     """
 
     def decorate(builder: Builder) -> Builder:
@@ -233,7 +302,7 @@ def keras_op(
             BUILDERS.register(op_type, builder, since=since, domain=domain)
             return builder
         BUILDERS.register(op_type, builder, since=since, domain=PACKED_DOMAIN)
-        unpacked = _wrapped(builder, _packed, lambda _, y: y)
+        unpacked = _wrapped(builder, functools.partial(_packed, filters), lambda _, y: y)
         BUILDERS.register(op_type, unpacked, since=since, domain=CHANNELS_LAST_DOMAIN)
         BUILDERS.register(op_type, _wrapped(unpacked, to_last, to_first), since=since, domain=domain)
         return builder
@@ -264,8 +333,8 @@ def _wrapped(
     return build
 
 
-def _packed(place: Place, index: int, value: Any) -> Any:
-    if index != 1 or value is None or len(value.shape) < 3:
+def _packed(filters: int, place: Place, index: int, value: Any) -> Any:
+    if index != filters or value is None or len(value.shape) < 3:
         return value
     return transposed(place, value, [*range(2, len(value.shape)), 1, 0])
 

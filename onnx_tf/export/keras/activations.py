@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from onnx_tf.export.keras._place import BUILDERS, Place, constant, floats, is_constant, keras_op
+from onnx_tf.export.keras._place import BUILDERS, Place, constant, floats, is_constant, keras_op, static
+
+MAX_RANK = 5
 
 NAMED = {
     "Sigmoid": "sigmoid",
@@ -124,7 +126,16 @@ def _clipped(place: Place, x: Any, low: Any, high: Any) -> Any:
 
 @keras_op("Softmax", since=13)
 def softmax(place: Place, x: Any, *, axis: int) -> Any:
-    return place.layer(layers.Softmax, x, axis=axis)
+    rank = len(x.shape)
+    if rank <= MAX_RANK:
+        return place.layer(layers.Softmax, x, axis=axis)
+    # TensorFlow's kernel takes no more axes: others become one.
+    last = ops.moveaxis(x, axis, -1)
+    dims = [-1 if n is None else n for n in last.shape]
+    if dims.count(-1) > 1:
+        place.refuse(f"it has {rank} axes, of which several are open")
+    rows = place.layer(layers.Softmax, ops.reshape(last, (-1, static(place, last, [-1])[0])))
+    return ops.moveaxis(ops.reshape(rows, tuple(dims)), -1, axis)
 
 
 @keras_op("Softmax")
@@ -147,8 +158,25 @@ def log_softmax_1(place: Place, x: Any, *, axis: int) -> Any:
     return ops.log_softmax(x, axis=-1)
 
 
+@keras_op("Dropout", since=12)
+def dropout_12(place: Place, x: Any, ratio: Any = None, training_mode: Any = None, *, seed: int | None) -> Any:
+    return _dropped(place, x, 0.5 if ratio is None else float(constant(place, ratio, "ratio").item()), seed)
+
+
+@keras_op("Dropout", since=7)
+def dropout_7(place: Place, x: Any, *, ratio: float) -> Any:
+    return _dropped(place, x, ratio, None)
+
+
 @keras_op("Dropout")
-def dropout(place: Place, x: Any, *_: Any, **__: Any) -> Any:
+def dropout_1(place: Place, x: Any, *, ratio: float, is_test: int) -> Any:
+    return _dropped(place, x, ratio, None)
+
+
+def _dropped(place: Place, x: Any, ratio: float, seed: int | None) -> Any:
+    """Return what a layer that only training uses gives: models are written to serve."""
     if any(place.outputs[1:]):
         place.refuse("Keras's dropout gives no mask")
-    return x
+    if not place.drawn.training or is_constant(x) or not 0 < ratio < 1:
+        return x
+    return place.layer(layers.Dropout, x, rate=ratio, seed=seed)

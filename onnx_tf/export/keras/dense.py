@@ -8,6 +8,8 @@ import numpy as np
 from keras import layers, ops
 
 from onnx_tf.export.keras._place import Place, is_constant, keras_op
+from onnx_tf.export.keras._sums import added
+from onnx_tf.registry import DENSE_DOMAIN
 
 FREE = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 
@@ -17,6 +19,13 @@ def matmul(place: Place, a: Any, b: Any) -> Any:
     if _is_matrix(a, b):
         return dense(place, a, b, None)
     return ops.matmul(place.tensor(a), place.tensor(b))
+
+
+@keras_op("Dense", domain=DENSE_DOMAIN)
+def dense_with_bias(place: Place, x: Any, kernel: Any, bias: Any) -> Any:
+    if _is_matrix(x, kernel):
+        return dense(place, x, kernel, bias)
+    return added(ops.matmul(place.tensor(x), place.tensor(kernel)), place.operand(bias))
 
 
 @keras_op("Gemm", since=7)
@@ -42,7 +51,7 @@ def gemm(
     y = y if alpha == 1 else ops.multiply(y, alpha)
     if c is None:
         return y
-    return ops.add(y, place.operand(c) if beta == 1 else ops.multiply(place.operand(c), beta))
+    return added(y, place.operand(c) if beta == 1 else ops.multiply(place.operand(c), beta))
 
 
 def _is_matrix(a: Any, b: Any) -> bool:
@@ -51,6 +60,10 @@ def _is_matrix(a: Any, b: Any) -> bool:
 
 def dense(place: Place, x: Any, kernel: np.ndarray, bias: np.ndarray | None) -> Any:
     """Return the product of a tensor's last axis with a matrix, and a vector added."""
+    tied = place.tied(kernel)
+    if tied is not None and tied.layer is not None:
+        y = tied.layer(x, reverse=True)
+        return y if bias is None else added(y, place.operand(bias))
     weights = [kernel] if bias is None else [kernel, bias]
     return place.layer(layers.Dense, x, weights=weights, units=kernel.shape[1], use_bias=bias is not None, **FREE)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 from keras import layers, ops
 
-from onnx_tf.export.keras._place import Place, floats, is_constant, keras_op, keras_table
+from onnx_tf.export.keras._place import DTYPES, Place, floats, is_constant, keras_op, keras_table
+from onnx_tf.export.keras._sums import added
 
 keras_table(
     {
@@ -38,7 +40,6 @@ keras_table(
         "Less": ops.less,
         "LessOrEqual": ops.less_equal,
         "Log": ops.log,
-        "Mul": ops.multiply,
         "Neg": ops.negative,
         "Not": ops.logical_not,
         "Or": ops.logical_or,
@@ -48,17 +49,60 @@ keras_table(
         "Sin": ops.sin,
         "Sinh": ops.sinh,
         "Sqrt": ops.sqrt,
-        "Sub": ops.subtract,
         "Tan": ops.tan,
         "Xor": ops.logical_xor,
     }
 )
 
 
+def merged_by_layer(place: Place, layer: Callable[..., Any], a: Any, b: Any) -> Any:
+    """Return what a layer makes of two tensors of one shape; ``None`` where they are not that."""
+    if is_constant(a) or is_constant(b) or len(a.shape) < 2 or len(a.shape) != len(b.shape) or not floats(a):
+        return None
+    is_one = None not in a.shape and a.shape == b.shape
+    named = place.given[0] is not None and place.given[:1] == place.given[1:2]
+    return place.layer(layer, a, b) if is_one or named else None
+
+
+def _multiplied_by_layer(place: Place, a: Any, b: Any) -> Any:
+    """Return what a layer makes of two tensors that broadcast; ``None`` where it would not."""
+    if is_constant(a) or is_constant(b) or not 1 < len(a.shape) == len(b.shape) or not floats(a):
+        return None
+    first = {a.shape[0], b.shape[0]} - {None}
+    return place.layer(layers.Multiply, a, b) if len(first) < 2 else None
+
+
+@keras_op("Mul", since=7)
+def mul(place: Place, a: Any, b: Any) -> Any:
+    for x, factor in ((a, b), (b, a)):
+        if is_number(x, factor):
+            return place.layer(layers.Rescaling, x, scale=factor.item())
+    merged = _multiplied_by_layer(place, a, b)
+    return ops.multiply(place.operand(a), place.operand(b)) if merged is None else merged
+
+
+@keras_op("Sub", since=7)
+def sub(place: Place, a: Any, b: Any) -> Any:
+    if is_number(a, b):
+        return place.layer(layers.Rescaling, a, scale=1.0, offset=-b.item())
+    merged = merged_by_layer(place, layers.Subtract, a, b)
+    return ops.subtract(place.operand(a), place.operand(b)) if merged is None else merged
+
+
+def is_number(x: Any, number: Any) -> bool:
+    """Tell whether a tensor is combined with one finite number that leaves its shape."""
+    if is_constant(x) or not is_constant(number) or number.size != 1 or number.ndim > len(x.shape):
+        return False
+    return floats(x) and len(x.shape) > 0 and bool(np.isfinite(number).all())
+
+
 @keras_op("Add", since=7)
 def add(place: Place, a: Any, b: Any) -> Any:
-    is_sum = not is_constant(a) and not is_constant(b) and a.shape == b.shape and len(a.shape) > 1 and floats(a)
-    return place.layer(layers.Add, a, b) if is_sum else ops.add(place.operand(a), place.operand(b))
+    for x, offset in ((a, b), (b, a)):
+        if is_number(x, offset):
+            return place.layer(layers.Rescaling, x, scale=1.0, offset=offset.item())
+    merged = merged_by_layer(place, layers.Add, a, b)
+    return added(place.operand(a), place.operand(b)) if merged is None else merged
 
 
 @keras_op("Div", since=7)
@@ -101,13 +145,13 @@ def _folded(function: Callable[..., Any]) -> Callable[..., Any]:
     return build
 
 
-for _op_type, _function in (("Max", ops.maximum), ("Min", ops.minimum), ("Sum", ops.add)):
+for _op_type, _function in (("Max", ops.maximum), ("Min", ops.minimum), ("Sum", added)):
     keras_op(_op_type, since=8)(_folded(_function))
 
 
 @keras_op("Mean", since=8)
 def mean(place: Place, *inputs: Any) -> Any:
-    return ops.divide(functools.reduce(ops.add, map(place.operand, inputs)), len(inputs))
+    return ops.divide(functools.reduce(added, map(place.operand, inputs)), len(inputs))
 
 
 @keras_op("Where")
@@ -123,17 +167,7 @@ def identity(place: Place, x: Any) -> Any:
 @keras_op("Cast")
 def cast(place: Place, x: Any, *, to: int, saturate: int | None, round_mode: str | None) -> Any:
     kind = ir.DataType(to)
-    if kind not in CASTS:
+    if kind not in DTYPES or (is_constant(x) and ir.DataType.from_numpy(x.dtype) not in DTYPES):
         place.refuse(f"Keras has no dtype {kind.name}")
     name = kind.numpy().name
     return x if not is_constant(x) and x.dtype == name else ops.cast(place.tensor(x), name)
-
-
-CASTS: Sequence[ir.DataType] = (
-    ir.DataType.BOOL,
-    ir.DataType.DOUBLE,
-    ir.DataType.FLOAT,
-    ir.DataType.FLOAT16,
-    ir.DataType.BFLOAT16,
-    *(ir.DataType[f"{sign}INT{bits}"] for sign in ("", "U") for bits in (8, 16, 32, 64)),
-)

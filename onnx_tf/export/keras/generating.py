@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 from keras import ops
 
 from onnx_tf.export.keras import _lengths as lengths
 from onnx_tf.export.keras._place import Place, constant, is_constant, keras_op, static
+from onnx_tf.export.keras._sums import added
 
 
 @keras_op("Range")
@@ -47,7 +49,7 @@ def constant_of_shape(place: Place, shape: Any, *, value: Any = None) -> Any:
     for axis, n in enumerate(target):
         if isinstance(n, str):
             vector = lengths.zeros(place, n, axis, len(target), dtype)
-            total = vector if total is None else ops.add(total, vector)
+            total = vector if total is None else added(total, vector)
     if total is None:
         return np.full([int(n) for n in target], fill.reshape(-1)[0], fill.dtype)
     for axis, n in enumerate(target):
@@ -75,3 +77,10 @@ def one_hot(place: Place, indices: Any, depth: Any, values: Any, *, axis: int) -
     numbers = np.arange(count).reshape([-1 if i == axis % rank else 1 for i in range(rank)])
     hot = ops.equal(ops.expand_dims(at, axis), place.operand(numbers))
     return ops.where(hot, np.asarray(on), np.asarray(off))
+
+
+@keras_op("EyeLike")
+def eye_like(place: Place, x: Any, *, dtype: int | None, k: int) -> Any:
+    rows, columns = static(place, x)
+    name = np.dtype(str(x.dtype)) if dtype is None else ir.DataType(dtype).numpy()
+    return np.eye(rows, columns, k, dtype=name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,17 @@ import tensorflow as tf
 from onnx_tf.attributes import node_attributes
 from onnx_tf.check.interface import Interface
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, UnsupportedNode
-from onnx_tf.export.keras._place import BUILDERS, Drawn, Names, Place, RefusedError, is_constant
+from onnx_tf.export.keras._place import (
+    BUILDERS,
+    DTYPES,
+    Drawn,
+    Names,
+    Place,
+    RefusedError,
+    TiedTable,
+    floats,
+    is_constant,
+)
 from onnx_tf.export.keras.nested import MAX_DEPTH, nested_model
 from onnx_tf.export.keras.steps import Step, depth_of, needed
 from onnx_tf.layout import LayoutReport
@@ -27,14 +38,29 @@ from onnx_tf.pipeline import lower
 from onnx_tf.registry import INTERNAL_DOMAINS
 from onnx_tf.value_types import NamedTypes, ValueType
 
-__all__ = ["KerasRep", "build", "write_keras"]
+__all__ = ["Form", "KerasRep", "build", "write_keras"]
 
 MAX_SIZES = 64
 """Longer integer vectors are no shapes."""
 
 _SAME_ELEMENTS = ("Reshape", "Squeeze", "Unsqueeze")
 
-LAST_STEP = "pack weights"
+LAST_STEP = "join biases"
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a node became.
+
+    Attributes:
+        node: its name.
+        op_type: its operator.
+        kind: ``"layer"`` where layers compute it, ``"op"`` where one operation does, else ``"several"``.
+    """
+
+    node: str
+    op_type: str
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -47,13 +73,20 @@ class KerasRep:
         layout_report: which memory order each value has.
         timings: how long each step of the conversion took, by its name, in seconds.
         steps: the calls of layers and operations that the model consists of, in the order of the ONNX nodes.
+        forms: for each node that is computed, in order, what it became.
     """
 
     model: Any
     interface: Interface
     layout_report: LayoutReport
     timings: Mapping[str, float]
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = ()
+    forms: Sequence[Form] = ()
+
+    @property
+    def layer_share(self) -> float:
+        """The share of the nodes that are computed which became layers; 1 where none is."""
+        return sum(form.kind == "layer" for form in self.forms) / len(self.forms) if self.forms else 1.0
 
     @property
     def inputs(self) -> NamedTypes:
@@ -85,7 +118,7 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     model = lowered.model
     report = lowered.layout_report
     # Models of the same names must not get numbers behind them.
-    drawn = Drawn(Names())
+    drawn = Drawn(Names(), training=options.training, tied=tied_tables(model.graph))
     walk = _Walk(model, drawn)
     outputs = walk.outputs(lowered.outputs)
     results, name = list(outputs.values()), _model_name(model)
@@ -99,7 +132,7 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     interface = Interface(
         tuple(model.graph.inputs), specs, dtypes, report.channels_last_inputs, report.channels_last_outputs
     )
-    return KerasRep(functional, interface, report, lowered.timings, tuple(steps))
+    return KerasRep(functional, interface, report, lowered.timings, tuple(steps), walk.forms_in(steps))
 
 
 def _spec_dims(shape: tf.TensorShape) -> tuple[int | None, ...] | None:
@@ -121,6 +154,8 @@ class _Walk:
         self.graph, self.drawn = model.graph, drawn
         self.values: dict[ir.Value, Any] = {}
         self.refused: list[UnsupportedNode] = []
+        self._forms: list[tuple[Form, list[Any]]] = []
+        self._labels = _labels(model.graph)
         self._names = {value: drawn.names.take(str(value.name)) for value in self.graph.inputs}
         self._output_names = [drawn.names.take(str(value.name)) for value in self.graph.outputs]
 
@@ -136,7 +171,9 @@ class _Walk:
             if name not in found:
                 place = Place(str(value.name), self.drawn)
                 tensor = place.tensor(self._value(value))
-                found[name] = keras.layers.Identity(name=own, dtype=tensor.dtype)(tensor)
+                # Keras takes int8 for a way to quantize layers; those of other dtypes than floats cast nothing.
+                dtype = tensor.dtype if floats(tensor) else None
+                found[name] = keras.layers.Identity(name=own, dtype=dtype)(tensor)
                 self.drawn.trace.add("", found[name])
         return found
 
@@ -145,6 +182,8 @@ class _Walk:
             raise ExportError(f"input {value.name!r} is no tensor of known rank: Keras has no such inputs")
         if value.dtype is ir.DataType.STRING:
             raise ExportError(f"input {value.name!r} holds strings: Keras has no operations of them")
+        if value.dtype not in DTYPES:
+            raise ExportError(f"input {value.name!r} is {value.dtype.name}: Keras has no such dtype")
         shape = tuple(n if isinstance(n, int) else None for n in value.shape)
         tensor = keras.Input(name=self._names[value], dtype=value.dtype.numpy().name, batch_shape=shape)
         self.values[value] = tensor
@@ -159,6 +198,8 @@ class _Walk:
             tensor = value.const_value
             if tensor is None:
                 raise _MissingError
+            if tensor.dtype not in DTYPES:
+                return tensor.numpy()  # for those that make floats of it, or refuse it
             self.values[value] = tensor.numpy()
         return self.values[value]
 
@@ -175,7 +216,10 @@ class _Walk:
             return
         given = [None if value is None else _dims(value) for value in node.inputs]
         sizes = [None if value is None else _elements(value) for value in node.inputs]
-        place = Place(str(node.name), self.drawn, uses, given, _dims(node.outputs[0]), sizes)
+        constants = tuple(id(value) for value in inputs if is_constant(value) and value.ndim)
+        place = Place(
+            self._labels.get(node, str(node.name)), self.drawn, uses, given, _dims(node.outputs[0]), sizes, constants
+        )
         try:
             results = handler.function(place, *inputs, **node_attributes(node, handler))
         except RefusedError as refusal:
@@ -187,11 +231,28 @@ class _Walk:
             ) from error
         results = results if isinstance(results, (tuple, list)) else (results,)
         for value, result in zip(node.outputs, results, strict=False):
+            if value.name and value.dtype is not None and not _has_dtype(result, value.dtype):
+                self._refuse(node, f"Keras computes it as {result.dtype}, and the model as {value.dtype.name}")
+                return
+        self._take_note(name, node, [r for r in results if isinstance(r, keras.KerasTensor)])
+        for value, result in zip(node.outputs, results, strict=False):
             self.values[value] = found = self._named(place, result)
             dims = _dims(value)
             # What the file declares of an output need not be what is computed.
             if not is_constant(found) and dims is not None and not value.is_graph_output():
                 self.drawn.record(found, dims)
+
+    def _take_note(self, name: str, node: ir.Node, results: Sequence[Any]) -> None:
+        made = self.drawn.added(results)
+        if made:
+            are_layers = all(isinstance(operation, keras.layers.Layer) for operation in made)
+            kind = "layer" if are_layers else "op" if len(made) == 1 else "several"
+            self._forms.append((Form(name, node.op_type, kind), made))
+
+    def forms_in(self, steps: Sequence[Step]) -> list[Form]:
+        """Return what became of the nodes that the model needs: not of those that compute shapes alone."""
+        used = {id(step.operation) for step in steps}
+        return [form for form, made in self._forms if any(id(operation) in used for operation in made)]
 
     def _named(self, place: Place, result: Any) -> Any:
         """Give the last operation of a node the node's name, so that people find it."""
@@ -212,11 +273,24 @@ class _Walk:
         self.refused.append(UnsupportedNode(name, node.op_type, domain, node.version, why))
 
 
+def _labels(graph: ir.Graph) -> dict[ir.Node, str]:
+    """Return names of ONNX nodes that none has any more: for the last of those that compute them."""
+    taken = {node.name for node in graph}
+    last = {node_origin(node): node for node in graph}
+    return {node: origin for origin, node in last.items() if origin and origin not in taken}
+
+
 def _dims(value: ir.Value) -> list[int | str] | None:
     """Return the dimensions of a value; those without a name get one."""
     if value.shape is None:
         return None
     return [n if isinstance(n, int) else str(n.value or f"{value.name}.{i}") for i, n in enumerate(value.shape)]
+
+
+def _has_dtype(result: Any, dtype: ir.DataType) -> bool:
+    if dtype is ir.DataType.STRING or not hasattr(result, "dtype"):
+        return True
+    return np.dtype(dtype.numpy()).name == str(result.dtype)
 
 
 def _elements(value: ir.Value) -> Sequence[int | str] | None:
@@ -230,6 +304,22 @@ def _elements(value: ir.Value) -> Sequence[int | str] | None:
         return found
     is_short = tensor.dtype.is_integer() and len(tensor.shape) < 2 and tensor.size <= MAX_SIZES
     return tensor.numpy().reshape(-1).tolist() if is_short else None
+
+
+def tied_tables(graph: ir.Graph) -> list[TiedTable]:
+    """Return the embedding tables that are, transposed, the constant matrix of a product too."""
+    tables = _matrices(n.inputs[0] for n in graph if n.op_type == "Gather")
+    matrices = _matrices(n.inputs[1] for n in graph if n.op_type in ("MatMul", "Gemm", "Dense"))
+    return [
+        TiedTable(a.numpy(), b.numpy())
+        for a, b in itertools.product(tables, matrices)
+        if tuple(a.shape) == tuple(b.shape)[::-1] and np.array_equal(a.numpy(), b.numpy().T)
+    ]
+
+
+def _matrices(values: Iterable[ir.Value | None]) -> list[ir.TensorProtocol]:
+    tensors = (value.const_value for value in dict.fromkeys(values) if value is not None)
+    return [t for t in tensors if t is not None and len(t.shape) == 2 and t.dtype.is_floating_point()]
 
 
 class _MissingError(Exception):

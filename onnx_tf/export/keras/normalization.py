@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from onnx_tf.export.keras._place import Place, constant, keras_op, static
+from onnx_tf.export.keras._place import Place, constant, is_constant, keras_op, static
 
 FREE = {"gamma_initializer": "zeros", "beta_initializer": "zeros"}
 
@@ -95,6 +95,19 @@ def layer_normalization(
         center=bias is not None,
         **FREE,
     )
+
+
+@keras_op("RMSNormalization", since=23)
+def rms_normalization(
+    place: Place, x: Any, scale: Any, *, axis: int = -1, epsilon: float = 1e-5, stash_type: int = 1
+) -> Any:
+    rank = len(x.shape)
+    axes = list(range(axis % rank, rank))
+    layer = getattr(layers, "RMSNormalization", None)  # since Keras 3.9
+    if layer is not None and len(axes) == 1 and is_constant(scale) and scale.shape == (x.shape[-1],):
+        return place.layer(layer, x, weights=[scale], axis=-1, epsilon=epsilon)
+    squares = ops.mean(ops.square(x), axis=tuple(axes), keepdims=True)
+    return ops.multiply(ops.multiply(x, ops.rsqrt(ops.add(squares, epsilon))), place.operand(scale))
 
 
 @keras_op("MeanVarianceNormalization")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from keras import layers, ops
 
 from onnx_tf.export.keras._place import Place, keras_op, static
+from onnx_tf.export.keras._sums import added
 from onnx_tf.export.keras._windows import padded, paddings, same
 
 MAXIMA = {1: layers.MaxPooling1D, 2: layers.MaxPooling2D, 3: layers.MaxPooling3D}
@@ -44,10 +45,18 @@ def max_pool(
     if any(map(any, around)):
         if same(x, kernel_shape, strides, [1] * rank, around):
             padding = "same"
+        elif _is_rectified(x):
+            x, _ = padded(place, x, [1] * rank, [1] * rank, [1] * rank, around)
         else:
             lowest = float("-inf") if "float" in x.dtype else int(np.iinfo(x.dtype).min)
             x = ops.pad(x, ((0, 0), *around, (0, 0)), constant_values=lowest)
     return place.layer(MAXIMA[rank], x, pool_size=tuple(kernel_shape), strides=strides, padding=padding)
+
+
+def _is_rectified(x: Any) -> bool:
+    """Tell whether nothing is below 0, so that zeros around it change no maximum."""
+    operation = x._keras_history.operation
+    return isinstance(operation, layers.ReLU) and not operation.negative_slope and not operation.threshold
 
 
 @keras_op("AveragePool", channels_last=True)
@@ -71,11 +80,11 @@ def average_pool(
     around = _with_ceil(place, x, kernel_shape, strides, auto_pad, pads, ceil_mode or 0)
     config: dict[str, Any] = {"pool_size": tuple(kernel_shape), "strides": strides}
     if not any(map(any, around)):
-        return place.layer(MEANS[rank], x, **config)
+        return _mean(place, MEANS[rank], x, **config)
     # What padding counts for differs between the backends: zeros are padded, and the means scaled.
     dims = static(place, x, range(1, rank + 1))
     wide, _ = padded(place, x, [1] * rank, strides, [1] * rank, around)
-    y = place.layer(MEANS[rank], wide, **config)
+    y = _mean(place, MEANS[rank], wide, **config)
     counted = stated if count_include_pad else [(0, 0)] * rank
     rows = zip(dims, kernel_shape, strides, around, counted, strict=True)
     counts = [_counts(*row) for row in rows]
@@ -86,6 +95,13 @@ def average_pool(
     if (total == 1).all():
         return y
     return ops.multiply(y, place.operand(total))
+
+
+def _mean(place: Place, layer: Callable[..., Any], x: Any, **config: Any) -> Any:
+    """Return what a pool gives, computed as float32: sums of 16-bit floats overflow."""
+    if x.dtype in ("float16", "bfloat16"):
+        return ops.cast(place.layer(layer, x, dtype="float32", **config), x.dtype)
+    return place.layer(layer, x, **config)
 
 
 def _counts(n: int, k: int, stride: int, around: tuple[int, int], counted: tuple[int, int]) -> np.ndarray:
@@ -133,7 +149,7 @@ def _global(place: Place, x: Any, kinds: dict[int, Any]) -> Any:
     rank = len(x.shape) - 2
     if rank not in kinds:
         place.refuse(f"Keras has no pool of {rank} axes")
-    return place.layer(kinds[rank], x, keepdims=True)
+    return _mean(place, kinds[rank], x, keepdims=True)
 
 
 @keras_op("LRN", channels_last=True)
@@ -144,5 +160,5 @@ def lrn(place: Place, x: Any, *, alpha: float, beta: float, bias: float, size: i
     widths = [(0, 0)] * (len(x.shape) - 1) + [(before, size - 1 - before)]
     squares = ops.pad(ops.square(x), widths)
     parts = [squares[..., first : first + channels] for first in range(size)]
-    total = list(itertools.accumulate(parts, ops.add))[-1]
+    total = list(itertools.accumulate(parts, added))[-1]
     return ops.divide(x, ops.power(ops.add(ops.multiply(total, alpha / size), bias), beta))

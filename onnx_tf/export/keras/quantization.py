@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from onnx_tf.export.keras._place import Place, constant, is_constant, keras_op
+from onnx_tf.export.keras._sums import added
 
 RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
 
@@ -53,7 +54,7 @@ def quantize(
     if kind not in RANGES:
         place.refuse(f"Keras has no dtype {kind}")
     y = ops.round(ops.divide(place.tensor(x), place.operand(scale)))
-    y = ops.add(y, place.operand(zero.astype(scale.dtype))) if zero.any() else y
+    y = added(y, place.operand(zero.astype(scale.dtype))) if zero.any() else y
     return ops.cast(ops.clip(y, *map(float, RANGES[kind])), kind)
 
 

@@ -47,40 +47,58 @@ def _register(op_type: str) -> Callable[..., Any]:
         bias = np.zeros((len(w), 2 * w.shape[1]), w.dtype) if b is None else constant(place, b, "bias")
         x = ops.transpose(x, (1, 0, 2))
         states = [state for state in (initial_h, initial_c) if state is not None]
-        found = []
-        for index, turned in enumerate({"forward": [0], "reverse": [1]}.get(direction, [0, 1])):
-            own = [_gates(op_type, matrix[index]) for matrix in weights]
-            own.append(_bias(op_type, bias[index], bool(linear_before_reset)))
-            begin = [place.tensor(state)[index, :, :] for state in states]
-            found.append(_layer(place, op_type, x, own, begin, bool(turned), bool(linear_before_reset)))
-        y, *ends = (ops.stack(parts, axis=0) for parts in zip(*found, strict=True))
+        after = bool(linear_before_reset)
+        config: dict[str, Any] = {"reset_after": after} if op_type == "GRU" else {}
+        directions = {"forward": [False], "reverse": [True]}.get(direction, [False, True])
+        own = [
+            [*(_gates(op_type, matrix[index]) for matrix in weights), _bias(op_type, bias[index], after)]
+            for index in range(len(directions))
+        ]
+        if states and op_type == "LSTM" and len(states) < 2:
+            place.refuse("it has one of two initial states")
+        begin = [place.tensor(state)[index, :, :] for index in range(len(own)) for state in states]
+        results = _recurred(place, op_type, x, own, begin, directions, config)
+        y, *ends = (ops.stack(parts, axis=0) for parts in zip(*results, strict=True))
         return (ops.transpose(y, (2, 0, 1, 3)), *ends)  # directions, batch, time -> time, directions, batch
 
     return recurrent
 
 
-def _layer(
-    place: Place, op_type: str, x: Any, weights: Sequence[np.ndarray], begin: Sequence[Any], turned: bool, after: bool
-) -> Sequence[Any]:
-    """Return what one direction gives: all its results in ONNX's order, and the last states."""
+def _recurred(
+    place: Place,
+    op_type: str,
+    x: Any,
+    weights: Sequence[Sequence[np.ndarray]],
+    begin: Sequence[Any],
+    directions: Sequence[bool],
+    config: dict[str, Any],
+) -> list[list[Any]]:
+    """Return for each direction all its results in the order of the input, and the last states."""
     cls = {"LSTM": layers.LSTM, "GRU": layers.GRU, "RNN": layers.SimpleRNN}[op_type]
-    config: dict[str, Any] = {"reset_after": after} if op_type == "GRU" else {}
+    name = place.drawn.names.take(place.name)
+    turned = directions == [True]
     layer = cls(
-        weights[1].shape[0],
+        weights[0][1].shape[0],
         return_sequences=True,
         return_state=True,
         go_backwards=turned,
-        name=place.drawn.names.take(f"{place.name}_backward" if turned else place.name),
+        name=name,
         dtype=x.dtype,
         **config,
         **FREE,
     )
-    if begin and op_type == "LSTM" and len(begin) < 2:
-        place.refuse("it has one of two initial states")
-    results = layer(x, initial_state=list(begin) if len(begin) > 1 else begin[0] if begin else None)
-    layer.set_weights(list(weights))
-    y, *states = results
-    return [ops.flip(y, axis=1) if turned else y, *states]
+    if len(directions) == 2:
+        layer = layers.Bidirectional(layer, merge_mode=None, name=place.drawn.names.take(f"{name}_both"), dtype=x.dtype)
+    # A layer of two directions takes its states as a list in any case.
+    initial = None if not begin else begin[0] if len(begin) == 1 else list(begin)
+    results = list(layer(x, initial_state=initial))
+    layer.set_weights([array for own in weights for array in own])
+    if len(directions) == 1:
+        y, *states = results
+        return [[ops.flip(y, axis=1) if turned else y, *states]]
+    forward, backward, *states = results
+    half = len(states) // 2
+    return [[forward, *states[:half]], [backward, *states[half:]]]
 
 
 def _gates(op_type: str, matrix: np.ndarray) -> np.ndarray:

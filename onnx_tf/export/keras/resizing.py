@@ -11,6 +11,7 @@ from keras import layers, ops
 
 from onnx_tf.export.keras import _lengths as lengths
 from onnx_tf.export.keras._place import Place, constant, keras_op, static
+from onnx_tf.export.keras._sums import added
 from onnx_tf.registry import CHANNELS_LAST_DOMAIN
 
 Factors = dict[int, tuple[float, int]]
@@ -156,5 +157,5 @@ def _interpolated(place: Place, x: Any, axis: int, taps: Weighted) -> Any:
         if len(taps) > 1:
             shape = [-1 if i == axis else 1 for i in range(len(x.shape))]
             part = ops.multiply(part, weight.astype(x.dtype).reshape(shape))
-        total = part if total is None else ops.add(total, part)
+        total = part if total is None else added(total, part)
     return total

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from onnx_tf.export.keras._place import (
     static,
     transposed,
 )
+from onnx_tf.export.keras._sums import added
 
 
 @keras_op("Reshape", since=5)
@@ -52,6 +54,8 @@ def _reshaped_by_name(place: Place, x: Any) -> Any:
 def reshaped(place: Place, x: Any, target: Sequence[int | None]) -> Any:
     """Return a tensor with another shape: by a layer where the first axis stays; ``None`` is a dimension it keeps."""
     inner, rest = size_of(x.shape[1:]), list(target[1:])
+    if sum(n in (None, -1) for n in rest) == 1:  # what it keeps is what the others leave
+        rest = [-1 if n is None else n for n in rest]
     keeps = has_layers(x) and bool(target) and bool(x.shape) and len(x.shape) > 1 and None not in rest
     if keeps and target[0] in (-1, x.shape[0]):
         known = math.prod(n for n in rest if n is not None)
@@ -109,7 +113,7 @@ def _unsqueezed(place: Place, x: Any, axes: Sequence[int]) -> Any:
 
 @keras_op("Concat", since=4)
 def concat(place: Place, *inputs: Any, axis: int) -> Any:
-    tensors = [place.tensor(x) for x in inputs]
+    tensors = [place.tensor(x) for x in inputs if not is_constant(x) or x.size]
     if len(tensors) == 1:
         return tensors[0]
     rank = len(tensors[0].shape)
@@ -208,6 +212,11 @@ def gather(place: Place, x: Any, indices: Any, *, axis: int) -> Any:
     if is_constant(x) and x.ndim == 2 and axis == 0 and floats(x) and not is_constant(indices):
         rows, columns = x.shape
         config = {"input_dim": rows, "output_dim": columns, "embeddings_initializer": "zeros"}
+        tied = place.tied(x)
+        if tied is not None:
+            y = place.layer(layers.ReversibleEmbedding, indices, weights=[x], dtype=x.dtype.name, **config)
+            tied.layer = y._keras_history.operation
+            return y
         return place.layer(layers.Embedding, indices, weights=[x], dtype=x.dtype.name, **config)
     x = place.tensor(x)
     if is_constant(indices):
@@ -238,7 +247,7 @@ def expand(place: Place, x: Any, shape: Any) -> Any:
             x = ops.repeat(x, n, axis=axis)
         elif isinstance(n, str) and x.shape[axis] == 1:
             zeros = lengths.zeros(place, n, axis, len(target), str(x.dtype))
-            x = ops.logical_or(x, zeros) if str(x.dtype) == "bool" else ops.add(x, zeros)
+            x = ops.logical_or(x, zeros) if str(x.dtype) == "bool" else added(x, zeros)
     return x
 
 
@@ -262,6 +271,15 @@ def shape_of(place: Place, x: Any, *, start: int | None, end: int | None) -> Any
     # The size of an open axis is a sum of ones along it.
     parts = [lengths.size(x, axis) if n is None else np.array([n]) for axis, n in zip(axes, sizes, strict=True)]
     return parts[0] if len(parts) == 1 else ops.concatenate([_as_tensor(place, part) for part in parts])
+
+
+@keras_op("Size")
+def size_of_all(place: Place, x: Any) -> Any:
+    known = size_of(x.shape)
+    if known is not None:
+        return np.array(known, np.int64)
+    sizes = [lengths.size(x, axis)[0] if n is None else n for axis, n in enumerate(x.shape)]
+    return functools.reduce(ops.multiply, sizes)
 
 
 def _as_tensor(place: Place, part: Any) -> Any:
