@@ -133,7 +133,8 @@ def _found(model: ir.Model, values: Mapping[str, ir.Value], side: str, names: Se
             )
             what = "is a value of a body of If, Loop or Scan, not of the main graph" if inside else "is unknown"
             raise EditError(
-                f"{option(side)}: {name!r} {what}{did_you_mean(name, values)}; values of the model are {listed(values, name)}"
+                f"{option(side)}: {name!r} {what}{did_you_mean(name, values)}; "
+                f"values of the model are {listed(values, name)}"
             )
         found.append(values[name])
     return found
