@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -173,6 +174,7 @@ def convert(
         overwrite=overwrite,
         check=check,
     )
+    gc.collect()  # the model that was looked at refers to itself
     paths = ready.paths
     reference = functools.partial(edited_source, model, Options.of(**edits))
     groups = (FLOATS, INTEGERS) if ready.has_integers else ((*FLOATS, *KINDS),)

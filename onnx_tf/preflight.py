@@ -62,8 +62,11 @@ def preflight(
     dequantize: bool = False,
     overwrite: bool = True,
     check: Any = None,
+    loaded: ir.Model | None = None,
 ) -> Ready:
     """Check paths, options, names, shapes and what a comparison needs; see :func:`onnx_tf.convert`.
+
+    ``loaded`` is the model as :func:`onnx_tf.model.loading.load_model` returns it, where it is there already.
 
     Raises:
         OnnxTfError: something does not fit.
@@ -74,7 +77,7 @@ def preflight(
     _check_targets(paths, overwrite)
     if check is not None and check is not False:
         require_onnx_runtime()
-    loaded = load_model(model)
+    loaded = load_model(model) if loaded is None else loaded
     has_integers = not dequantize and bool(set(paths) - {"saved_model", *KERAS}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
@@ -127,14 +130,14 @@ def check_feed(
     return feed
 
 
-def refuse_unknown_operators(model: ModelSource, options: Options) -> None:
-    """Refuse a model with operators that nothing computes, without converting it.
+def refuse_unknown_operators(model: ir.Model, options: Options) -> None:
+    """Refuse a loaded model with operators that nothing computes, without converting it.
 
     Raises:
         UnsupportedError: it has such; the error lists all nodes that cannot be converted.
     """
     handlers = known_handlers(options.target.forms)
-    edited = edit(load_model(model), options)
+    edited = edit(model, options)
     own = {(function.domain, function.name) for function in edited.functions.values()}
     if any(not _is_known(node, handlers, own) for node in edited.graph.all_nodes()):
         lower(model, options, handlers=handlers, until="refuse unsupported")

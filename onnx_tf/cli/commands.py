@@ -15,6 +15,8 @@ from onnx_tf.cli.usage import UsageError
 from onnx_tf.telling import did_you_mean, size
 
 if TYPE_CHECKING:
+    import onnx_ir as ir
+
     from onnx_tf.check.accuracy import Accuracy
     from onnx_tf.conversion import Conversion, Written
     from onnx_tf.export.integers.file import FloatOperator
@@ -62,11 +64,12 @@ def convert(arguments: argparse.Namespace) -> int:
 def _known_before(arguments: argparse.Namespace) -> Any:
     """Refuse what can be known to fail without TensorFlow; return what the check is to compare with."""
     from onnx_tf.export.paths import KERAS
+    from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
     from onnx_tf.preflight import preflight, refuse_unknown_operators
 
-    options = Options.of(**_edits(arguments), **_layout(arguments))
-    check = _feed(arguments, options) if arguments.input else arguments.check
+    options, loaded = Options.of(**_edits(arguments), **_layout(arguments)), load_model(arguments.model)
+    check = _feed(arguments, options, loaded) if arguments.input else arguments.check
     ready = preflight(
         arguments.model,
         Path(arguments.outdir),
@@ -77,19 +80,20 @@ def _known_before(arguments: argparse.Namespace) -> Any:
         dequantize=arguments.dequantize,
         overwrite=not arguments.no_overwrite,
         check=check,
+        loaded=loaded,
     )
     if set(KERAS).isdisjoint(ready.paths):
-        refuse_unknown_operators(arguments.model, options)
+        refuse_unknown_operators(loaded, options)
     return ready.check
 
 
-def _feed(arguments: argparse.Namespace, options: Options) -> dict[str, Any]:
+def _feed(arguments: argparse.Namespace, options: Options, loaded: ir.Model) -> dict[str, Any]:
     """Return what --input gives, found to fit the model as far as it states its inputs."""
     from onnx_tf.cli.inputs import given_inputs
-    from onnx_tf.pipeline import lower
+    from onnx_tf.edits import edit
     from onnx_tf.preflight import check_feed, interface
 
-    needed, overridable = interface(lower(arguments.model, options, until="edit").model)
+    needed, overridable = interface(edit(loaded, options))
     last = [str(v.name) for v in needed] if options.channels_last_inputs == "all" else options.channels_last_inputs
     given = given_inputs([*needed, *overridable], arguments.input, cast=arguments.cast, channels_last=last)
     return check_feed(needed, given, options, overridable)
@@ -196,8 +200,7 @@ def run(arguments: argparse.Namespace) -> int:
         files.check_writable(target)
     with console.tensorflow_later(arguments) as terminal:
         options = Options.of(**_edits(arguments), **_layout(arguments))
-        feed = _feed(arguments, options)
-        _check_outputs(arguments.model, options, target)
+        feed = _known_before_running(arguments, options, target)
         terminal.import_tensorflow()
         from onnx_tf.backend import prepare
 
@@ -217,14 +220,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_outputs(model: str, options: Options, target: Path | None) -> None:
-    from onnx_tf.pipeline import lower
+def _known_before_running(arguments: argparse.Namespace, options: Options, target: Path | None) -> dict[str, Any]:
+    """Refuse what can be known to fail without TensorFlow; return the inputs by name."""
+    from onnx_tf.edits import edit
+    from onnx_tf.model.loading import load_model
     from onnx_tf.preflight import refuse_unknown_operators
 
-    outputs = lower(model, options, until="edit").outputs
+    loaded = load_model(arguments.model)
+    feed = _feed(arguments, options, loaded)
+    outputs = edit(loaded, options).graph.outputs
     if target is not None and target.suffix == ".npy" and len(outputs) != 1:
         raise UsageError(f"--output {target}: the model has {len(outputs)} outputs, save them as .npz")
-    refuse_unknown_operators(model, options)
+    refuse_unknown_operators(loaded, options)
+    return feed
 
 
 def info(arguments: argparse.Namespace) -> int:
