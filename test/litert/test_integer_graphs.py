@@ -100,5 +100,6 @@ def block(graph: Pairs, draw: Draw) -> str:
 def test_drawn_blocks(seed, tmp_path):
     draw, graph = np.random.default_rng(seed), Pairs(seed=seed)
     model = graph.model([block(graph, draw) for _ in range(BLOCKS)])
-    content = check_integers(model, graph.feed, tmp_path)
+    # In LiteRT's own kernels the errors of layers, a step each, add up.
+    content = check_integers(model, graph.feed, tmp_path, without_xnnpack=4.0)
     assert not float_operators(content)

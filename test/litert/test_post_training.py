@@ -366,3 +366,21 @@ def test_a_quantiser_that_dies_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(ConversionError, match=r"TensorFlow's quantiser died \(exit code"):
         written(network(), tmp_path, "integer_quant", {"x": X})
     assert os.listdir(tmp_path) == []
+
+
+def test_small_shares_of_softmax_have_steps_of_their_own(tmp_path):
+    text = "g (float[1, 4, 200] x, float[1, 200, 8] v) => (float[1, 4, 8] y) { s = Softmax(x) y = MatMul(s, v) }"
+    data = {"x": numbers(6, 4, 200), "v": numbers(6, 200, 8, low=-1)}
+    made = written(text_model(text), tmp_path, "integer_quant", data)
+    assert [operator.kind for operator in made.floats] == ["SOFTMAX"]
+    assert made.verdict.fresh[0].noise_ratio > 30
+
+
+def test_results_in_the_place_of_operands_leave_ranges_alone(tmp_path):
+    """A sum takes the place of its operand, whose range TensorFlow's own calibration then reads from the sum."""
+    body = "m = MatMul(x, x) k = Constant<value_float = 100.0>() y = Add(m, k)"
+    model = text_model(f"g (float[1, 8, 8] x) => (float[1, 8, 8] y) {{ {body} }}")
+    made = written(model, tmp_path, "full_integer_quant", {"x": numbers(4, 8, 8, low=-1)})
+    file = opened(made.path)
+    (product,) = file.of_kind("BATCH_MATMUL")
+    assert float(file.steps(int(product.outputs[0])).scale[0]) < 0.1

@@ -8,13 +8,15 @@ from typing import Any
 from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.file_graph import FileGraph
-from onnx_tf.export.post_training.kept import label
+from onnx_tf.export.post_training.kept import label, range_of
 from onnx_tf.export.post_training.normalizing import normalizing
 
 __all__ = ["coarse", "computing_floats", "unsafe"]
 
 _NORMALIZING = "the variance that it is normalised by needs more steps than integers have"
-_COARSE_8: dict[str, str] = {}
+_FEW_STEPS = "its kernel of 8 bits has steps of 1/256, and its largest number is less than 1/2"
+SMALL_SHARE = 0.5
+"""The largest number of a Softmax whose own steps would be less than half as wide as its kernel's."""
 _COARSE_16 = {
     "RSQRT": "its kernel of 16 bits is up to 7 % off",
     "SUM": "its kernel of 16 bits saturates: it has one scale for both sides",
@@ -48,7 +50,7 @@ def coarse(content: bytes, *, wide: bool) -> dict[str, str]:
     """Return why operators of a file of floats give far other numbers as integers, by their labels.
 
     Args:
-        content: the file.
+        content: the file, calibrated.
         wide: whether activations are to have 16 bits.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
@@ -63,9 +65,13 @@ def _coarse_in(file: FileGraph, wide: bool) -> Iterator[tuple[Any, str]]:
     for operator in normalizing(file):
         yield operator, _NORMALIZING
     for operator in file.graph.operators:
-        reason = (_COARSE_16 if wide else _COARSE_8).get(file.kind(operator))
-        if reason is not None and file.is_float(int(operator.outputs[0])):
-            yield operator, reason
+        kind, result = file.kind(operator), int(operator.outputs[0]) if len(operator.outputs) else -1
+        if wide and kind in _COARSE_16 and file.is_float(result):
+            yield operator, _COARSE_16[kind]
+        if not wide and kind == "SOFTMAX":
+            found = range_of(file, result)
+            if found is not None and found[1] < SMALL_SHARE:
+                yield operator, _FEW_STEPS
 
 
 def unsafe(content: bytes, *, wide: bool) -> list[tuple[str, str, str]]:

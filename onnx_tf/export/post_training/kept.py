@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from onnx_tf.export.file_graph import FileGraph
+from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.export.flatbuffer import packed
 from onnx_tf.export.integers.file import drop_codes
 
-__all__ = ["kept_in_floats", "label"]
+__all__ = ["kept_in_floats", "label", "range_of"]
 
 _SUFFIXES = ("", "1", "_int8", "_uint8", "_int16")
 """What the quantiser adds to the names of tensors that it makes integers of."""
@@ -20,6 +20,12 @@ _SUFFIXES = ("", "1", "_int8", "_uint8", "_int16")
 _QUANTIZE = {"int8": 1, "int16": 2}
 _DEQUANTIZE = {"int8": 2, "int16": 3}
 """Versions of operators by the dtype that they give or take."""
+
+
+_OF_ONE_SCALE = ("LOGISTIC", "SOFTMAX", "TANH")
+"""What has kernels whose results have one scale, whatever their numbers are."""
+_MOVES = ("RESHAPE", "TRANSPOSE")
+_OF_ANY_SCALE = ("ADD", "BATCH_MATMUL", "DEQUANTIZE", "FULLY_CONNECTED", "MUL", "QUANTIZE", "SUB")
 
 
 def label(file: FileGraph, operator: Any) -> str:
@@ -32,7 +38,7 @@ def kept_in_floats(content: bytes, floats: bytes, labels: Collection[str]) -> by
 
     Args:
         content: the file.
-        floats: the file of floats that it was made of, which has their operands and options.
+        floats: the calibrated file of floats that it was made of, which has their operands, options and ranges.
         labels: the operators, by :func:`label` in the file of floats.
     """
     if not labels:
@@ -67,8 +73,36 @@ def _keep(file: FileGraph, operator: Any, original: FileGraph, wanted: Any) -> N
     file.set_kind(operator, original.kind(wanted), code.version)
     operator.builtinOptionsType, operator.builtinOptions = wanted.builtinOptionsType, wanted.builtinOptions
     for place, index in enumerate(map(int, operator.outputs)):
-        if original.is_float(int(wanted.outputs[place])) and not file.is_float(index):
+        source = int(wanted.outputs[place])
+        if original.is_float(source) and not file.is_float(index):
+            if original.kind(wanted) in _OF_ONE_SCALE and file.dtype(index) == np.int8:
+                _rescale(file, index, range_of(original, source))
             _requantize(file, operator, place, index)
+
+
+def range_of(file: FileGraph, index: int) -> tuple[float, float] | None:
+    """Return the least and the largest number of a tensor of a calibrated file, as far as they are known."""
+    told = file.tensor(index).quantization
+    return None if told is None or told.min is None or not len(told.min) else (float(told.min[0]), float(told.max[0]))
+
+
+def _rescale(file: FileGraph, index: int, found: tuple[float, float] | None) -> None:
+    """Give a result steps that span its numbers, instead of those that the integer kernel would have had."""
+    moved, pending = [index], [index]
+    while pending:
+        for reader in file.readers.get(pending.pop(), []):
+            if file.kind(reader) in _MOVES:
+                pending.append(int(reader.outputs[0]))
+            elif file.kind(reader) not in _OF_ANY_SCALE:
+                return
+        moved += pending[-1:]
+    if found is None or any(map(file.is_result, moved)):
+        return
+    low, high = min(found[0], 0.0), max(found[1], 0.0)
+    scale = np.float32(max((high - low) / 255, 1e-12))
+    steps = Steps(np.array([scale]), np.array([round(-128 - low / float(scale))]))
+    for place in moved:
+        file.set_steps(place, steps)
 
 
 def _dequantized(file: FileGraph, index: int) -> int:

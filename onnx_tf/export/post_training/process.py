@@ -60,58 +60,58 @@ def _run(folder: Path, task: Mapping[str, Any], done: dict[str, Any]) -> None:
     full = [how for how in task["kinds"] if how["full"]]
     if full:  # what is refused is refused before all data are read
         tell("Trying which operators have integer kernels")
-        first, without = _with_ranges(content, [samples[0]])
+        first = _with_ranges(content, [samples[0]])
         for how in full:
-            _, left, _ = _quantized(first, without, how, {}, samples[0])
+            _, left, _ = _quantized(first, how, {}, samples[0])
             if left:
                 done["left"][how["kind"]] = left
         if done["left"]:
             return
-    base, floats = _with_ranges(content, samples)
+    base = _with_ranges(content, samples)
     for how in task["kinds"]:
         tell(f"Quantising ({how['kind']})")
         kept = {} if how["full"] else dict(task["keep"])
-        result, left, kept = _quantized(base, floats, how, kept, samples[0])
+        result, left, kept = _quantized(base, how, kept, samples[0])
         if left:  # kernels may fail on numbers alone
             done["left"][how["kind"]] = left
             continue
         if how["tune"] or how["per_layer"]:
             feeds = [samples[index] for index in range(min(task["count"], TUNED_WITH))]
             rounds = MAX_ROUNDS if how["tune"] else 0
-            result, kept, done["tuned"][how["kind"]] = tuned(result, floats, kept, feeds, rounds)
+            result, kept, done["tuned"][how["kind"]] = tuned(result, base, kept, feeds, rounds)
         (folder / f"{how['kind']}.tflite").write_bytes(result)
         done["kept"][how["kind"]] = kept
-        done["coarse"][how["kind"]] = coarse(floats, wide=how["wide"]) if how["full"] else {}
+        done["coarse"][how["kind"]] = coarse(base, wide=how["wide"]) if how["full"] else {}
 
 
-def _with_ranges(content: bytes, samples: Any) -> tuple[bytes, bytes]:
-    """Return a calibrated file, and the file of floats that it was made of, in which numbers are finite."""
+def _with_ranges(content: bytes, samples: Any) -> bytes:
+    """Return a calibrated file, whose numbers are finite."""
     base = calibrated(content, samples)
     without = finite(content, ranges_of(base))
     if without is not None:
-        content, base = without, calibrated(without, samples)
+        base = calibrated(without, samples)
     wider = unclipped(base, ranges_of(base))
     base = with_ranges(base, wider) if wider else base
     narrower = bounded(ranges_of(base))
-    return (with_ranges(base, narrower) if narrower else base), content
+    return with_ranges(base, narrower) if narrower else base
 
 
 def _quantized(
-    base: bytes, floats: bytes, how: Mapping[str, Any], kept: dict[str, str], sample: Mapping[str, np.ndarray]
+    base: bytes, how: Mapping[str, Any], kept: dict[str, str], sample: Mapping[str, np.ndarray]
 ) -> tuple[bytes, list[tuple[str, str, str]], dict[str, str]]:
     """Return a file, what of it computes with floats where none may, and what does where it may, with the reasons."""
     whole = with_ends(quantized_beside_integers(base, how), how) if how["wide"] else quantized(base, how)
     if not how["full"]:
-        risky = {name: reason for name, _, reason in unsafe(floats, wide=how["wide"])}
-        kept = {**coarse(floats, wide=how["wide"]), **risky, **kept}
+        risky = {name: reason for name, _, reason in unsafe(base, wide=how["wide"])}
+        kept = {**coarse(base, wide=how["wide"]), **risky, **kept}
     while True:
-        result = kept_in_floats(whole, floats, kept)
+        result = kept_in_floats(whole, base, kept)
         failing = _failing(result, sample)
         if how["full"]:
             left = [(name, kind, "has no integer kernel") for name, kind in computing_floats(result)]
-            left += [(name, kind, reason) for name, kind, reason in unsafe(floats, wide=how["wide"])]
-            return result, left + [(name, failing, FAILED) for name in _of_kind(floats, failing)], kept
-        more = {name: FAILED for name in _of_kind(floats, failing) if name not in kept}
+            left += [(name, kind, reason) for name, kind, reason in unsafe(base, wide=how["wide"])]
+            return result, left + [(name, failing, FAILED) for name in _of_kind(base, failing)], kept
+        more = {name: FAILED for name in _of_kind(base, failing) if name not in kept}
         if not more:
             return result, [], kept
         kept = {**kept, **more}
