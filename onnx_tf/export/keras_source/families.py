@@ -2,40 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from onnx_tf.export.keras_source.blocks import Block, Item
 from onnx_tf.export.keras_source.calls import Call, Value, tensors_of
-from onnx_tf.export.keras_source.expressions import flat, literal
+from onnx_tf.export.keras_source.leaves import Leaf, leaves_of, multiples_of, text_of
+from onnx_tf.export.keras_source.repetitions import DEFINITION_LINES, best_repetition
 
-__all__ = ["Families", "Family", "Leaf", "leaves_of", "text_of"]
+__all__ = ["Families", "Family"]
 
 MAX_PARAMETERS = 7
 """Functions of more parameters, or of more tensors, are harder to read than what they stand for."""
 
 MAX_RESULTS = 4
-
-DEFINITION_LINES = 4
-"""What a function takes besides the lines of its body."""
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """A number, text or array that stands in the source.
-
-    Attributes:
-        name: the parameter that it is for.
-        value: what it is.
-        default: what the parameter is where it is not given.
-    """
-
-    name: str
-    value: Any
-    default: Any
 
 
 @dataclass(eq=False)
@@ -61,20 +42,6 @@ class Family:
     def has_distinct_tensors(self) -> bool:
         """Whether each tensor parameter is another value in the first block, by which its function is written."""
         return len({values[0] for values in self.tensors}) == len(self.tensors)
-
-
-def text_of(value: Any) -> str:
-    """Return what tells a number, text or array from others."""
-    return flat(literal(value))
-
-
-def leaves_of(call: Call) -> list[Leaf]:
-    """Return what of a call is no tensor, by parameter, in the same order for all calls of a kind."""
-    found = []
-    for argument in call.arguments:
-        if not any(True for _ in tensors_of(argument.value)) and call.function != "[]":
-            found.append(Leaf(argument.name, argument.value, argument.default))
-    return found
 
 
 class Families:
@@ -213,7 +180,7 @@ class Families:
                 texts = tuple(text_of(leaf.value) for leaf in row)
                 if len(set(texts)) > 1:
                     leaves.setdefault(texts, row)
-        family.multiples = _multiples(leaves)
+        family.multiples = multiples_of(leaves)
         family.tensors = list(tensors)
         shown = max(range(len(blocks)), key=lambda i: len({values[i] for values in family.tensors}))
         if shown and not family.has_distinct_tensors:
@@ -233,7 +200,7 @@ class Families:
 
     def _repeated(self, block: Block) -> list[Block]:
         """Make blocks of items that repeat what is right before them, where that saves most, and return them."""
-        found = _best_repetition([self._kind(item) for item in block.items])
+        found = best_repetition([self._kind(item) for item in block.items])
         if found is None:
             return []
         first, period, count = found
@@ -279,42 +246,9 @@ def _blocks(block: Block) -> Iterator[Block]:
             yield from _blocks(item)
 
 
-def _multiples(leaves: Mapping[tuple[str, ...], Sequence[Leaf]]) -> dict[tuple[str, ...], tuple[int, tuple[str, ...]]]:
-    """Return which leaves are multiples of which others, see :class:`Family`."""
-    numbers = {texts: [leaf.value for leaf in row] for texts, row in leaves.items()}
-    whole = {texts: row for texts, row in numbers.items() if all(type(n) is int and n > 1 for n in row)}
-    found: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = {}
-    for texts, row in sorted(whole.items(), key=lambda pair: pair[1]):
-        for base, other in whole.items():
-            factor = row[0] // other[0]
-            if factor > 1 and base not in found and row == [factor * n for n in other]:
-                found[texts] = (factor, base)
-                break
-    return found
-
-
 def _shape(value: Any) -> Any:
     if isinstance(value, Value):
         return "tensor"
     if isinstance(value, (tuple, list)) and any(True for _ in tensors_of(value)):
         return tuple(map(_shape, value))
     return "leaf"
-
-
-def _best_repetition(kinds: Sequence[Any]) -> Any:
-    """Return where a repetition begins, how long one is and how often it is there; ``None`` where none saves lines."""
-    numbers = {kind: index for index, kind in enumerate(dict.fromkeys(kinds))}
-    row = np.array([numbers[kind] for kind in kinds])
-    best, most = None, 0
-    for period in range(2, len(row) // 2 + 1):
-        equal = np.concatenate([[False], row[:-period] == row[period:], [False]])
-        edges = np.flatnonzero(equal[1:] != equal[:-1])
-        for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            unit = row[start : start + period]
-            if any(period % part == 0 and (unit == np.resize(unit[:part], period)).all() for part in range(1, period)):
-                continue  # a shorter one repeats
-            count = (end - start) // period + 1
-            saved = count * period - count - period - DEFINITION_LINES
-            if count > 1 and saved > most:
-                best, most = (start, period, count), saved
-    return best

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 
 from onnx_tf.export.keras_source.body import Body, Shared
 from onnx_tf.export.keras_source.expressions import called, laid_out
-from onnx_tf.export.keras_source.families import Family, Leaf, text_of
+from onnx_tf.export.keras_source.families import Family
+from onnx_tf.export.keras_source.leaves import Leaf, text_of
 from onnx_tf.export.keras_source.names import hint_of, identifier
 
 __all__ = ["function_lines"]

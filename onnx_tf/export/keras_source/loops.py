@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from onnx_tf.export.keras_source.blocks import Block
-from onnx_tf.export.keras_source.families import Families, text_of
+from onnx_tf.export.keras_source.families import Families
+from onnx_tf.export.keras_source.leaves import text_of
 
 __all__ = ["carried", "chained", "numbered"]
 

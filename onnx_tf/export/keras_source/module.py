@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from onnx_tf.errors import ExportError
 from onnx_tf.export.keras import KerasRep
+from onnx_tf.export.keras.nested import MAX_DEPTH
+from onnx_tf.export.keras.steps import depth_of
 from onnx_tf.export.keras_source.blocks import tree_of
 from onnx_tf.export.keras_source.body import Body, Shared
 from onnx_tf.export.keras_source.calls import Call, Value
@@ -55,8 +58,14 @@ def source_of(rep: KerasRep, file: str) -> tuple[str, Iterator[tuple[str, np.nda
         file: the name of the source's file.
 
     Raises:
-        ExportError: something has no form in source.
+        ExportError: something has no form in source, or the model is too deep.
     """
+    depth = depth_of(rep.steps)
+    if depth > MAX_DEPTH:
+        raise ExportError(
+            f"the model is {depth} operations deep, and Keras makes none of more than about {MAX_DEPTH} from source: "
+            "write a .keras file, which is a model of models, or cut the model with output_names and input_names"
+        )
     names = [tensor.name for tensor in rep.model.inputs]
     inputs = [step.outputs[0] for name in names for step in rep.steps if step.operation.name == name]
     outputs = [tensor for step in rep.steps if step.operation.name in rep.model.output_names for tensor in step.outputs]

@@ -8,8 +8,9 @@ from typing import Any
 
 from onnx_tf.export.keras_source.calls import INFIX, Argument, Call, Value
 from onnx_tf.export.keras_source.expressions import Expression, flat, listed, literal
-from onnx_tf.export.keras_source.families import Family, text_of
+from onnx_tf.export.keras_source.families import Family
 from onnx_tf.export.keras_source.graph import ANCHOR
+from onnx_tf.export.keras_source.leaves import text_of
 
 __all__ = ["Scope"]
 
