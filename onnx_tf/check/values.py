@@ -55,13 +55,13 @@ class CheckedValue:
         return self.difference.fits
 
     def fields(self) -> dict[str, Any]:
-        """Return all of it, ready for JSON: an infinite error is the word ``"inf"``."""
+        """Return all of it, ready for JSON: an infinite error is the word ``"Infinity"``."""
         error = self.difference.error
         return {
             "node": self.node,
             "op": self.op,
             "value": self.name,
-            "error": error if math.isfinite(error) else "inf",
+            "error": error if math.isfinite(error) else "Infinity",
             "tolerance": self.difference.tolerance,
             "fits": self.fits,
             "reason": self.difference.reason,

@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import fnmatch
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnx_tf.cli import arguments as given
 from onnx_tf.cli import as_json, console, files, quantizing
+from onnx_tf.cli.accuracy import accuracy_fields, print_accuracy
+from onnx_tf.cli.checking import bisect, check
 from onnx_tf.cli.usage import UsageError
 from onnx_tf.telling import did_you_mean, size
 
-if TYPE_CHECKING:
-    import onnx_ir as ir
+__all__ = ["bisect", "check", "completion", "convert", "info", "layout", "ops", "run"]
 
-    from onnx_tf.check.accuracy import Accuracy
+if TYPE_CHECKING:
     from onnx_tf.conversion import Conversion, Written
     from onnx_tf.export.integers.file import FloatOperator
     from onnx_tf.options import Options
@@ -41,8 +42,8 @@ def convert(arguments: argparse.Namespace) -> int:
             arguments.outdir,
             formats=arguments.formats,
             tflite=arguments.tflite,
-            **_edits(arguments),
-            **_layout(arguments),
+            **given.edits(arguments),
+            **given.layout(arguments),
             freeze=arguments.freeze,
             allow_flex=arguments.allow_flex,
             allow_custom_ops=arguments.allow_custom_ops,
@@ -68,8 +69,8 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     from onnx_tf.options import Options
     from onnx_tf.preflight import preflight, refuse_unknown_operators
 
-    options, loaded = Options.of(**_edits(arguments), **_layout(arguments)), load_model(arguments.model)
-    check = _feed(arguments, options, loaded) if arguments.input else arguments.check
+    options, loaded = Options.of(**given.edits(arguments), **given.layout(arguments)), load_model(arguments.model)
+    check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
     ready = preflight(
         arguments.model,
         Path(arguments.outdir),
@@ -85,18 +86,6 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     if set(KERAS).isdisjoint(ready.paths):
         refuse_unknown_operators(loaded, options)
     return ready.check
-
-
-def _feed(arguments: argparse.Namespace, options: Options, loaded: ir.Model) -> dict[str, Any]:
-    """Return what --input gives, found to fit the model as far as it states its inputs."""
-    from onnx_tf.cli.inputs import given_inputs
-    from onnx_tf.edits import edit
-    from onnx_tf.preflight import check_feed, interface
-
-    needed, overridable = interface(edit(loaded, options))
-    last = [str(v.name) for v in needed] if options.channels_last_inputs == "all" else options.channels_last_inputs
-    given = given_inputs([*needed, *overridable], arguments.input, cast=arguments.cast, channels_last=last)
-    return check_feed(needed, given, options, overridable)
 
 
 _KINDS = {"saved_model": "SavedModel", "keras_source": "source of a Keras model", "weights": "weights"}
@@ -119,7 +108,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
             "format": written.format,
             "path": str(written.path),
             "bytes": written.bytes,
-            "check": None if written.accuracy is None else _accuracy(written.accuracy),
+            "check": None if written.accuracy is None else accuracy_fields(written.accuracy),
         }
         | (
             {}
@@ -161,7 +150,7 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
         quantizing.print_quantized(written)
         if written.accuracy is not None:
-            _print_accuracy(written.accuracy)
+            print_accuracy(written.accuracy)
         elif written.verdict is None and written.format != "saved_model":
             reason = _unchecked(written).replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
@@ -199,13 +188,13 @@ def run(arguments: argparse.Namespace) -> int:
     if target is not None:
         files.check_writable(target)
     with console.tensorflow_later(arguments) as terminal:
-        options = Options.of(**_edits(arguments), **_layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.layout(arguments))
         feed = _known_before_running(arguments, options, target)
         terminal.import_tensorflow()
         from onnx_tf.backend import prepare
 
         terminal.step("Converting")
-        rep = prepare(arguments.model, **_edits(arguments), **_layout(arguments))
+        rep = prepare(arguments.model, **given.edits(arguments), **given.layout(arguments))
         terminal.step("Running")
         outputs = dict(rep.run(feed).items())
     if target is not None:
@@ -227,7 +216,7 @@ def _known_before_running(arguments: argparse.Namespace, options: Options, targe
     from onnx_tf.preflight import refuse_unknown_operators
 
     loaded = load_model(arguments.model)
-    feed = _feed(arguments, options, loaded)
+    feed = given.feed(arguments, options, loaded)
     outputs = edit(loaded, options).graph.outputs
     if target is not None and target.suffix == ".npy" and len(outputs) != 1:
         raise UsageError(f"--output {target}: the model has {len(outputs)} outputs, save them as .npz")
@@ -239,7 +228,7 @@ def info(arguments: argparse.Namespace) -> int:
     """Describe a model; the exit code is 1 where some of it is not supported."""
     from onnx_tf.cli.describe import describe_model
 
-    description = describe_model(arguments.model, _edits(arguments))
+    description = describe_model(arguments.model, given.edits(arguments))
     if arguments.json:
         _print_json(description)
         return 1 if description["unsupported"] else 0
@@ -267,7 +256,7 @@ def layout(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         files.check_writable(Path(arguments.html))
     with console.progress("Converting"):
-        options = Options.of(**_edits(arguments), **_layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.layout(arguments))
         report = lower(arguments.model, options, handlers=known_handlers(), until="layout").layout_report
     if arguments.html is not None:
         from onnx_tf.layout.drawing import page
@@ -307,58 +296,6 @@ def completion(arguments: argparse.Namespace) -> int:
 
     print(script(arguments.shell, arguments.commands), end="")
     return 0
-
-
-def _edits(arguments: argparse.Namespace) -> dict[str, Any]:
-    shapes = dict(arguments.input_shape)
-    if len(shapes) < len(arguments.input_shape):
-        raise UsageError("--input-shape: an input is given two shapes")
-    return {
-        "batch_size": arguments.batch_size,
-        "input_shapes": shapes,
-        "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
-        "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
-    }
-
-
-def _layout(arguments: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "layout": arguments.layout,
-        "channels_last_inputs": _names(arguments.channels_last_inputs),
-        "channels_last_outputs": _names(arguments.channels_last_outputs),
-    }
-
-
-def _names(names: Sequence[str]) -> Any:
-    return "all" if list(names) == ["all"] else names
-
-
-def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
-    outputs = [
-        dataclasses.asdict(output) | {"fits": output.fits, "known": list(accuracy.known.get(output.name, ()))}
-        for output in accuracy.outputs
-    ]
-    of_tflite = {"runtime": accuracy.runtime, "modes": dict(accuracy.modes)} if accuracy.modes else {}
-    return {"fits": accuracy.fits, "inputs": dict(accuracy.inputs), "outputs": outputs} | of_tflite
-
-
-def _print_accuracy(accuracy: Accuracy) -> None:
-    print(f"  checked with {', '.join(f'{name}: {text}' for name, text in accuracy.inputs.items()) or 'no inputs'}")
-    if accuracy.modes:
-        errors = ", ".join(f"{how} {_error(error, accuracy)}" for how, error in accuracy.modes.items())
-        print(f"  in {accuracy.runtime or 'an interpreter that did not start'}: largest error {errors}")
-    for output in accuracy.outputs:
-        limit = f"{output.tolerance:.1f}" if accuracy.unit else f"{output.tolerance:.0e}"
-        found = output.reason or f"{_error(output.error, accuracy)} from ONNX Runtime (tolerance {limit})"
-        print(f"  {output.name}: {found}: {'ok' if output.fits else 'DIFFERS'}")
-        if not output.fits and not output.reason:
-            print(f"    at {output.at}")
-        for sentence in accuracy.known.get(output.name, ()):
-            print(f"    {sentence}")
-
-
-def _error(error: float, accuracy: Accuracy) -> str:
-    return f"{error:.1f} {accuracy.unit}" if accuracy.unit else f"{error:.1e}"
 
 
 def _print_json(value: Any) -> None:

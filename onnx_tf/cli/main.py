@@ -74,7 +74,16 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(prog="onnx-tf", description="Bring ONNX models into TensorFlow.", epilog=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"onnx-tf {onnx_tf.__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_convert, _add_run, _add_info, _add_layout_command, _add_ops, _add_completion):
+    for add in (
+        _add_convert,
+        _add_run,
+        _add_info,
+        _add_layout_command,
+        _add_check,
+        _add_bisect,
+        _add_ops,
+        _add_completion,
+    ):
         command = add(commands)
         command.add_argument("--json", action="store_true", help="print JSON")
         loudness = command.add_mutually_exclusive_group()
@@ -172,6 +181,31 @@ def _add_layout_command(commands: Commands) -> Parser:
     _add_edits(layout)
     _add_layout(layout)
     return layout
+
+
+def _add_check(commands: Commands) -> Parser:
+    about = "compare every value inside a model with ONNX Runtime"
+    check = commands.add_parser("check", help=about, description=_CHECK, epilog=_examples("check"))
+    check.add_argument("model", help="the .onnx file")
+    check.add_argument(
+        "artifact", nargs="?", help="a SavedModel, .tflite or .keras file of it, whose outputs are compared too"
+    )
+    _add_inputs(check, "an input instead of random numbers; several times for several inputs")
+    _add_edits(check)
+    _add_layout(check)
+    return check
+
+
+def _add_bisect(commands: Commands) -> Parser:
+    about = "cut a model that fails down to the smallest part that still does"
+    bisect = commands.add_parser("bisect", help=about, description=_BISECT, epilog=_examples("bisect"))
+    bisect.add_argument("model", help="the .onnx file")
+    bisect.add_argument("-o", "--output", required=True, metavar="FILE", help="the .onnx file to write")
+    bisect.add_argument("--neutral", action="store_true", help="give it neutral names and, if it fails then, weights")
+    _add_inputs(bisect, "an input instead of random numbers; several times for several inputs")
+    _add_edits(bisect)
+    _add_layout(bisect)
+    return bisect
 
 
 def _add_ops(commands: Commands) -> Parser:
@@ -273,6 +307,8 @@ COMMAND_LINES: dict[str, list[str]] = {
     ],
     "info": ["onnx-tf info model.onnx", "onnx-tf info model.onnx --json"],
     "layout": ["onnx-tf layout model.onnx --html layout.html"],
+    "check": ["onnx-tf check model.onnx", "onnx-tf check model.onnx saved_model --input image=random"],
+    "bisect": ["onnx-tf bisect model.onnx -o smallest.onnx --neutral"],
     "ops": ["onnx-tf ops 'Conv*'"],
     "completion": ["onnx-tf completion bash"],
 }
@@ -288,6 +324,14 @@ _CONVERT = (
 _RUN = "Convert an ONNX model and compute its outputs for inputs from files or the command line."
 _INFO = "Print inputs, outputs, opset versions, operators and sizes, and all nodes that cannot be converted."
 _LAYOUT = "Say which memory order was chosen, which Transposes are left, and why each is needed."
+_CHECK = (
+    "Compare every value inside a converted model with ONNX Runtime's own, in the order of the graph, and name the "
+    "first node that differs. The exit code is 1 where something does."
+)
+_BISECT = (
+    "Write the few nodes of a model that still cannot be converted or still differ from ONNX Runtime, with the inputs "
+    "that show it beside them (.npz): what to attach to a report. The exit code is 1 where nothing fails."
+)
 _COMPLETION = (
     "Print a script for a shell, to be loaded by the file that it reads when it starts:\n"
     '  bash  eval "$(onnx-tf completion bash)"\n'

@@ -86,6 +86,7 @@ CASES = {
     "convert": [["model.onnx", "-o", "out", "--check"], ["images.onnx", "-o", "a.tflite"]],
     "layout": [["images.onnx"]],
     "ops": [["Conv*"]],
+    "check": [["images.onnx"], ["model.onnx", "--input", "x=random"]],
 }
 
 
@@ -118,6 +119,17 @@ def test_unsupported_nodes_are_in_the_schema_and_end_with_1(capsys):
     assert code == 1
     assert problems(value, SCHEMA["$defs"]["info"]) == []
     assert [node["name"] for node in value["unsupported"]] == ["Swish_0"]
+
+
+def test_a_part_that_fails(capsys):
+    code, value = printed(capsys, "bisect", "custom.onnx", "-o", "small.onnx")
+    assert code == 0
+    assert problems(value, SCHEMA["$defs"]["bisect"]) == []
+    assert value["nodes"] == ["Swish_0"]
+    code, value = printed(capsys, "bisect", "model.onnx", "-o", "none.onnx")
+    assert code == 1
+    assert problems(value, SCHEMA["$defs"]["bisect"]) == []
+    assert not Path("none.onnx").exists()
 
 
 def test_numbers_that_json_has_not(capsys):

@@ -1,0 +1,53 @@
+"""What the arguments of the commands say, as the library takes it."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from onnx_tf.cli.usage import UsageError
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from onnx_tf.options import Options
+
+
+def edits(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of the library that edit a model first."""
+    shapes = dict(arguments.input_shape)
+    if len(shapes) < len(arguments.input_shape):
+        raise UsageError("--input-shape: an input is given two shapes")
+    return {
+        "batch_size": arguments.batch_size,
+        "input_shapes": shapes,
+        "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
+        "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
+    }
+
+
+def layout(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that decide memory orders."""
+    return {
+        "layout": arguments.layout,
+        "channels_last_inputs": _names(arguments.channels_last_inputs),
+        "channels_last_outputs": _names(arguments.channels_last_outputs),
+    }
+
+
+def _names(names: Sequence[str]) -> Any:
+    return "all" if list(names) == ["all"] else names
+
+
+def feed(arguments: argparse.Namespace, options: Options, loaded: ir.Model) -> dict[str, Any]:
+    """Return what --input gives, found to fit the model as far as it states its inputs."""
+    from onnx_tf.cli.inputs import given_inputs
+    from onnx_tf.edits import edit
+    from onnx_tf.preflight import check_feed, interface
+
+    needed, overridable = interface(edit(loaded, options))
+    last = [str(v.name) for v in needed] if options.channels_last_inputs == "all" else options.channels_last_inputs
+    given = given_inputs([*needed, *overridable], arguments.input, cast=arguments.cast, channels_last=last)
+    return check_feed(needed, given, options, overridable)
