@@ -418,7 +418,7 @@ class TestDimensionsThatStandForOpenOnes:
         model = text_model("g (float[0, 3] x, float[2, 3] z) => (float[2, 3] y) { y = Concat <axis = 0> (x, z) }")
         z = np.ones((2, 3), np.float32)
         np.testing.assert_array_equal(prepare(model).run([np.zeros((0, 3), np.float32), z]), z)
-        with pytest.raises(InputError, match=r"x: float32\[0, 3\]"):
+        with pytest.raises(InputError, match=r"'x' is float32\[0, 3\]"):
             prepare(model).run([z, z])
 
 

@@ -126,4 +126,4 @@ class TestCommand:
         lines = capsys.readouterr().out.splitlines()
         assert lines[-3].endswith("(tolerance 1e-03): DIFFERS")
         assert lines[-2].startswith("    at [")
-        assert " 1 for -" in lines[-1]
+        assert " 1 for -" in lines[-2]

@@ -106,7 +106,7 @@ UNKNOWN_LENGTHS = {
 
 @pytest.mark.parametrize("what", UNKNOWN_LENGTHS)
 def test_sequences_of_unknown_length_are_refused(what, tmp_path):
-    with pytest.raises(ExportError, match=f"{what} is a sequence of unknown length.*allow-flex") as caught:
+    with pytest.raises(ExportError, match=f"{what} is a sequence of unknown length.*allow_flex") as caught:
         convert(text_model(UNKNOWN_LENGTHS[what]), tmp_path / "model.tflite")
     assert caught.value.step == "litert"
     assert not list(tmp_path.iterdir())
