@@ -152,9 +152,7 @@ def _replace(root: ir.Node, kind: str, source: ir.Value, last: ir.Node, count: i
     return True
 
 
-def _put(
-    root: ir.Node, kind: str, inputs: Sequence[ir.Value], end: ir.Node, count: int, epsilon: float
-) -> None:
+def _put(root: ir.Node, kind: str, inputs: Sequence[ir.Value], end: ir.Node, count: int, epsilon: float) -> None:
     old, graph = end.outputs[0], root.graph
     assert graph is not None
     attributes = [ir.AttrInt64("axis", -count), ir.AttrFloat32("epsilon", float(np.float32(epsilon)))]

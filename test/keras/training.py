@@ -121,9 +121,7 @@ def run_tflite(path: Path, model: keras.Model, inputs: list[np.ndarray]) -> list
 
 
 def _distance(expected: list[np.ndarray], found: list[np.ndarray]) -> float:
-    return max(
-        float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-12)) for a, b in zip(expected, found, strict=True)
-    )
+    return max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-12)) for a, b in zip(expected, found, strict=True))
 
 
 def main() -> int:

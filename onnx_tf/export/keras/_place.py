@@ -49,6 +49,9 @@ DTYPES = frozenset(
 )
 """The dtypes of Keras's tensors."""
 
+EXACT = 1 << 24
+"""Float32 holds integers up to here."""
+
 BUILDERS = Registry(advice="Keras has no form of it here; write a SavedModel or a .tflite file instead")
 """The builders: functions of Keras tensors and constants (numpy arrays) that take a :class:`Place` first."""
 
@@ -222,6 +225,8 @@ class Place:
     def _weight(self, array: np.ndarray) -> Any:
         if not array.size:
             self.refuse("it takes a constant without elements, which is no weight")
+        if array.dtype.kind in "iu" and np.abs(array.astype(np.float64)).max() > EXACT:
+            return array
         found = self.drawn.weights.get(id(array))
         if found is None:
             found = self.drawn.weights[id(array)] = (array, self._as_weight(array))
@@ -230,9 +235,9 @@ class Place:
 
     def _as_weight(self, array: np.ndarray) -> Any:
         """Return the table of one row, reshaped: the weight of a layer that every backend trains, saves and loads."""
-        is_float = array.dtype.kind == "f"
-        # Layers know floats and wide integers alone.
-        stored = array if is_float else array.astype(np.int64 if array.dtype.itemsize > 2 else np.int32)
+        is_float = floats(array)
+        # PyTorch has no parameters that are integers; those that float32 does not hold stay in the configuration.
+        stored = array if is_float else array.astype(np.float32)
         row = stored.reshape(1, -1)
         table = layers.Embedding(
             1,

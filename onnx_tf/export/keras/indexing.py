@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from onnx_tf.export.keras import _lengths as lengths
-from onnx_tf.export.keras._place import Place, constant, is_constant, keras_op, static
+from onnx_tf.export.keras._place import Place, is_constant, keras_op, static
 from onnx_tf.export.keras._sums import added
 
 

@@ -33,7 +33,7 @@ from onnx_tf.options import Options
 from onnx_tf.origins import node_origin
 from onnx_tf.passes.settle_shapes import SIZES
 from onnx_tf.pipeline import lower
-from onnx_tf.registry import DENSE_DOMAIN, INTERNAL_DOMAINS
+from onnx_tf.registry import INTERNAL_DOMAINS
 
 __all__ = ["Form", "KerasRep", "build", "write_keras"]
 
@@ -149,6 +149,7 @@ class _Walk:
         self.values: dict[ir.Value, Any] = {}
         self.refused: list[UnsupportedNode] = []
         self._forms: list[tuple[Form, list[Any]]] = []
+        self._labels = _labels(model.graph)
         self._names = {value: drawn.names.take(str(value.name)) for value in self.graph.inputs}
         self._output_names = [drawn.names.take(str(value.name)) for value in self.graph.outputs]
 
@@ -208,7 +209,9 @@ class _Walk:
         given = [None if value is None else _dims(value) for value in node.inputs]
         sizes = [None if value is None else _elements(value) for value in node.inputs]
         constants = tuple(id(value) for value in inputs if is_constant(value) and value.ndim)
-        place = Place(str(node.name), self.drawn, uses, given, _dims(node.outputs[0]), sizes, constants)
+        place = Place(
+            self._labels.get(node, str(node.name)), self.drawn, uses, given, _dims(node.outputs[0]), sizes, constants
+        )
         try:
             results = handler.function(place, *inputs, **node_attributes(node, handler))
         except RefusedError as refusal:
@@ -259,6 +262,13 @@ class _Walk:
         name = node_origin(node) or str(node.name)
         domain = "" if node.domain in INTERNAL_DOMAINS else node.domain
         self.refused.append(UnsupportedNode(name, node.op_type, domain, node.version, why))
+
+
+def _labels(graph: ir.Graph) -> dict[ir.Node, str]:
+    """Return names of ONNX nodes that none has any more: for the last of those that compute them."""
+    taken = {node.name for node in graph}
+    last = {node_origin(node): node for node in graph}
+    return {node: origin for origin, node in last.items() if origin and origin not in taken}
 
 
 def _dims(value: ir.Value) -> list[int | str] | None:

@@ -20,9 +20,7 @@ A = -0.75
 
 
 @keras_op("GridSample", since=16)
-def grid_sample_16(
-    place: Place, x: Any, grid: Any, *, align_corners: int, mode: str, padding_mode: str
-) -> Any:
+def grid_sample_16(place: Place, x: Any, grid: Any, *, align_corners: int, mode: str, padding_mode: str) -> Any:
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(mode, mode)
     return grid_sample(place, x, grid, align_corners=align_corners, mode=mode, padding_mode=padding_mode)
 

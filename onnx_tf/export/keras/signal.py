@@ -11,9 +11,7 @@ from onnx_tf.export.keras._place import Place, constant, keras_op, static
 
 
 @keras_op("DFT", since=17)
-def dft_17(
-    place: Place, x: Any, dft_length: Any = None, *, axis: int, inverse: int, onesided: int
-) -> Any:
+def dft_17(place: Place, x: Any, dft_length: Any = None, *, axis: int, inverse: int, onesided: int) -> Any:
     return _dft(place, x, dft_length, axis, inverse, onesided)
 
 
