@@ -89,7 +89,7 @@ def operator_coverage() -> dict[str, Any]:
     ``operators`` has for each, as in ``"ai.onnx.Add"``, the official ``case`` that was converted
     (``None`` where there is none), whether its numbers came out of the ``saved_model``, for which
     classes of shapes ``litert`` computes it with its own operators (``"static"``, ``"open batch"``,
-    ``"open dims"``), and whether it is converted with those of TensorFlow besides (``select``).
+    ``"open dims"``), and whether it is converted with those of TensorFlow besides (``select``), and what it becomes in ``keras``.
     """
     return dict(json.loads(OPERATOR_COVERAGE.read_text(encoding="utf-8")))
 
@@ -112,15 +112,19 @@ def markdown() -> str:
         "inputs being constants then. Where not all three are right, those that are stand behind it. `select` is",
         "converted with TensorFlow's operators besides (`--allow-flex`), and not run: the interpreter for Python has",
         "none. Other attributes and types may need more or less. Nothing stands where there is no such case.",
+        "",
+        "Keras is what the operator becomes in a .keras file that gives the right numbers after it is loaded, its",
+        "inputs but the first being constants, as weights are: a `layer` (or layers alone), one `op` of keras.ops,",
+        "`several` of both, or `none` where it is refused.",
     ]
     domain = None
     for op in supported_ops():
         if op.domain != domain:
             domain = op.domain
-            lines += ["", f"## {domain}", "", _HEADER, "|---|---|---|---|---|---|"]
+            lines += ["", f"## {domain}", "", _HEADER, "|---|---|---|---|---|---|---|"]
         done = recorded["operators"].get(f"{op.domain}.{op.op_type}", {})
         saved_model = {True: "yes", False: "no"}.get(done.get("saved_model"), "")
-        cells = (op.op_type, _versions(op), op.dtypes, saved_model, _litert(done), op.limits)
+        cells = (op.op_type, _versions(op), op.dtypes, saved_model, _litert(done), done.get("keras", ""), op.limits)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -128,7 +132,7 @@ def markdown() -> str:
 SHAPES = {"static": 0, "open batch": 1, "open dims": None}
 """How many leading dimensions of the first input are open in a class of shapes, ``None`` for all."""
 
-_HEADER = "| operator | versions | types | SavedModel | LiteRT | limits |"
+_HEADER = "| operator | versions | types | SavedModel | LiteRT | Keras | limits |"
 
 
 def _litert(done: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import onnx
 import tensorflow as tf
@@ -31,7 +32,9 @@ from onnx_tf import convert, prepare
 from onnx_tf.check.artifacts import SavedModel
 from onnx_tf.check.compare import Elementwise, compare
 from onnx_tf.check.interface import Interface
+from onnx_tf.options import Options
 from onnx_tf.supported_ops import OPERATOR_COVERAGE, SHAPES, operator_coverage, supported_ops
+from onnx_tf.targets import KERAS
 from test.handlers import test_com_microsoft
 from test.handlers.check import make_op_model, run_reference
 from test.handlers.com_microsoft.case import Case, case
@@ -113,11 +116,20 @@ EXTRA = [
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m test.operator_coverage", description=__doc__)
     parser.add_argument("--operators", nargs="*", help="only these, as in ai.onnx.Add")
+    parser.add_argument("--keras", action="store_true", help="only what they become in Keras; the rest stays")
     parser.add_argument("--results", type=Path, help="append a line for each operator to this file, in this process")
     arguments = parser.parse_args()
     names = arguments.operators or [f"{op.domain}.{op.op_type}" for op in supported_ops()]
     if arguments.results is not None:
         _record(names, arguments.results)
+        return
+    if arguments.keras:
+        page = operator_coverage()
+        samples = _samples()
+        for name in names:
+            page["operators"][name]["keras"] = _best_in_keras(name, samples)
+            print(name, page["operators"][name]["keras"], flush=True)
+        OPERATOR_COVERAGE.write_text(json.dumps(page, indent=1) + "\n")
         return
     current = {f"{op.domain}.{op.op_type}" for op in supported_ops()}
     kept = {n: o for n, o in operator_coverage()["operators"].items() if n in current} if arguments.operators else {}
@@ -164,6 +176,7 @@ def _record(names: list[str], results: Path) -> None:
                 if len(best["litert"]) == len(SHAPES):
                     break
             if best:
+                best["keras"] = _best_in_keras(name, _samples())
                 file.write(json.dumps({name: best}) + "\n")
             else:
                 file.write(json.dumps({name: {"case": None}}) + "\n")
@@ -248,6 +261,46 @@ def _fits_litert(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] 
             _assert_equal(dict(zip(done.rep.outputs, expected, strict=True)), found)
         return True
     return False
+
+
+def _best_in_keras(name: str, samples: dict[str, Iterator[Sample]]) -> str:
+    """Return what an operator becomes at best: ``"layer"``, ``"op"``, ``"several"`` or ``"none"``; "" without a case."""
+    found = [
+        _in_keras(made, inputs, expected)
+        for _, make in itertools.islice(samples.get(name, iter(())), CASES_PER_OPERATOR)
+        for model, inputs, expected in [make()]
+        for made in (_of_one_input(model, inputs), model)
+    ]
+    return min(found, key=FORMS.index) if found else ""
+
+
+FORMS = ("layer", "op", "several", "none")
+
+
+def _of_one_input(model: onnx.ModelProto, inputs: list[Any]) -> onnx.ModelProto:
+    """Return a model whose inputs but the first are constants, as weights are, with an open batch."""
+    return with_open_dims(model, dict(zip([value.name for value in model.graph.input], inputs, strict=True)), 1)
+
+
+def _in_keras(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | None) -> str:
+    """Return what a model becomes in a .keras file whose numbers are right, ``"none"`` where there is none."""
+    from onnx_tf.export.keras import build, write_keras
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
+        rep = build(model, Options(target=KERAS))
+        file = Path(folder) / "model.keras"
+        write_keras(rep.model, file)
+        given = dict(zip([value.name for value in model.graph.input], inputs, strict=False))
+        tensors = list(rep.interface.flat({name: given[name] for name in rep.inputs}).values())
+        loaded = keras.saving.load_model(file, compile=False, safe_mode=True)
+        found = loaded(tensors[0] if len(tensors) == 1 else tensors, training=False)
+        found = found if isinstance(found, list) else [found]
+        if expected:
+            whole = rep.interface.whole(dict(zip(rep.outputs, found, strict=True)))
+            _assert_equal(dict(zip(rep.outputs, expected, strict=True)), whole)
+        kinds = [form.kind for form in rep.forms]
+        return "op" if not kinds else kinds[0] if len(kinds) == 1 else "several"
+    return "none"
 
 
 def with_open_dims(model: onnx.ModelProto, feed: dict[str, Any], count: int | None) -> onnx.ModelProto:

@@ -84,7 +84,7 @@ def main() -> int:
     served = [Served(*backend.split("=", 1)) for backend in arguments.backends]
     right: collections.Counter[str] = collections.Counter()
     count = 0
-    for path, entry in everything():
+    for path, entry in sorted(everything(), key=lambda pair: pair[1].get("ort_ms", 0.0)):
         if entry["family"] == "classic_ml" or not any(fnmatch.fnmatch(entry["name"], p) for p in arguments.models):
             continue
         count += 1
