@@ -1,8 +1,8 @@
 """Measure Keras models: ``python -m bench.keras_models [NAME...]`` prints a Markdown table.
 
-"layers" is the share of a model's computed nodes that became layers; "file / weights" the size of the .keras file by that
-of the ONNX file; ``predict_on_batch`` and the SavedModel's signature are called in turn. ``--layers`` counts alone, and
-takes every model that Keras has a form of.
+"layers" is the share of a model's computed nodes that became layers; "file / weights" the size of the .keras file by
+that of the ONNX file; ``predict_on_batch`` and the SavedModel's signature are called in turn. ``--layers`` counts
+alone, and takes every model that Keras has a form of.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from test.zoo.materialize import make_inputs, materialize
 
 NAMES = ("resnet18", "resnet50", "mixnet_s", "efficientnet_b0", "vit", "bert_cls", "convnext", "yolox")
 
+MEASURED = ["build s", "file / weights", "Keras ms", "SavedModel ms", "Keras / SavedModel"]
+
 
 def main() -> None:
     """Print a row for each model, and the median share of layers."""
@@ -45,7 +47,9 @@ def main() -> None:
     entries = {name: entry for name, entry in manifest(folder).items() if entry["family"] != "classic_ml"}
     names = arguments.names or (list(entries) if arguments.layers else [n for n in NAMES if n in entries])
     columns = ["model", "nodes", "layers"]
-    columns += [] if arguments.layers else ["build s", "file / weights", "Keras ms", "SavedModel ms", "Keras / SavedModel"]
+    columns += (
+        [] if arguments.layers else ["build s", "file / weights", "Keras ms", "SavedModel ms", "Keras / SavedModel"]
+    )
     print(_row(columns), "|---|" + "--:|" * (len(columns) - 1), sep="\n", flush=True)
     shares = []
     for name in names:

@@ -89,7 +89,8 @@ def operator_coverage() -> dict[str, Any]:
     ``operators`` has for each, as in ``"ai.onnx.Add"``, the official ``case`` that was converted
     (``None`` where there is none), whether its numbers came out of the ``saved_model``, for which
     classes of shapes ``litert`` computes it with its own operators (``"static"``, ``"open batch"``,
-    ``"open dims"``), and whether it is converted with those of TensorFlow besides (``select``), and what it becomes in ``keras``.
+    ``"open dims"``), whether it is converted with those of TensorFlow besides (``select``), and what it
+    becomes in ``keras``.
     """
     return dict(json.loads(OPERATOR_COVERAGE.read_text(encoding="utf-8")))
 

@@ -264,7 +264,7 @@ def _fits_litert(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] 
 
 
 def _best_in_keras(name: str, samples: dict[str, Iterator[Sample]]) -> str:
-    """Return what an operator becomes at best: ``"layer"``, ``"op"``, ``"several"`` or ``"none"``; "" without a case."""
+    """Return what an operator becomes at best, one of :data:`FORMS`; nothing without a case."""
     found = [
         _in_keras(made, inputs, expected)
         for _, make in itertools.islice(samples.get(name, iter(())), CASES_PER_OPERATOR)

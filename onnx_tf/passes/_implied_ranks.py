@@ -117,7 +117,8 @@ def _inferred(
     opsets = [onnx.helper.make_opsetid("", version)]
     try:
         results = onnx.shape_inference.infer_node_outputs(schema, ir.to_proto(node), types, data, opset_imports=opsets)
-        if schema.has_function and not all(found.tensor_type.HasField("shape") for found in results.values()):
+        has_body = bool(getattr(schema, "has_function", False))
+        if has_body and not all(found.tensor_type.HasField("shape") for found in results.values()):
             results = _of_function(node, types, data, opsets)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError):
         return None

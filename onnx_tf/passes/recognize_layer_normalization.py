@@ -64,7 +64,9 @@ def _number(value: ir.Value | None) -> float | None:
 def _shifted(value: ir.Value | None) -> tuple[ir.Value, float] | None:
     """Return what a small number was added to, and the number."""
     node = _producer(value, "Add")
-    for a, b in ((0, 1), (1, 0)) if node is not None else ():
+    if node is None:
+        return None
+    for a, b in ((0, 1), (1, 0)):
         number, other = _number(node.inputs[b]), node.inputs[a]
         if number is not None and 0 < number < 0.1 and other is not None:
             return other, number
@@ -76,6 +78,7 @@ def _mean(value: ir.Value | None) -> tuple[ir.Value, Sequence[int]] | None:
     node = _producer(value, "ReduceMean")
     if node is None or node.inputs[0] is None or not int_attribute(node, "keepdims"):
         return None
+    axes: Sequence[int] | None
     if (node.version or 1) < 18:
         axes = ints_attribute(node, "axes")
     else:

@@ -44,7 +44,9 @@ def model() -> keras.Model:
 
 
 def test_layers_are_named_after_nodes(model):
-    assert {"block_conv", "block_norm", "block_relu", "drop", "first", "features"} <= {layer.name for layer in model.layers}
+    assert {"block_conv", "block_norm", "block_relu", "drop", "first", "features"} <= {
+        layer.name for layer in model.layers
+    }
     assert model.get_layer("drop").rate == 0.25
 
 

@@ -6,6 +6,7 @@ along the last axis, or along axis 1, of the first operand wherever the size fit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from keras import ops
@@ -26,12 +27,12 @@ def added(a: Any, b: Any) -> Any:
 
 def _is_right(a: Any, b: Any) -> bool:
     """Tell whether Keras adds the second operand where it belongs, for every size of what is open."""
-    first, second = getattr(a, "shape", ()), getattr(b, "shape", ())
+    first: Sequence[int | None] = getattr(a, "shape", ())
+    second: Sequence[int | None] = getattr(b, "shape", ())
     if len(first) < 2 or all(n == 1 for n in second):
         return True
     if None not in first and tuple(first) == tuple(second):
         return True
     if sum(n is not None and n > 1 for n in second) > 1:
         return True
-    last = first[-1], second[-1]
-    return None not in last and min(last) > 1
+    return all(n is not None and n > 1 for n in (first[-1], second[-1]))

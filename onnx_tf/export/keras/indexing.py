@@ -105,6 +105,10 @@ def scatter_elements_11(place: Place, x: Any, indices: Any, updates: Any, *, axi
 
 def _written(place: Place, x: Any, at: Any, updates: Any, reduction: str | None) -> Any:
     """Return a tensor with updates at places that tuples of indices, the last axis, name."""
+    # Not every backend takes more axes of indices than one.
+    count = at.shape[-1]
+    at = ops.reshape(at, (-1, count))
+    updates = ops.reshape(updates, (-1, *static(place, x, range(count, len(x.shape)))))
     if reduction in (None, "none"):
         return ops.scatter_update(x, at, updates)
     if reduction == "mul":

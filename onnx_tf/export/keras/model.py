@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -299,19 +299,18 @@ def _elements(value: ir.Value) -> Sequence[int | str] | None:
 
 def tied_tables(graph: ir.Graph) -> list[TiedTable]:
     """Return the embedding tables that are, transposed, the constant matrix of a product too."""
-    tables = [n.inputs[0] for n in graph if n.op_type == "Gather" and _is_matrix(n.inputs[0])]
-    matrices = [n.inputs[1] for n in graph if n.op_type in ("MatMul", "Gemm", "Dense") and _is_matrix(n.inputs[1])]
-    found = []
-    for table, matrix in itertools.product(dict.fromkeys(tables), dict.fromkeys(matrices)):
-        a, b = table.const_value, matrix.const_value
-        if tuple(a.shape) == tuple(b.shape)[::-1] and np.array_equal(a.numpy(), b.numpy().T):
-            found.append(TiedTable(a.numpy(), b.numpy()))
-    return found
+    tables = _matrices(n.inputs[0] for n in graph if n.op_type == "Gather")
+    matrices = _matrices(n.inputs[1] for n in graph if n.op_type in ("MatMul", "Gemm", "Dense"))
+    return [
+        TiedTable(a.numpy(), b.numpy())
+        for a, b in itertools.product(tables, matrices)
+        if tuple(a.shape) == tuple(b.shape)[::-1] and np.array_equal(a.numpy(), b.numpy().T)
+    ]
 
 
-def _is_matrix(value: ir.Value | None) -> bool:
-    tensor = None if value is None else value.const_value
-    return tensor is not None and len(tensor.shape) == 2 and tensor.dtype.is_floating_point()
+def _matrices(values: Iterable[ir.Value | None]) -> list[ir.TensorProtocol]:
+    tensors = (value.const_value for value in dict.fromkeys(values) if value is not None)
+    return [t for t in tensors if t is not None and len(t.shape) == 2 and t.dtype.is_floating_point()]
 
 
 class _MissingError(Exception):

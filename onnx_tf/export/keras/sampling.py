@@ -92,7 +92,9 @@ def _far(d: Any) -> Any:
 
 def _read(flat: Any, taps: tuple[Tap, ...], sizes: list[int], padding_mode: str, aligned: bool) -> Any:
     """Return N, C, places of N, C, elements: those that the indices name, by the product of their weights."""
-    index = weight = inside = None
+    index: Any = None
+    weight: Any = None
+    inside: Any = None
     for (at, own), size in zip(taps, sizes, strict=True):
         if padding_mode == "zeros":
             known = ops.logical_and(ops.greater_equal(at, 0.0), ops.less_equal(at, size - 1.0))
