@@ -8,16 +8,13 @@ from test.onnx_suite.cases import check, load_cases
 from test.onnx_suite.runs import through_keras
 
 CASES = """
-depthtospace_crd_mode dynamicquantizelinear dynamicquantizelinear_max_adjusted gridsample
-gridsample_align_corners_true gridsample_bicubic gridsample_border_padding gridsample_nearest
-gridsample_reflection_padding gridsample_volumetric_bilinear matmulinteger scatter_elements_with_axis
+depthtospace_crd_mode_example dynamicquantizelinear dynamicquantizelinear_max_adjusted gridsample
+gridsample_aligncorners_true gridsample_bicubic gridsample_border_padding gridsample_nearest
+gridsample_reflection_padding gridsample_volumetric_bilinear_align_corners_0 matmulinteger scatter_elements_with_axis
 scatter_elements_with_negative_indices scatternd scatternd_add add_bcast sum_example
 """.split()  # noqa: SIM905
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_official_case(name):
-    cases = load_cases()
-    if f"node/test_{name}" not in cases:
-        pytest.skip("this version of onnx has no such case")
-    check(cases[f"node/test_{name}"], through_keras)
+    check(load_cases()[f"node/test_{name}"], through_keras)
