@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-packages test-keras-versions lint walk bench ops-table set-up
+.PHONY: demo test test-all test-keras test-keras-versions test-packages lint walk bench ops-table set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -23,6 +23,13 @@ test-packages: set-up  ## trained models out of public packages (the network, ha
 
 test-keras-versions: set-up  ## sources of Keras models on Keras 3.8 and the newest, JAX and PyTorch (the network)
 	$(BIN)/python -m test.keras.versions
+
+KERAS_BACKENDS ?= tensorflow=$(BIN)/python
+
+test-keras: set-up  ## the zoo as .keras files, on KERAS_BACKENDS="tensorflow=PYTHON jax=PYTHON torch=PYTHON", and fine-tuned
+	$(BIN)/python -m test.keras.backends $(KERAS_BACKENDS)
+	$(BIN)/python -m test.keras.training
+	$(BIN)/python -m test.onnx_suite --through keras
 
 lint: set-up
 	$(BIN)/ruff check .

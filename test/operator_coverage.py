@@ -265,32 +265,28 @@ def _fits_litert(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] 
 
 def _best_in_keras(name: str, samples: dict[str, Iterator[Sample]]) -> str:
     """Return what an operator becomes at best, one of :data:`FORMS`; nothing without a case."""
-    found = [
-        _in_keras(made, inputs, expected)
-        for _, make in itertools.islice(samples.get(name, iter(())), CASES_PER_OPERATOR)
-        for model, inputs, expected in [make()]
-        for made in (_of_one_input(model, inputs), model)
-    ]
+    found = []
+    for _, make in itertools.islice(samples.get(name, iter(())), CASES_PER_OPERATOR):
+        model, inputs, expected = make()
+        found += [_in_keras(model, inputs, expected, count) for count in (1, 0)]
     return min(found, key=FORMS.index) if found else ""
 
 
 FORMS = ("layer", "op", "several", "none")
 
 
-def _of_one_input(model: onnx.ModelProto, inputs: list[Any]) -> onnx.ModelProto:
-    """Return a model whose inputs but the first are constants, as weights are, with an open batch."""
-    return with_open_dims(model, dict(zip([value.name for value in model.graph.input], inputs, strict=True)), 1)
+def _in_keras(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | None, count: int) -> str:
+    """Return what a model becomes in a .keras file whose numbers are right, ``"none"`` where there is none.
 
-
-def _in_keras(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | None) -> str:
-    """Return what a model becomes in a .keras file whose numbers are right, ``"none"`` where there is none."""
+    With a ``count`` of 1 the first input is open, and the others are constants, as weights are.
+    """
     from onnx_tf.export.keras import build, write_keras
 
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
-        rep = build(model, Options(target=KERAS))
+        given = dict(zip([value.name for value in model.graph.input], inputs, strict=True))
+        rep = build(with_open_dims(model, given, count) if count else model, Options(target=KERAS))
         file = Path(folder) / "model.keras"
         write_keras(rep.model, file)
-        given = dict(zip([value.name for value in model.graph.input], inputs, strict=False))
         tensors = list(rep.interface.flat({name: given[name] for name in rep.inputs}).values())
         loaded = keras.saving.load_model(file, compile=False, safe_mode=True)
         found = loaded(tensors[0] if len(tensors) == 1 else tensors, training=False)
@@ -299,7 +295,9 @@ def _in_keras(model: onnx.ModelProto, inputs: list[Any], expected: list[Any] | N
             whole = rep.interface.whole(dict(zip(rep.outputs, found, strict=True)))
             _assert_equal(dict(zip(rep.outputs, expected, strict=True)), whole)
         kinds = [form.kind for form in rep.forms]
-        return "op" if not kinds else kinds[0] if len(kinds) == 1 else "several"
+        if kinds and set(kinds) == {"layer"}:
+            return "layer"
+        return "several" if len(kinds) > 1 else kinds[0] if kinds else "op"
     return "none"
 
 

@@ -202,3 +202,46 @@ def test_dtypes_without_layers(tmp_path):
     }"""
     feed = {"x": RNG.integers(0, 255, size=(3, 2, 6)).astype(np.uint8)}
     check_keras(with_weights(body, {"target": np.array([-1, 3, 4])}), feed, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [((1, 8), (8, 1)), ((2, 3, 3), (3, 1)), ((2, 8, 1), (8,)), ((8, 1), (1, 8))]
+)
+def test_sums_that_keras_would_take_for_biases(left, right, tmp_path):
+    dims = [", ".join(map(str, shape)) for shape in (left, right)]
+    body = f"g (float[{dims[0]}] x, float[{dims[1]}] z) => (float[?, ?] y) {{ y = Add(x, z) }}"
+    model = text_model(body)
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    check_keras(model, {"x": floats(*left), "z": floats(*right)}, tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "layer"), [("centred", "LayerNormalization"), ("squares", "RMSNormalization")])
+def test_normalizations_that_are_written_out(kind, layer, tmp_path):
+    source = "m = ReduceMean<axes=[-1]>(x) d = Sub(x, m)" if kind == "centred" else "d = Identity(x)"
+    body = f"""g (float[n, 3, 4] x) => (float[n, 3, 4] y) {{
+        two = Constant<value_float=2.0>()
+        epsilon = Constant<value_float=1e-5>()
+        {source}
+        p = Pow(d, two)
+        v = ReduceMean<axes=[-1]>(p)
+        a = Add(v, epsilon)
+        s = Sqrt(a)
+        q = Div(d, s)
+        y = Mul(q, scale)
+    }}"""
+    model = with_weights(body, {"scale": floats(4)})
+    assert layers_of(check_keras(model, {"x": floats(2, 3, 4)}, tmp_path)) == [layer]
+
+
+def test_products_and_their_biases_are_dense(tmp_path):
+    body = "g (float[n, 3, 4] x) => (float[n, 3, 5] y) { p = MatMul(x, w) y = Add(b, p) }"
+    model = with_weights(body, {"w": floats(4, 5), "b": floats(5)})
+    assert layers_of(check_keras(model, {"x": floats(2, 3, 4)}, tmp_path)) == ["Dense"]
+
+
+def test_a_table_and_its_transpose_are_one_weight(tmp_path):
+    body = "g (int64[n, 3] ids) => (float[n, 3, 9] y) { e = Gather(table, ids) y = MatMul(e, matrix) }"
+    table = floats(9, 4)
+    model = with_weights(body, {"table": table, "matrix": table.T.copy()})
+    loaded = check_keras(model, {"ids": RNG.integers(0, 9, size=(2, 3))}, tmp_path)
+    assert len(loaded.weights) == 1

@@ -162,6 +162,7 @@ class _Walk:
     def outputs(self, names: Sequence[str]) -> dict[str, Any]:
         """Return the tensor of each output by its ONNX name."""
         self.drawn.inputs = [self._input(value) for value in self.graph.inputs]
+        self.drawn.added(self.drawn.inputs)
         for node in self.graph:
             self._build(node)
         if self.refused:
