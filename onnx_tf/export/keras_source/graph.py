@@ -38,14 +38,23 @@ class Graph:
         calls: all other calls, each behind those whose results it takes.
         outputs: the values that the model gives.
         arrays: by layer's name, the values of those weights that no layer of the model holds.
+        layers: the layer that a call makes.
+        constants: by ``id``, the arrays that are weights, which are kept, and their values.
     """
 
     def __init__(self, inputs: Sequence[Step], outputs: Sequence[Any]) -> None:
         self.inputs = list(inputs)
         self.outputs = [Value(id(tensor)) for tensor in outputs]
         self.calls: list[Call] = []
+        self._made = 0
         self.arrays: dict[str, np.ndarray] = {}
         self.layers: dict[Call, Any] = {}
+        self.constants: dict[int, tuple[np.ndarray, Value]] = {}
+
+    def value(self) -> Value:
+        """Return a value that no tensor of the model is."""
+        self._made += 1
+        return Value(-self._made)
 
     def add(self, call: Call, layer: Any = None) -> None:
         """Add a call, and the layer that it makes where that holds its weights."""
@@ -139,19 +148,21 @@ def _add_operation(graph: Graph, step: Step, names: Names) -> None:
 
 
 def _as_weight(graph: Graph, step: Step, array: np.ndarray, names: Names) -> Value:
-    is_float = array.dtype.kind == "f" or array.dtype.name == "bfloat16"
-    is_known = is_float or array.dtype.name in ("int32", "int64")
+    """Return the value of an array, which is one weight wherever it is taken."""
+    if id(array) in graph.constants:
+        return graph.constants[id(array)][1]
+    is_known = array.dtype.kind == "f" or array.dtype.name in ("bfloat16", "int32", "int64")
     stored = array if is_known else array.astype(np.int64 if array.dtype.itemsize > 2 else np.int32)
     name = names.take(f"{step.place or step.operation.name}_constant")
-    value = Value(id(stored))
-    graph.arrays[name] = stored  # which keeps the array, and its id
+    value = graph.value()
+    graph.arrays[name] = stored
     graph.add(_weight(name, tuple(array.shape), stored.dtype.name, False, value, step.place))
-    if stored.dtype == array.dtype:
-        return value
-    kind = array.dtype.name
-    cast = Value(id(array))
-    graph.add(Call("ops.cast", None, (Argument("x", value), Argument("dtype", kind)), (cast,), "", step.place))
-    return cast
+    if stored.dtype != array.dtype:
+        arguments = (Argument("x", value), Argument("dtype", array.dtype.name))
+        value = graph.value()
+        graph.add(Call("ops.cast", None, arguments, (value,), "", step.place))
+    graph.constants[id(array)] = (array, value)
+    return value
 
 
 def _needed(graph: Graph) -> list[Call]:
