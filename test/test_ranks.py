@@ -234,7 +234,7 @@ def test_an_input_without_shape_takes_any():
 def test_convolutions_behind_an_unknown_rank_are_computed_channels_last():
     model = model_of("a = Relu (z) b = Conv (a, filter) y = Relu (b)")
     assert_right(model, [FEEDS[3]], through=("run", "export"))
-    assert "1 nodes compute channels-last" in str(prepare(model).layout_report)
+    assert "1 node computes channels-last" in str(prepare(model).layout_report)
 
 
 def test_what_no_rank_settles_is_refused_with_the_input_whose_shape_would():
