@@ -163,6 +163,7 @@ def convert(
     }
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
     options = Options.of(layout=layout, **orders, **edits)
+    how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, _names(keep_float), per_layer, tune)
     ready = preflight(
         model,
         Path(path),
@@ -173,13 +174,14 @@ def convert(
         dequantize=dequantize,
         overwrite=overwrite,
         check=check,
+        quantization=how,
+        has_data=data is not None,
     )
     gc.collect()  # the model that was looked at refers to itself
     paths = ready.paths
     reference = functools.partial(edited_source, model, Options.of(**edits))
     groups = (FLOATS, INTEGERS) if ready.has_integers else ((*FLOATS, *KINDS),)
     kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in groups]
-    how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, _names(keep_float), per_layer, tune)
     with contextlib.ExitStack() as stack:
         run = Run(model, options, reference, ready.check, progress)
         wanted = [] if ready.has_integers else list(paths)

@@ -14,7 +14,7 @@ from onnx_tf.check.onnx_runtime import require_onnx_runtime
 from onnx_tf.edits import edit
 from onnx_tf.errors import OptionError, either, option
 from onnx_tf.export.paths import KERAS, Format, artifact_paths, with_companions
-from onnx_tf.export.post_training.kinds import KINDS
+from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.precisions import INTEGERS, Precision
 from onnx_tf.export.writing import check_target
 from onnx_tf.handler_table import known_handlers
@@ -62,6 +62,8 @@ def preflight(
     dequantize: bool = False,
     overwrite: bool = True,
     check: Any = None,
+    quantization: Quantization | None = None,
+    has_data: bool = False,
     loaded: ir.Model | None = None,
 ) -> Ready:
     """Check paths, options, names, shapes and what a comparison needs; see :func:`onnx_tf.convert`.
@@ -83,6 +85,10 @@ def preflight(
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
         _refuse_kinds(paths)
         _check_targets(paths, overwrite)
+    kinds = [] if has_integers else list(paths)
+    how = quantization or Quantization()
+    how.check(kinds)
+    how.check_data(kinds, has_data)
     edited = edit(loaded, options)
     inputs, _ = interface(edited)
     chosen_values(inputs, options.channels_last_inputs, "input")

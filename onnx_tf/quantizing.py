@@ -18,7 +18,7 @@ from onnx_tf.check.interface import Interface
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.check.verdict import Verdict, verdict
 from onnx_tf.errors import OptionError
-from onnx_tf.export.post_training.kinds import CALIBRATED, KINDS, Quantization
+from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.tflite import PostTraining
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
@@ -131,16 +131,10 @@ def quantizing(
         OptionError: the settings do not fit the kinds, or data are missing or not needed.
         InputError: the data do not fit the model.
     """
-    quantization.check(wanted := list(kinds))
+    wanted = list(kinds)
+    quantization.check(wanted)
+    quantization.check_data(wanted, data is not None)
     found = [kind for kind in wanted if kind in KINDS]
-    if data is not None and not found:
-        raise OptionError(f"calibration data (data) are for quantised .tflite files: ask for one of {', '.join(KINDS)}")
-    needing = [kind for kind in found if kind in CALIBRATED]
-    if needing and data is None:
-        raise OptionError(
-            f"{needing[0]} is calibrated with data of yours: give them (data, --data NAME=FILE); "
-            "random numbers (--data random) serve tests of speed alone"
-        )
     if not found:
         return None
     samples = None

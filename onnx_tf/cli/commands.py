@@ -81,6 +81,7 @@ def _known_before(arguments: argparse.Namespace) -> Any:
         dequantize=arguments.dequantize,
         overwrite=not arguments.no_overwrite,
         check=check,
+        **quantizing.quantization(arguments),
         loaded=loaded,
     )
     if set(KERAS).isdisjoint(ready.paths):

@@ -98,6 +98,17 @@ def _numbers(text: str, spec: str) -> list[float]:
         raise UsageError(f"--data {spec}: {text} is no number, nor numbers with ':' between them") from error
 
 
+def quantization(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options as :func:`onnx_tf.preflight.preflight` takes them."""
+    from onnx_tf.export.post_training.kinds import Quantization
+
+    settings = quantizing_options(arguments)
+    has_data = settings.pop("data") is not None
+    weights, names = settings.pop("quantize_weights"), tuple(settings.pop("keep_float"))
+    sides = settings.pop("quantized_inputs"), settings.pop("quantized_outputs")
+    return {"quantization": Quantization(weights, *sides, names, **settings), "has_data": has_data}
+
+
 def quantized_summary(written: Written) -> dict[str, Any]:
     """Return what JSON tells of a quantised file besides what it tells of all."""
     found: dict[str, Any] = {}

@@ -97,7 +97,7 @@ def _removed(file: Path) -> None:
 
 def _beside(target: Path) -> Path:
     """Return a path in the same folder that nothing has."""
-    return target.with_name(f".{secrets.token_hex(8)}.{target.name}")
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}{''.join(target.suffixes)}")
 
 
 def _check_place(target: Path) -> None:

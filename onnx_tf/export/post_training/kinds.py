@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from onnx_tf.errors import OptionError
+from onnx_tf.errors import OptionError, either, option
 
 __all__ = ["CALIBRATED", "KINDS", "Kind", "Quantization"]
 
@@ -55,11 +55,13 @@ class Quantization:
 
     def __post_init__(self) -> None:
         if self.weights not in GRANULARITIES:
-            raise OptionError(f"quantize_weights must be {' or '.join(map(repr, GRANULARITIES))}, not {self.weights!r}")
+            raise OptionError(
+                f"{option('quantize_weights')} must be {' or '.join(map(repr, GRANULARITIES))}, not {self.weights!r}"
+            )
         for side, dtype in (("inputs", self.inputs), ("outputs", self.outputs)):
             if dtype not in (None, *INTERFACES):
                 choices = ", ".join(map(repr, INTERFACES))
-                raise OptionError(f"quantized_{side} must be one of {choices}, not {dtype!r}")
+                raise OptionError(f"{option(f'quantized_{side}')} must be one of {choices}, not {dtype!r}")
 
     def check(self, kinds: Sequence[str]) -> None:
         """Refuse settings that none of the kinds has.
@@ -73,16 +75,38 @@ class Quantization:
             raise OptionError(f"how to quantise is told, and no kind that does is asked for: choose some of {KINDS}")
         if (self.inputs or self.outputs) and not full:
             raise OptionError(
-                "quantized_inputs and quantized_outputs are for full_integer_quant: other files take and give floats"
+                f"{option('quantized_inputs')} and {option('quantized_outputs')} are for full_integer_quant: "
+                "other files take and give floats"
             )
         if {self.inputs, self.outputs} - {None, "float32"} and all(map(has_16_bits, full)):
             raise OptionError("full_integer_quant_with_int16_act takes and gives int16 or float32, not 8 bits")
         if (self.keep_float or self.tune) and full:
             raise OptionError(
-                f"{full[0]} holds no floats: nodes stay in floats (keep_float, tune) in integer_quant and the like"
+                f"{full[0]} holds no floats: nodes stay in floats ({option('keep_float')}, {option('tune')}) in "
+                "integer_quant and the like"
             )
         if (self.tune or self.per_layer) and not set(quantized) & set(CALIBRATED):
-            raise OptionError("per_layer and tune judge what integers lose: ask for integer_quant")
+            raise OptionError(
+                f"{option('per_layer')} and {option('tune')} judge what integers lose: ask for integer_quant"
+            )
+
+    def check_data(self, kinds: Sequence[str], has_data: bool) -> None:
+        """Refuse kinds whose steps only data tell, without any, and data that nothing is calibrated with.
+
+        Raises:
+            OptionError: it is so.
+        """
+        if has_data and not set(kinds) & set(KINDS):
+            raise OptionError(
+                f"calibration data ({option('data')}) are for quantised .tflite files: ask for one of "
+                f"{', '.join(KINDS)}"
+            )
+        needing = [kind for kind in kinds if kind in CALIBRATED]
+        if needing and not has_data:
+            raise OptionError(
+                f"{needing[0]} is calibrated with data of yours: give them ({either('data', '--data NAME=FILE')}); "
+                f"random numbers ({either('random', '--data random')}) serve tests of speed alone"
+            )
 
     def interface(self, kind: str) -> tuple[str, str]:
         """Return the dtypes of the inputs and outputs of a file of a kind."""
