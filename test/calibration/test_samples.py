@@ -118,7 +118,7 @@ IDS = value("ids", ("N", 2), ir.DataType.INT8)
 @pytest.mark.parametrize(
     ("data", "inputs", "message"),
     [
-        ({"x": numbers(2, 3, 4, 6)}, (), r"input x: float\[N, 3, 4, 5\]: sample 0 has the shape \[1, 3, 4, 6\]"),
+        ({"x": numbers(2, 3, 4, 6)}, (), r"input x: float32\[N, 3, 4, 5\]: sample 0 has the shape \[1, 3, 4, 6\]"),
         ({"x": numbers(2, 3)}, (), r"has the shape \[2, 3\]: a sample has 4 axes"),
         ({"x": numbers(5, 3)}, (value(shape=(2, 3)),), r"5 rows are no batches of 2"),
         ({"x": np.zeros((0, 3, 4, 5), np.float32)}, (), "0 rows are no batches"),
