@@ -38,7 +38,7 @@ def test_a_difference_is_found(tmp_path, monkeypatch):
         layer.set_weights([weight + 1 for weight in layer.get_weights()])
         write_keras(model, path)
 
-    monkeypatch.setattr("onnx_tf.export.keras.write_keras", spoil)
+    monkeypatch.setattr("onnx_tf.export.keras_files.write_keras", spoil)
     assert not onnx_tf.convert(image_network(), tmp_path / "model.keras").fits
 
 

@@ -55,6 +55,6 @@ def test_layers_of_deep_models_are_found_and_trained():
 
 
 def test_the_source_of_a_deep_model_is_refused_at_once(tmp_path):
-    with pytest.raises(onnx_tf.ExportError, match=r"962 operations deep.*a model of models"):
+    with pytest.raises(onnx_tf.ExportError, match=r"96\d operations deep.*a model of models"):
         onnx_tf.convert(chain(scopes=True), tmp_path / "model.py")
     assert list(tmp_path.iterdir()) == []
