@@ -13,10 +13,11 @@ from onnx_tf.cli import arguments as given
 from onnx_tf.cli import as_json, console, files, quantizing
 from onnx_tf.cli.accuracy import accuracy_fields, print_accuracy
 from onnx_tf.cli.checking import bisect, check
+from onnx_tf.cli.planning import plan
 from onnx_tf.cli.usage import UsageError
 from onnx_tf.telling import did_you_mean, size
 
-__all__ = ["bisect", "check", "completion", "convert", "info", "layout", "ops", "run"]
+__all__ = ["bisect", "check", "completion", "convert", "info", "layout", "ops", "plan", "run"]
 
 if TYPE_CHECKING:
     from onnx_tf.conversion import Conversion, Written

@@ -78,6 +78,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
         _add_convert,
         _add_run,
         _add_info,
+        _add_plan,
         _add_layout_command,
         _add_check,
         _add_bisect,
@@ -170,6 +171,21 @@ def _add_info(commands: Commands) -> Parser:
     info.add_argument("model", help="the .onnx file")
     _add_edits(info)
     return info
+
+
+def _add_plan(commands: Commands) -> Parser:
+    about = "say what a conversion would refuse, without writing anything"
+    plan = commands.add_parser("plan", help=about, description=_PLAN, epilog=_examples("plan"))
+    plan.add_argument("model", help="the .onnx file")
+    plan.add_argument(
+        "--formats",
+        type=_names,
+        metavar="FORMAT,...",
+        help="saved_model (default), tflite, keras, ...: all but saved_model start TensorFlow",
+    )
+    _add_edits(plan)
+    _add_layout(plan)
+    return plan
 
 
 def _add_layout_command(commands: Commands) -> Parser:
@@ -306,6 +322,7 @@ COMMAND_LINES: dict[str, list[str]] = {
         "onnx-tf run model.onnx --input image=random --batch-size 1 --output scores.npz",
     ],
     "info": ["onnx-tf info model.onnx", "onnx-tf info model.onnx --json"],
+    "plan": ["onnx-tf plan model.onnx", "onnx-tf plan model.onnx --formats saved_model,tflite"],
     "layout": ["onnx-tf layout model.onnx --html layout.html"],
     "check": ["onnx-tf check model.onnx", "onnx-tf check model.onnx saved_model --input image=random"],
     "bisect": ["onnx-tf bisect model.onnx -o smallest.onnx --neutral"],
@@ -323,6 +340,10 @@ _CONVERT = (
 )
 _RUN = "Convert an ONNX model and compute its outputs for inputs from files or the command line."
 _INFO = "Print inputs, outputs, opset versions, operators and sizes, and all nodes that cannot be converted."
+_PLAN = (
+    "Say of each format whether the model can be written so, and which nodes keep it from that. The exit code is 1 "
+    "where something does."
+)
 _LAYOUT = "Say which memory order was chosen, which Transposes are left, and why each is needed."
 _CHECK = (
     "Compare every value inside a converted model with ONNX Runtime's own, in the order of the graph, and name the "

@@ -17,7 +17,16 @@ from test.zoo.materialize import make_inputs, materialize
 
 ENTRIES = manifest()
 QUICK = ["vit_opset20_gelu", "silu_mlp_mixer"]
-SLOW = ["resnet18", "bert_cls", "dinov2_swiglu_reg", "mobilevit_deeplab", "squeezebert", "mpnet", "llama", "mobilevitv2"]
+SLOW = [
+    "resnet18",
+    "bert_cls",
+    "dinov2_swiglu_reg",
+    "mobilevit_deeplab",
+    "squeezebert",
+    "mpnet",
+    "llama",
+    "mobilevitv2",
+]
 NAMES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
 

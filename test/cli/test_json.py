@@ -86,6 +86,7 @@ CASES = {
     "convert": [["model.onnx", "-o", "out", "--check"], ["images.onnx", "-o", "a.tflite"]],
     "layout": [["images.onnx"]],
     "ops": [["Conv*"]],
+    "plan": [["model.onnx"], ["images.onnx", "--formats", "saved_model,tflite,keras"]],
     "check": [["images.onnx"], ["model.onnx", "--input", "x=random"]],
 }
 
@@ -119,6 +120,16 @@ def test_unsupported_nodes_are_in_the_schema_and_end_with_1(capsys):
     assert code == 1
     assert problems(value, SCHEMA["$defs"]["info"]) == []
     assert [node["name"] for node in value["unsupported"]] == ["Swish_0"]
+
+
+def test_a_plan_that_fails_ends_with_1(capsys):
+    code, value = printed(capsys, "plan", "custom.onnx", "--formats", "saved_model,tflite,keras")
+    assert code == 1
+    assert problems(value, SCHEMA["$defs"]["plan"]) == []
+    assert [answer["format"] for answer in value["formats"]] == ["saved_model", "tflite", "keras"]
+    assert [[node["name"] for node in answer["nodes"]] for answer in value["formats"]] == [["Swish_0"]] * 3
+    code, value = printed(capsys, "plan", "model.onnx", "--formats", "onnx")
+    assert code == 2
 
 
 def test_a_part_that_fails(capsys):

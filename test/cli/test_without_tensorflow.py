@@ -55,6 +55,7 @@ def answer(*arguments: str) -> tuple[int, str, str]:
     ("arguments", "text"),
     [
         (["info", "model.onnx"], "x: float32[N, 3]"),
+        (["plan", "model.onnx"], "saved_model: can be written"),
         (["info", "model.onnx", "--batch-size", "2", "--json"], '"shape": ['),
         (["layout", "model.onnx"], "Transposes"),
         (["layout", "model.onnx", "--html", "page.html"], "Transposes"),
