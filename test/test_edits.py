@@ -222,8 +222,8 @@ class TestCut:
     @pytest.mark.parametrize(
         ("inputs", "outputs", "says"),
         [
-            (["aa"], ["y"], "input_names: 'aa' is unknown; values of the model are 'a', "),
-            ((), ["yy"], "output_names: 'yy' is unknown; values of the model are 'y', "),
+            (["aa"], ["y"], r"input_names: 'aa' is unknown \(did you mean 'a'\?\); values of the model are 'a', "),
+            ((), ["yy"], r"output_names: 'yy' is unknown \(did you mean 'y'\?\); values of the model are 'y', "),
             (
                 ["c"],
                 ["y"],

@@ -161,7 +161,7 @@ class TestBeforeConverting:
         def fail(*_args, **_settings):
             raise AssertionError("it converts")
 
-        monkeypatch.setattr("onnx_tf.conversion.lower", fail)
+        monkeypatch.setattr("onnx_tf.artifacts.lower", fail)
 
     @pytest.mark.parametrize(
         ("given", "says"),
