@@ -12,7 +12,8 @@ from onnx_tf.runtime.graph import BoundGraph, BoundNode
 __all__ = ["failing_node", "run_error"]
 
 _OPERATION = re.compile(r"\{\{node ([^}]+)\}\}")
-_NOISE = re.compile(r"\{\{\w*node [^}]*\}\}|\[Op:[^\]]*\]|^\s*\(\d+\) [A-Z_]+:")
+_NOISE = re.compile(r"\{\{\w*node [^}]*\}\}|\[Op:[^\]]*\]|^\s*\(\d+\) [A-Z_]+:|<stack traces unavailable>")
+_CALLS = re.compile(r"^(?:(?:Stateful)?PartitionedCall(?:_\d+)?/)+")
 _TRACE = re.compile(r"Graph execution error:|Detected at node |\d+ root error|\s+File |\s{4}")
 
 
@@ -32,7 +33,7 @@ def run_error(error: tf.errors.OpError, graph: BoundGraph | None = None) -> RunE
             cause, node=node.onnx_node, op=context.op_type, domain=context.onnx_domain, version=context.version
         )
     operations = _OPERATION.findall(error.message)
-    return RunError(f"TensorFlow's operation {operations[0]!r}: {cause}" if operations else cause)
+    return RunError(f"TensorFlow's operation {_CALLS.sub('', operations[0])!r}: {cause}" if operations else cause)
 
 
 def failing_node(error: tf.errors.OpError, graph: BoundGraph) -> BoundNode | None:

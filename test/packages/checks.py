@@ -57,7 +57,7 @@ class Attempt:
             code = command_line(words)
         answer = json.loads(output.getvalue())
         if "error" in answer:
-            self.note("check", "fails", answer["error"]["message"])
+            self.note("check", "fails", answer["error"]["message"].rpartition("not verified: ")[2])
         elif code:
             wrong = [output for output in answer["check"]["outputs"] if not output["fits"]]
             self.note("check", "differs", "; ".join(f"{output['name']}: {_short(output)}" for output in wrong))
