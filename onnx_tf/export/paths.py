@@ -56,6 +56,7 @@ def artifact_paths(
         raise OptionError(f"{asked} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
     if formats is None:
         if not is_file:
+            _refuse_file_names(path, suffix)
             return {"saved_model": path}
         if of_keras is not None:
             return {of_keras: path}
@@ -80,6 +81,18 @@ def artifact_paths(
 def with_companions(kind: str, path: Path) -> list[Path]:
     """Return the files of an artefact: itself, and an .npz file beside a source and a .weights.h5 file."""
     return [path, path.with_suffix(".npz")] if kind in ("keras_source", "weights") else [path]
+
+
+def _refuse_file_names(path: Path, suffix: str) -> None:
+    """Refuse names that people give to files, for the folder that a SavedModel is."""
+    if os.path.isdir(path):  # which takes any name
+        return
+    near = did_you_mean(suffix, [".tflite", ".keras"]) if len(suffix) > 3 else ""
+    if near or suffix in (".pb", ".onnx"):
+        raise OptionError(
+            f"{path} would be the folder of a SavedModel{near}: choose a name without {suffix}, or one that ends in "
+            ".tflite or .keras"
+        )
 
 
 def _whose(suffix: str) -> str:

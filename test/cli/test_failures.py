@@ -251,3 +251,11 @@ def test_an_edit_that_does_not_fit_names_its_step(capsys):
 def test_inputs_without_a_check(capsys):
     assert main(["convert", "model.onnx", "-o", "out", "--input", "x.npy"]) == 2
     check_one_line(capsys, "--input is what --check compares with: add --check")
+
+
+@pytest.mark.parametrize("name", ["x.tflit", "x.kears", "x.pb", "x.onnx"])
+def test_a_folder_is_not_called_as_a_file(name, capsys):
+    assert main(["convert", "model.onnx", "-o", name]) == 2
+    assert f"{name} would be the folder of a SavedModel" in capsys.readouterr().err
+    assert not Path(name).exists()
+    assert main(["convert", "model.onnx", "-o", "v1.2", "--quiet"]) == 0
