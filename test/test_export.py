@@ -268,7 +268,7 @@ class TestWriting:
         monkeypatch.setattr(saved_model, "MAX_GRAPH_BYTES", size)
         rep.export_graph(tmp_path / "model", freeze=True)
         monkeypatch.setattr(saved_model, "MAX_GRAPH_BYTES", size - 20_000)
-        with pytest.raises(ExportError, match="2 GiB at most"):
+        with pytest.raises(ExportError, match=r"a file of TensorFlow holds [0-9.]+ .?B at most"):
             rep.export_graph(tmp_path / "new", freeze=True)
         assert listing(tmp_path)[0] == "model"
         assert not (tmp_path / "new").exists()

@@ -13,6 +13,7 @@ from onnx_tf.edits.shapes import fix_shapes
 from onnx_tf.errors import EditError
 from onnx_tf.model.loading import MAP_TYPE, OPENED_DIMS, ModelSource, load_model
 from onnx_tf.options import Options
+from onnx_tf.telling import size
 
 __all__ = ["cut", "edit", "edited_source", "fix_shapes", "with_map_types"]
 
@@ -49,10 +50,10 @@ def edited_source(source: ModelSource, options: Options) -> ModelSource:
 
 def _proto(model: ir.Model) -> onnx.ModelProto:
     tensors = [v.const_value for graph in model.graphs() for v in graph.initializers.values() if v.const_value]
-    size = sum(tensor.nbytes for tensor in tensors)
-    if size > MAX_PROTO_BYTES:
+    weights = sum(tensor.nbytes for tensor in tensors)
+    if weights > MAX_PROTO_BYTES:
         raise EditError(
-            f"the edited model has {size / 2**30:.1f} GiB of weights, one ModelProto holds 2 GiB: "
+            f"the edited model has {size(weights)} of weights, one ModelProto holds {size(MAX_PROTO_BYTES)}: "
             "leave out the check, or cut out a smaller part"
         )
     return with_map_types(ir.to_proto(ir.external_data.load_to_model(model)), model)

@@ -14,10 +14,11 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf.backend_tf_module import BackendTFModule
-from onnx_tf.errors import ExportError
+from onnx_tf.errors import ExportError, either
 from onnx_tf.export.writing import check_target, refused, written_whole
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.signature import flat_tensors, regrouped
+from onnx_tf.telling import size
 
 __all__ = ["SIGNATURE", "export_saved_model"]
 
@@ -59,11 +60,12 @@ def export_saved_model(
 
 def _check_size(model: BackendTFModule) -> None:
     weights = sum(v.shape.num_elements() * v.dtype.size for v in model.weights.values())
-    size = weights + model.concrete().graph.as_graph_def().ByteSize()
-    if size > MAX_GRAPH_BYTES:
+    whole = weights + model.concrete().graph.as_graph_def().ByteSize()
+    if whole > MAX_GRAPH_BYTES:
         raise ExportError(
-            f"the graph takes {size / 2**30:.2f} GiB with its {weights / 2**30:.2f} GiB of weights as constants, "
-            "a file of TensorFlow holds 2 GiB at most: keep the weights as variables, with freeze=False"
+            f"the graph takes {size(whole)} with its {size(weights)} of weights as constants, a file of TensorFlow "
+            f"holds {size(MAX_GRAPH_BYTES)} at most: keep the weights as variables, "
+            f"{either('with freeze=False', 'without --freeze')}"
         )
 
 

@@ -27,6 +27,7 @@ from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.export.saved_model_converter import saved_model_converter
 from onnx_tf.runtime.graph import BoundGraph
 from onnx_tf.runtime.signature import flat_names
+from onnx_tf.telling import size
 from onnx_tf.values import TensorSequence
 
 __all__ = ["PostTraining", "refuse_unsupported", "tflite_files"]
@@ -148,13 +149,13 @@ def refuse_unsupported(
 
 def _check_size(model: BackendTFModule, precision: Precision) -> None:
     halved = tf.float32 if precision == "float16" else None
-    size = sum(
+    weights = sum(
         weight.shape.num_elements() * (2 if weight.dtype == halved else weight.dtype.size)
         for weight in model.weights.values()
     )
-    if size > MAX_FILE_BYTES:
+    if weights > MAX_FILE_BYTES:
         raise ExportError(
-            f"the weights take {size / 2**30:.2f} GiB in {precision}, a .tflite file holds 2 GiB at most: "
+            f"the weights take {size(weights)} in {precision}, a .tflite file holds {size(MAX_FILE_BYTES)} at most: "
             "store them as float16, cut the model "
             f"({either('input_names, output_names', '--input-names, --output-names')}), or write a SavedModel",
             step="litert",

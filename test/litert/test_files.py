@@ -98,7 +98,7 @@ def test_weights_that_no_file_holds_are_refused_first(tmp_path, monkeypatch):
     model = text_model("g (float[N, 100] x) => (float[N, 100] y) { y = Add(x, w) }")
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.arange(100, dtype=np.float32), "w"))
     monkeypatch.setattr(tflite, "MAX_FILE_BYTES", 300)
-    with pytest.raises(ExportError, match=r"in float32, a \.tflite file holds 2 GiB at most: store them as float16"):
+    with pytest.raises(ExportError, match=r"in float32, a \.tflite file holds \S+ B at most: store them as float16"):
         convert(model, tmp_path / "out", formats=["tflite"])
     assert not list(tmp_path.iterdir())
     convert(model, tmp_path / "out.tflite", tflite=["float16"], check=False)
