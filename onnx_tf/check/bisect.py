@@ -10,16 +10,17 @@ import onnx
 import onnx_ir as ir
 
 from onnx_tf.backend import prepare
+from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.accuracy import expected_outputs
 from onnx_tf.check.artifacts import Prepared
-from onnx_tf.check.compare import OfSteps, Tolerance, compare
+from onnx_tf.check.compare import compare
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.onnx_runtime import OnnxRuntime, intermediate_values
-from onnx_tf.check.values import check_values
+from onnx_tf.check.values import check_values, step_tolerance
 from onnx_tf.edits.cut import cut
 from onnx_tf.edits.neutral import with_neutral_names, with_random_weights
 from onnx_tf.errors import ModelError, OnnxTfError
-from onnx_tf.model.loading import ModelSource, bodies, load_model
+from onnx_tf.model.loading import ModelSource, bodies, load_model, used_by
 from onnx_tf.model.quantized import is_quantized
 
 __all__ = ["Smallest", "bisect"]
@@ -44,10 +45,17 @@ class Smallest:
 
 @dataclass(frozen=True)
 class _Failure:
+    """What goes wrong.
+
+    Attributes:
+        is_refusal: whether it is not converted; else it is wrong in its numbers, or fails in the run.
+        text: what is told of it.
+        name: the node at which the conversion ends, or the first output that differs.
+    """
+
     is_refusal: bool
     text: str
     name: str
-    """The node at which the conversion ends, or the first output that differs."""
 
 
 def bisect(
@@ -78,15 +86,20 @@ def bisect(
             valid one.
     """
     loaded = load_model(model)
-    trial = _Trial(options, OfSteps(steps=8.0, of_all=True) if is_quantized(loaded) else None)
-    failure, given = trial.whole(model, feed)
+    trial = _Trial(options, is_quantized(loaded))
+    rep, failure = trial.prepared(model)
+    given = dict(feed or {})
+    if rep is not None:
+        given, _, _ = expected_outputs(Interface.of(rep), model, feed)
+        failure = trial.numbers(model, given, rep)
     if failure is None:
         return None
     graph = loaded.graph
     if failure.is_refusal:
         ends = [str(v.name) for node in graph if node.name == failure.name for v in node.outputs if v.name]
     else:
-        ends = [trial.first_diverging(model, given) or failure.name]
+        diverging = None if rep is None else check_values(model, rep, given).first_diverging
+        ends = [failure.name if diverging is None else diverging.name]
     ends = ends or [str(value.name) for value in graph.outputs]
     search = _Search(loaded, model, failure, given, trial, progress)
     found = search.smallest(ends) or search.smallest([str(value.name) for value in graph.outputs])
@@ -100,7 +113,7 @@ def _neutral(part: Smallest, trial: _Trial, failure: _Failure) -> Smallest:
     model, names = with_neutral_names(part.model)
     inputs = {names[name]: value for name, value in part.inputs.items()}
     for candidate in (with_random_weights(model), model):
-        found = trial.refusal(candidate) if failure.is_refusal else trial.numbers(candidate, inputs)
+        found = trial.prepared(candidate)[1] if failure.is_refusal else trial.numbers(candidate, inputs)
         if found is not None:
             nodes = tuple(node.name for node in candidate.graph.node)
             return Smallest(candidate, nodes, inputs, found.text)
@@ -112,41 +125,27 @@ class _Trial:
     """What is done to a part to see whether it fails."""
 
     options: Mapping[str, Any]
-    tolerance: Tolerance | None
+    in_steps: bool
 
-    def whole(self, model: ModelSource, feed: Mapping[str, Any] | None) -> tuple[_Failure | None, dict[str, Any]]:
+    def prepared(self, model: ModelSource) -> tuple[TensorflowRep | None, _Failure | None]:
+        """Return the converted model, or what keeps it from being converted."""
         try:
-            rep = prepare(model, **self.options)
+            return prepare(model, **self.options), None
         except ModelError:
             raise
         except OnnxTfError as error:
-            return _Failure(True, str(error), error.node or ""), dict(feed or {})
-        given, _, _ = expected_outputs(Interface.of(rep), model, feed)
-        return self.numbers(model, given), given
+            return None, _Failure(True, str(error), error.node or "")
 
-    def numbers(self, model: ModelSource, feed: Mapping[str, Any]) -> _Failure | None:
+    def numbers(self, model: ModelSource, feed: Mapping[str, Any], rep: TensorflowRep | None = None) -> _Failure | None:
         """Return how the outputs differ from ONNX Runtime's, if they do; inputs are in ONNX order."""
         expected = OnnxRuntime(model, optimized=False).run(feed)
         try:
-            found = Prepared(prepare(model, **self.options)).run(feed)
+            found = Prepared(rep or prepare(model, **self.options)).run(feed)
         except OnnxTfError as error:
             return _Failure(False, str(error), next(iter(expected)))
-        differing = [output for output in compare(expected, found, self.tolerance).outputs if not output.fits]
+        limits = {name: step_tolerance(value) for name, value in expected.items()} if self.in_steps else None
+        differing = [output for output in compare(expected, found, limits).outputs if not output.fits]
         return _Failure(False, str(differing[0]), differing[0].name) if differing else None
-
-    def first_diverging(self, model: ModelSource, feed: Mapping[str, Any]) -> str | None:
-        try:
-            found = check_values(model, prepare(model, **self.options), feed, tolerance=self.tolerance).first_diverging
-        except OnnxTfError:
-            return None
-        return None if found is None else found.name
-
-    def refusal(self, model: ModelSource) -> _Failure | None:
-        try:
-            prepare(model, **self.options)
-        except OnnxTfError as error:
-            return _Failure(True, str(error), error.node or "")
-        return None
 
 
 @dataclass
@@ -191,7 +190,7 @@ class _Search:
             part = cut(self.loaded, inputs, ends)
             proto = ir.to_proto(ir.external_data.load_to_model(part))
             if self.failure.is_refusal:
-                found, feed = self.trial.refusal(proto), {}
+                found, feed = self.trial.prepared(proto)[1], {}
                 is_same = found is not None and (not self.failure.name or found.name == self.failure.name)
             else:
                 feed = dict(intermediate_values(self.source, self.feed, inputs)) if inputs else {}
@@ -211,22 +210,15 @@ def _before(graph: ir.Graph, ends: Sequence[str]) -> Iterator[ir.Node]:
     while level:
         yield from (node for node in level if node is not None and node not in seen)
         seen |= {node for node in level if node is not None}
-        producers = (value.producer() for node in level if node is not None for value in _used(node))
+        producers = (value.producer() for node in level if node is not None for value in used_by(node))
         level = {node: None for node in producers if node is not None and node not in seen and node.graph is graph}
-
-
-def _used(node: ir.Node) -> Iterator[ir.Value]:
-    yield from (value for value in node.inputs if value is not None)
-    for body in bodies(node):
-        for inner in body:
-            yield from _used(inner)
 
 
 def _read(nodes: Sequence[ir.Node]) -> list[str]:
     """Return the names of what the nodes read and none of them computes; weights stay what they are."""
     computed = {value for node in nodes for value in node.outputs}
     own = {inner for node in nodes for body in bodies(node) for n in body.all_nodes() for inner in n.outputs}
-    read = dict.fromkeys(value for node in nodes for value in _used(node))
+    read = dict.fromkeys(value for node in nodes for value in used_by(node))
     return [
         str(value.name)
         for value in read

@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.check.accuracy import expected_outputs
-from onnx_tf.check.compare import Difference, OfScale, OfSteps, Tolerance, compare
+from onnx_tf.check.compare import Difference, OfSteps, Tolerance, compare
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.onnx_runtime import intermediate_values
@@ -22,7 +22,7 @@ from onnx_tf.passes.infer_shapes import infer_shapes
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["CheckedValue", "Values", "check_values"]
+__all__ = ["CheckedValue", "Values", "check_values", "step_tolerance"]
 
 MAX_BYTES = 256 << 20
 """How many bytes of values ONNX Runtime and TensorFlow each hold at once, as far as shapes tell."""
@@ -138,33 +138,24 @@ def check_values(
     nodes = {str(value.name): node for node in loaded.graph for value in node.outputs if value.name and _is_used(value)}
     known = set(rep.value_names)
     shared = [name for name in nodes if name in known]
-    judge = _Judge(tolerance, is_quantized(loaded))
+    in_steps = tolerance is None and is_quantized(loaded)
     checked: list[CheckedValue] = []
     for group in _groups(shared, _bytes(loaded, given), max_bytes):
         progress(f"Compare values {len(checked) + 1} to {len(checked) + len(group)} of {len(shared)}")
         found = rep.intermediate_values(own, group)
         for name, expected in intermediate_values(model, given, group):
             node = nodes[name]
-            difference = judge(name, expected, found[name])
+            limit = step_tolerance(expected) if in_steps else tolerance
+            (difference,) = compare({name: expected}, {name: found[name]}, limit).outputs
             checked.append(CheckedValue(name, str(node.name), node.op_type, difference, _is_finite(found.pop(name))))
     inputs = {name: described(value) for name, value in own.items()}
     return Values(tuple(checked), tuple(name for name in nodes if name not in known), inputs)
 
 
-@dataclass(frozen=True)
-class _Judge:
-    tolerance: Tolerance | None
-    is_quantized: bool
-
-    def __call__(self, name: str, expected: Any, found: Any) -> Difference:
-        (difference,) = compare({name: expected}, {name: found}, self.tolerance or self._default(expected)).outputs
-        return difference
-
-    def _default(self, expected: Any) -> Tolerance:
-        if not self.is_quantized:
-            return OfScale()
-        is_of_steps = isinstance(expected, np.ndarray) and expected.dtype.kind in "iu" and expected.dtype.itemsize == 1
-        return OfSteps(1.0 if is_of_steps else None, steps=8.0, of_all=True)
+def step_tolerance(expected: Any) -> OfSteps:
+    """Return what counts as equal for a value of a quantised model: roundings add up, a wrong node is far off."""
+    is_of_steps = isinstance(expected, np.ndarray) and expected.dtype.kind in "iu" and expected.dtype.itemsize == 1
+    return OfSteps(1.0 if is_of_steps else None, steps=8.0, of_all=True)
 
 
 def _is_used(value: ir.Value) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedFunctionsPass
 
 from onnx_tf.edits.kinds import infer_types
 from onnx_tf.errors import EditError, option
-from onnx_tf.model.loading import bodies
+from onnx_tf.model.loading import bodies, used_by
 from onnx_tf.origins import forget, hand_on, unique_names
 from onnx_tf.telling import did_you_mean, listed
 
@@ -63,7 +63,7 @@ class _Part:
         known = set(self.values.values())
         self._reads: dict[ir.Node, list[ir.Value]] = {}
         for node in graph:
-            self._reads[node] = [value for value in dict.fromkeys(_used(node)) if value in known]
+            self._reads[node] = [value for value in dict.fromkeys(used_by(node)) if value in known]
 
     def needed(self, outputs: Sequence[ir.Value], ends: Sequence[ir.Value]) -> set[ir.Value]:
         """Return all values that the outputs need, back to the ends.
@@ -115,13 +115,6 @@ class _Part:
 
 def _names(values: Sequence[ir.Value]) -> str:
     return listed(str(value.name) for value in values)
-
-
-def _used(node: ir.Node) -> Iterator[ir.Value]:
-    yield from (value for value in node.inputs if value is not None)
-    for body in bodies(node):
-        for inner in body:
-            yield from _used(inner)
 
 
 def _found(model: ir.Model, values: Mapping[str, ir.Value], side: str, names: Sequence[str] | None) -> list[ir.Value]:

@@ -19,7 +19,7 @@ from onnx_tf.origins import mark_origins, unique_names
 from onnx_tf.registry import normalize_domain
 from onnx_tf.value_types import MAP_TYPE
 
-__all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model"]
+__all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model", "used_by"]
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto | ir.Model
 
@@ -151,6 +151,14 @@ def bodies(node: ir.Node) -> Iterator[ir.Graph]:
             yield attribute.as_graph()
         elif attribute.type is ir.AttributeType.GRAPHS:
             yield from attribute.as_graphs()
+
+
+def used_by(node: ir.Node) -> Iterator[ir.Value]:
+    """Yield the values that a node reads, and those that the nodes of its bodies read."""
+    yield from (value for value in node.inputs if value is not None)
+    for body in bodies(node):
+        for inner in body:
+            yield from used_by(inner)
 
 
 def _own_outputs(model: ir.Model) -> None:
