@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.calibration.images import IMAGES, image
 from onnx_tf.errors import InputError
+from onnx_tf.images import SUFFIXES, load
 from onnx_tf.telling import described, listed
 
 __all__ = ["DataFile", "arrays_in", "samples_of"]
@@ -57,16 +57,30 @@ def samples_of(data: DataFile, value: ir.Value) -> Iterator[tuple[str, Any]]:
         yield str(path), _scaled(data, _array(path, str(value.name)), value)
         return
     try:
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".npy", *IMAGES))
+        files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".npy", *SUFFIXES))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     if not files:
-        raise InputError(f"{path} holds no data of input {value.name!r}: neither .npy files nor {', '.join(IMAGES)}")
+        raise InputError(f"{path} holds no data of input {value.name!r}: neither .npy files nor {', '.join(SUFFIXES)}")
     if len({file.suffix.lower() == ".npy" for file in files}) > 1:
         raise InputError(f"{path} holds images and .npy files: name a folder of one kind")
     for file in files:
-        array = _array(file, "") if file.suffix.lower() == ".npy" else image(file, value, scaled=not _is_integer(value))
+        array = _array(file, "") if file.suffix.lower() == ".npy" else _image(file, value)
         yield str(file), _scaled(data, array, value)
+
+
+def _image(path: Path, value: ir.Value) -> np.ndarray:
+    """Return an image as one sample of an input, without the batch."""
+    dims = [] if value.shape is None else [dim if isinstance(dim, int) else None for dim in value.shape]
+    if len(dims) != 4:
+        raise InputError(f"input {described(value)} takes no images: these are N, C, H, W or N, H, W, C")
+    if dims[1:].count(None):
+        sizes = ",".join("?" if dim is None else str(dim) for dim in dims)
+        raise InputError(
+            f"input {described(value)} leaves the size of images open: fix it, as with "
+            f"--input-shape {value.name}:{sizes} where ? is a number"
+        )
+    return load(path, value)[0]
 
 
 def arrays_in(path: Path) -> dict[str, np.ndarray]:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from onnx_tf import images
 from onnx_tf.check.inputs import drawn_array, drawn_inputs, likely_sizes
-from onnx_tf.cli import files, images
+from onnx_tf.cli import files
 from onnx_tf.cli.usage import UsageError
 from onnx_tf.errors import InputError
 from onnx_tf.input_checks import in_own_dtype, numpy_dtype, symbol_sizes

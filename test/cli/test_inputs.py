@@ -75,9 +75,9 @@ def test_numbers_and_lists_have_the_dtype_of_the_input(kind, text, expected):
         ("float[N] x", "[1, two]", UsageError, "not a list of numbers"),
         ("float[N] x", "none.npy", FileError, "the input file none.npy does not exist"),
         ("float[N] x", "note.txt", UsageError, "a text file is for inputs of strings"),
-        ("float[N] x", "none.png", UsageError, "takes no images"),
+        ("float[N] x", "none.png", InputError, "takes no images"),
         ("float[N, 3, 2, 2] x", "none.png", FileError, "none.png does not exist"),
-        ("float[N, 7, 2, 2] x", "p.png", UsageError, "7 channels"),
+        ("float[N, 7, 2, 2] x", "p.png", InputError, "7 channels"),
         ("string[N, 2] x", "note.txt", UsageError, "3 lines do not fill"),
     ],
 )

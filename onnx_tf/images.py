@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.cli.usage import UsageError
-from onnx_tf.errors import FileError
+from onnx_tf.errors import FileError, InputError
 from onnx_tf.input_checks import numpy_dtype
 from onnx_tf.telling import described
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+__all__ = ["SUFFIXES", "is_image", "load"]
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""The suffixes of files that are taken for images."""
+
+_MODES = {3: "RGB", 1: "L", 4: "RGBA"}
+"""Pillow's names for images of so many channels, what is likely first."""
 
 
 def is_image(path: Path) -> bool:
@@ -22,7 +26,7 @@ def is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def load(path: Path, value: ir.Value, *, is_last: bool) -> np.ndarray:
+def load(path: Path, value: ir.Value, *, is_last: bool = False) -> np.ndarray:
     """Return an image as an input takes it.
 
     Floats are from 0 to 1, integers from 0 to 255. The image is resized (bilinear) where the model fixes
@@ -34,12 +38,12 @@ def load(path: Path, value: ir.Value, *, is_last: bool) -> np.ndarray:
         is_last: whether its channels come last although the model's come first.
 
     Raises:
-        UsageError: the input takes no images, or Pillow is not installed.
+        InputError: the input takes no images, or Pillow is not installed.
         FileError: the file does not exist, or is no image that Pillow reads.
     """
     dims = None if value.shape is None else list(value.shape)
     if dims is None or len(dims) not in (2, 3, 4) or value.dtype is None or value.dtype is ir.DataType.STRING:
-        raise UsageError(f"--input {path}: the input {described(value)} takes no images; give a .npy file")
+        raise InputError(f"{path}: the input {described(value)} takes no images; give a .npy file")
     rank = len(dims)
     axis = _channel_axis(dims, is_last)
     channels = 1 if axis is None else dims[axis]
@@ -48,7 +52,7 @@ def load(path: Path, value: ir.Value, *, is_last: bool) -> np.ndarray:
         axis = rank - 1
     mode = _MODES.get(channels if isinstance(channels, int) else 3)
     if mode is None:
-        raise UsageError(f"--input {path}: the input {described(value)} has {channels} channels, images have 1, 3 or 4")
+        raise InputError(f"{path}: the input {described(value)} has {channels} channels, images have 1, 3 or 4")
     height, width = [size for i, size in enumerate(dims) if i >= rank - (2 if axis is None else 3) and i != axis]
     pixels = _pixels(path, mode, (width, height))
     if axis is not None:
@@ -63,16 +67,16 @@ def _channel_axis(dims: list[Any], is_last: bool) -> int | None:
     rank = len(dims)
     if rank == 2:
         return None
-    if not is_last and dims[rank - 3] not in _MODES and dims[-1] in _MODES:
-        return rank - 1
-    return rank - 3
+    first, last = rank - 3, rank - 1
+    axes = (axis for channels in _MODES for axis in (first, last) if dims[axis] == channels)
+    return first if is_last else next(axes, first)
 
 
 def _pixels(path: Path, mode: str, size: tuple[Any, Any]) -> np.ndarray:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError as error:
-        raise UsageError(f"--input {path}: images need Pillow: pip install pillow") from error
+        raise InputError(f"{path} is an image, which Pillow reads: pip install 'onnx-tf[images]'") from error
     try:
         with Image.open(path) as image:
             picture = image.convert(mode)
