@@ -24,14 +24,12 @@ def portable(source: ModelSource) -> Any:
     if not isinstance(source, (str, os.PathLike)):
         return bytes(source)
     path = Path(source).absolute()
-    proto = onnx.load(path, load_external_data=False)
-    if any(onnx.external_data_helper.uses_external_data(tensor) for tensor in _tensors(proto)):
+    model = ir.load(path)
+    tensors = [value.const_value for graph in model.graphs() for value in graph.initializers.values()]
+    attributes = (attribute.value for node in model.graph.all_nodes() for attribute in node.attributes.values())
+    if any(isinstance(tensor, ir.ExternalTensor) for tensor in (*tensors, *attributes)):
         return os.fspath(path)
     return path.read_bytes()
-
-
-def _tensors(model: onnx.ModelProto) -> list[onnx.TensorProto]:
-    return list(onnx.external_data_helper._get_all_tensors(model))
 
 
 def check_process(made_in: int) -> None:
