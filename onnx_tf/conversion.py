@@ -145,9 +145,11 @@ def convert(
         per_layer: measure what each layer loses by integers.
         tune: look for more such nodes: up to five, each of which brings half a decibel at least, are kept.
         overwrite: replace what is there already.
-        check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
-            Runtime accepts, if true; on the given inputs, as :meth:`TensorflowRep.run` takes them. By default .tflite
-            files and those of Keras are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
+        check: compare what was written with ONNX Runtime, where that is not installed with ONNX's reference
+            implementation: on the given inputs, as :meth:`TensorflowRep.run` takes them, and a second batch where
+            that is open; if true, on three that are drawn, in shapes that ONNX Runtime accepts, or as many of them as
+            it takes. So it is by default too, but that what cannot be compared is only said (``unchecked``). If
+            false, nothing is compared.
         progress: called with a word or two whenever a step begins.
 
     Raises:

@@ -126,7 +126,7 @@ def _add_convert(commands: Commands) -> Parser:
     convert.add_argument(
         "--check",
         action=argparse.BooleanOptionalAction,
-        help="compare what was written with ONNX Runtime (by default .tflite and .keras files, not SavedModels)",
+        help="compare what was written with ONNX Runtime (the default, where it can be; with --check it must be)",
     )
     for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
         convert.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")

@@ -87,7 +87,7 @@ REFUSED = {
     "convert model.onnx -o out --input-shape X:2,3": "--input-shape: the model has no input 'X' (did you mean 'x'?)",
     "convert model.onnx -o out --output-names Y": "--output-names: 'Y' is unknown (did you mean 'y'?)",
     "convert model.onnx -o out --channels-last-inputs z": "--channels-last-inputs: no input is called z",
-    "convert model.onnx -o out --input x.npy": "add --check",
+    "convert model.onnx -o out --no-check --input x.npy": "leave out --no-check",
     "convert model.onnx -o out --cast": "--cast is for what --input gives",
     "convert model.onnx -o out --check --input x=wide.npy": "input 'x' is float32[N, 3], got shape [2, 4]",
     "convert model.onnx -o out.tflite --input x=double.npy": "cast it with --cast",
