@@ -79,7 +79,7 @@ def preflight(
     _check_targets(paths, overwrite)
     if check is not None and check is not False:
         require_onnx_runtime()
-    loaded = load_model(model) if loaded is None else loaded
+    loaded = load_model(model, options.budget()) if loaded is None else loaded
     has_integers = not dequantize and bool(set(paths) - {"saved_model", *KERAS}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
