@@ -37,6 +37,7 @@ from onnx_tf.passes.lift_initializers import lift_initializers
 from onnx_tf.passes.lower_batch_normalization import lower_batch_normalization
 from onnx_tf.passes.make_vectors import make_vectors
 from onnx_tf.passes.merge_duplicates import merge_duplicates, merge_initializers, merge_tied_initializers
+from onnx_tf.passes.refuse_sizes import refuse_sizes
 from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry, registry
@@ -161,6 +162,7 @@ def _ir_steps(options: Options) -> Iterator[Step]:
     yield _pass("expand functions", _expand_functions)
     yield _pass("make vectors", _make_vectors)
     yield _pass("fold constants", _fold_constants)
+    yield Step("refuse sizes", lambda lowered: refuse_sizes(lowered.model))
     yield _pass("remove identities", lambda lowered: remove_identities(lowered.model))
     yield _pass("lift initializers", lambda lowered: lift_initializers(lowered.model))
     if options.target.is_trained:

@@ -13,6 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
+from onnx_tf.model.attribute_ranges import range_problem
 from onnx_tf.operator_schema import operator_schema
 
 __all__ = ["check_nodes", "node_problem"]
@@ -101,6 +102,8 @@ def check_nodes(graph: ir.Graph | ir.Function) -> None:
         given = [value is not None for value in node.inputs]
         types = {name: int(a.type.value) for name, a in node.attributes.items() if not a.is_ref()}
         problem = node_problem(node.domain, node.op_type, node.version or 1, given, len(node.outputs), types)
+        if problem is None and node.domain in ("", "ai.onnx.ml"):
+            problem = range_problem({name: _integers(a) for name, a in node.attributes.items() if not a.is_ref()})
         if problem is not None:
             raise ModelError(
                 f"node {node.name!r} ({node.domain or 'ai.onnx'}.{node.op_type}, opset {node.version}): {problem}; "
@@ -110,3 +113,9 @@ def check_nodes(graph: ir.Graph | ir.Function) -> None:
                 domain=node.domain,
                 version=node.version,
             )
+
+
+def _integers(attribute: ir.Attr) -> Sequence[int]:
+    if attribute.type is ir.AttributeType.INT:
+        return (attribute.as_int(),)
+    return tuple(attribute.as_ints()) if attribute.type is ir.AttributeType.INTS else ()
