@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from onnx_tf.artifacts import Run, Written
 from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.calibration.samples import Data
 from onnx_tf.check.accuracy import Accuracy
 from onnx_tf.edits import edited_source
@@ -84,6 +85,8 @@ def convert(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    max_constant_bytes: int = MAX_CONSTANT_BYTES,
+    max_nodes: int = MAX_NODES,
     freeze: bool = False,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
@@ -125,6 +128,8 @@ def convert(
         input_shapes: see :func:`onnx_tf.prepare`.
         input_names: see :func:`onnx_tf.prepare`.
         output_names: see :func:`onnx_tf.prepare`.
+        max_constant_bytes: see :func:`onnx_tf.prepare`.
+        max_nodes: see :func:`onnx_tf.prepare`.
         freeze: bake the weights of a SavedModel into the graph as constants.
         allow_flex: write TensorFlow's operators into .tflite files where LiteRT has none.
         allow_custom_ops: write custom operators there where there is neither.
@@ -162,6 +167,8 @@ def convert(
         "input_shapes": input_shapes,
         "input_names": input_names,
         "output_names": output_names,
+        "max_constant_bytes": max_constant_bytes,
+        "max_nodes": max_nodes,
     }
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
     options = Options.of(layout=layout, **orders, **edits)

@@ -76,7 +76,7 @@ def preflight(
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(path, formats, tflite, model)
     _check_targets(paths, overwrite)
-    loaded = load_model(model) if loaded is None else loaded
+    loaded = load_model(model, options.budget()) if loaded is None else loaded
     has_integers = not dequantize and bool(set(paths) - {"saved_model", *KERAS}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)

@@ -18,9 +18,10 @@ import bisect
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from onnx_tf.budget import Budget
 from onnx_tf.errors import OptionError
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ class NodeContext:
         is_batch_of_data: whether only data decide the first dimension of the first input: it may be 0.
         training: whether the model is prepared for training.
         frozen: whether all weights are constants.
+        budget: what a handler that writes something out may still make.
     """
 
     name: str
@@ -117,6 +119,7 @@ class NodeContext:
     is_batch_of_data: bool = False
     training: bool = False
     frozen: bool = False
+    budget: Budget = field(default_factory=Budget, repr=False, compare=False)
 
     @property
     def bounded_below(self) -> tuple[bool, ...]:
