@@ -42,6 +42,8 @@ run = runpy.run_path(sys.argv[1])["main"]
 for line in sys.stdin:
     run(Path(line.strip()))
     sys.modules["keras"].backend.clear_session()
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
     print("done", flush=True)
 """
 
