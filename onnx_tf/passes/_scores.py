@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnx_tf.passes._projections import number_of, only_reader, producer_of, scaled
 from onnx_tf.passes._sizes import Size
-from onnx_tf.passes._views import dims_of
+from onnx_tf.passes._views import dims_of, gives_what_it_takes
 from onnx_tf.schema import int_attribute
 
 __all__ = ["Mask", "Scores", "scores_of"]
@@ -115,7 +115,10 @@ def _before(value: ir.Value) -> tuple[ir.Node, float, Mask | None, list[Size], t
 
 
 def _regrouped(value: ir.Value) -> ir.Value | None:
-    """Return what a value holds with its axes before the last two in one or in several."""
+    """Return what a value holds with its axes before the last two in one or in several, or as they are."""
+    maker = value.producer()
+    if maker is not None and gives_what_it_takes(maker):
+        return maker.inputs[0]
     node = producer_of(value, "Reshape")
     before, dims = (None, None) if node is None else (dims_of(node.inputs[0]), dims_of(value))
     return node.inputs[0] if node is not None and before and dims and before[-2:] == dims[-2:] else None
@@ -200,22 +203,26 @@ def _behind(softmax: ir.Node) -> tuple[ir.Node, float, tuple[ir.Node, ...]] | No
 
 
 def _keeps(node: ir.Node, value: ir.Value) -> bool:
-    """Tell whether a node that reads weights gives them as they are."""
-    if node.op_type == "Cast":
-        return node.outputs[0].dtype is value.dtype
-    return node.op_type == "Where" or _regrouped(node.outputs[0]) is value
+    """Tell whether a node that reads weights gives them as they are: here every row has some that are numbers."""
+    if node.op_type != "Where":
+        return _regrouped(node.outputs[0]) is value
+    condition, other, kept = node.inputs
+    if condition is None or kept is not value:
+        return False
+    test, tensor = producer_of(condition, "IsNaN"), condition.const_value
+    is_guard = test is not None and test.inputs[0] is value and number_of(other) == 0
+    return is_guard or (tensor is not None and not tensor.numpy().any())
 
 
 def _next(value: ir.Value, nodes: list[ir.Node]) -> ir.Node | None:
-    """Return what reads weights; what makes 0 of rows that have none is passed over: here every row has some."""
+    """Return the one node that reads weights, besides one that tells it which of them are no numbers."""
     alone = only_reader(value)
     if alone is not None:
         return alone
     readers = [use.node for use in value.uses()]
     tests = [node for node in readers if (node.domain, node.op_type) == ("", "IsNaN")]
-    choice = None if len(tests) != 1 or len(readers) != 2 else only_reader(tests[0].outputs[0])
-    if choice is None or choice not in readers or (choice.domain, choice.op_type) != ("", "Where"):
+    others = [node for node in readers if node not in tests]
+    if len(tests) != 1 or len(others) != 1 or only_reader(tests[0].outputs[0]) is not others[0]:
         return None
-    is_guard = choice.inputs[2] is value and number_of(choice.inputs[1]) == 0
-    nodes.extend(tests if is_guard else [])
-    return choice if is_guard else None
+    nodes.append(tests[0])
+    return others[0]

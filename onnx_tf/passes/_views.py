@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.passes._sizes import Size, product, quotient
+from onnx_tf.passes._sizes import Size, quotient
 from onnx_tf.schema import int_attribute, ints_attribute
 
-__all__ = ["MOVING", "Part", "View", "dims_of", "moved", "positions", "view_of"]
+__all__ = ["Part", "View", "dims_of", "gives_what_it_takes", "moved", "positions", "view_of"]
 
-MOVING = ("Cast", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
-"""The operators that are followed."""
+_MOVING = ("Flatten", "Gather", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze")
+"""The operators that are followed, besides those that give what they take."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def _parsed(text: str) -> Size:
 def moved(view: View, node: ir.Node, output: ir.Value) -> View | None:
     """Return the view of what a node gives for its first input; ``None`` where it is not known to move alone."""
     source, dims = node.inputs[0], dims_of(output)
-    if source is None or dims is None or node.domain != "" or node.op_type not in MOVING:
+    if source is not None and gives_what_it_takes(node):
+        return view
+    if source is None or dims is None or node.domain != "" or node.op_type not in _MOVING:
         return None
-    if node.op_type in ("Cast", "Identity"):
-        return view if source.dtype is output.dtype else None
     if node.op_type == "Transpose":
         perm = ints_attribute(node, "perm") or range(len(view.axes))[::-1]
         return replace(view, axes=tuple(view.axes[axis] for axis in perm))
@@ -87,6 +87,16 @@ def moved(view: View, node: ir.Node, output: ir.Value) -> View | None:
     if node.op_type == "Slice":
         return _sliced(view, node, dims)
     return _regrouped(view, dims)
+
+
+def gives_what_it_takes(node: ir.Node) -> bool:
+    """Tell whether a node gives its first input: a Cast to the dtype that it has, an Expand to its shape."""
+    source, output = node.inputs[0], node.outputs[0]
+    if source is None or node.domain != "":
+        return False
+    if node.op_type == "Expand":
+        return dims_of(source) is not None and dims_of(source) == dims_of(output)
+    return node.op_type == "Identity" or (node.op_type == "Cast" and source.dtype is output.dtype)
 
 
 def _regrouped(view: View, dims: Sequence[Size]) -> View | None:
@@ -169,8 +179,3 @@ def positions(start: int, parts: Sequence[Part]) -> np.ndarray:
     for part in parts:
         found = found[..., None] + part.stride * np.arange(part.size.factor)
     return found
-
-
-def size_of(parts: Sequence[Part]) -> Size:
-    """Return how many elements lie along parts."""
-    return product(part.size for part in parts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,9 +12,10 @@ from onnx_ir.convenience import replace_all_uses_with
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from onnx_tf.origins import hand_on, stand_for
-from onnx_tf.passes._constants import add_constant, add_initializer
+from onnx_tf.passes._constants import add_initializer
+from onnx_tf.passes._head_weights import HeadWeights
 from onnx_tf.passes._heads import Heads, Joined, heads_of, joined
-from onnx_tf.passes._projections import length_of, only_reader
+from onnx_tf.passes._projections import only_reader
 from onnx_tf.passes._scores import Scores, scores_of
 from onnx_tf.passes._sizes import Size
 from onnx_tf.passes._views import dims_of
@@ -69,9 +70,11 @@ def recognize_attention(model: ir.Model) -> bool:
     closed = [one for one in found if one is not None and _is_closed(one)]
     while open_ones := [one for one in closed if not _has_own_matrices(one, closed)]:
         closed = [one for one in closed if one not in open_ones]
-    weights = _Weights()
+    weights = HeadWeights()
     for one in closed:
-        _replace(one, weights)
+        again = _found_at(one.softmax)  # it may read what another one gave
+        assert again is not None
+        _replace(again, weights)
     if closed:
         RemoveUnusedNodesPass()(model)
     return bool(closed)
@@ -140,60 +143,7 @@ def _has_own_matrices(found: _Attention, others: Sequence[_Attention]) -> bool:
     return all(use.node in inside for value in found.matrices for use in value.uses())
 
 
-class _Weights:
-    """The weights of layers, arranged as Keras has them: what is made of the same constants is one value."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], ir.Value] = {}
-
-    def of_heads(self, heads: Heads, with_bias: bool) -> list[ir.Value | None]:
-        """Return a matrix as features, heads, size of a head, and what is added as heads, size of a head."""
-        product, index = heads.product, heads.index
-        kernel, vector, how = product.kernel, product.bias, (index.tobytes(), index.shape)
-        features = length_of(kernel, 1 if product.transposed else 0)
-
-        def matrix() -> np.ndarray:
-            array = _array(kernel)
-            return (array.T if product.transposed else array)[:, index]
-
-        found = self._made(kernel, (*how, product.transposed), (features, *index.shape), matrix)
-        if vector is not None:
-            return [found, self._made(vector, how, index.shape, lambda: _array(vector)[index])]
-        zeros = self._made(kernel, (*how, "zeros"), index.shape, lambda: np.zeros(index.shape)) if with_bias else None
-        return [found, zeros]
-
-    def of_result(self, result: Joined, heads: int, size: int) -> list[ir.Value | None]:
-        """Return a matrix as heads, size of a head, features, and what is added."""
-        kernel, are_features_first = result.kernel, result.are_features_first
-        features = length_of(kernel, 0 if result.transposed else 1)
-
-        def matrix() -> np.ndarray:
-            array = _array(kernel).T if result.transposed else _array(kernel)
-            if are_features_first:
-                return array.reshape(size, heads, features).transpose(1, 0, 2)
-            return array.reshape(heads, size, features)
-
-        how = (result.transposed, are_features_first, heads, size, "result")
-        return [self._made(kernel, how, (heads, size, features), matrix), result.bias]
-
-    def _made(
-        self, of: ir.Value, how: tuple[object, ...], shape: Sequence[int], compute: Callable[[], np.ndarray]
-    ) -> ir.Value:
-        key = (of, *how)
-        if key not in self._known:
-            graph, dtype = of.graph, of.dtype
-            assert graph is not None
-            assert dtype is not None
-            self._known[key] = add_constant(graph, f"{of.name}_of_heads", dtype, shape, compute)
-        return self._known[key]
-
-
-def _array(value: ir.Value) -> np.ndarray:
-    assert value.const_value is not None
-    return value.const_value.numpy()
-
-
-def _replace(found: _Attention, weights: _Weights) -> None:
+def _replace(found: _Attention, weights: HeadWeights) -> None:
     end, softmax = found.result.nodes[-1], found.softmax
     with_bias = found.result.bias is not None
     arranged = [weights.of_heads(heads, with_bias) for heads in (found.query, found.key, found.value)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import keras
@@ -11,6 +12,7 @@ import pytest
 from onnx import numpy_helper
 
 import onnx_tf
+from onnx_tf.check.compare import OfScale
 from test.keras.check import check_keras, layers_of
 from test.models import text_model
 
@@ -159,24 +161,30 @@ OTHER: dict[str, Mapping[str, str]] = {
         " s = Add(s0, added)"
     },
     "rows that may be empty": {
-        "scores": f"m = MatMul(q, k) s0 = Mul(m, scale) {BOOLEAN} added = Where(kept, none, infinite) s = Add(s0, added)"
+        "scores": f"{BOOLEAN} m = MatMul(q, k) s0 = Mul(m, scale) e = Where(kept, none, infinite) s = Add(s0, e)"
+    },
+    "rows without keys that are nothing": {
+        "scores": f"{BOOLEAN} m = MatMul(q, k) s0 = Mul(m, scale) e = Where(kept, none, infinite) s = Add(s0, e)",
+        "weights": "w0 = Softmax<axis = -1>(s) is = IsNaN(w0) w = Where(is, none, w0)",
     },
     "a bias of the values alone": {
         "query": "pq = MatMul(x, wq) q1 = Reshape(pq, split) q = Transpose<perm = [0, 2, 1, 3]>(q1)",
         "key": "pk = MatMul(x, wk) k1 = Reshape(pk, split) k = Transpose<perm = [0, 2, 3, 1]>(k1)",
         "result": "y = MatMul(r2, wo)",
     },
+    "weights that are chosen": {
+        "weights": "w0 = Softmax<axis = -1>(s) large = Greater(m, scale) w = Where(large, none, w0)"
+    },
     "a softmax of queries": {"weights": "w = Softmax<axis = -2>(s)"},
     "nothing behind the heads": {"result": "y = Abs(r2)"},
 }
 
 
-def model_of(parts: Mapping[str, str]) -> onnx.ModelProto:
+def model_of(parts: Mapping[str, str], batch: int | str = "n", opset: int = 18) -> onnx.ModelProto:
     text = " ".join((PARTS | parts).values())
-    inputs = f"float[n, {LENGTH}, {FEATURES}] x, int64[n, {LENGTH}] mask"
-    model = text_model(
-        f"g ({inputs}) => (float[n, {LENGTH}, {FEATURES}] y) {{ {text} used = Identity(mask) }}", opset=18
-    )
+    inputs = f"float[{batch}, {LENGTH}, {FEATURES}] x, int64[{batch}, {LENGTH}] mask"
+    output = f"float[{batch}, {LENGTH}, {FEATURES}] y"
+    model = text_model(f"g ({inputs}) => ({output}) {{ {text} used = Identity(mask) }}", opset=opset)
     arrays = {name: array.astype(np.float32) for name, array in WEIGHTS.items()}
     arrays |= {name: np.array(numbers, np.int64) for name, numbers in TABLES.items()}
     arrays |= {f"i{i}": np.array(i, np.int64) for i in range(3)} | {"yes": np.array(True)}
@@ -213,3 +221,75 @@ def test_what_it_does_not_compute_stays_written_out(name, tmp_path):
     found = layers_of(check_keras(model_of(OTHER[name]), data, tmp_path))
     assert "MultiHeadAttention" not in found
     assert "Softmax" in found
+
+
+@pytest.mark.parametrize("is_causal", [0, 1])
+def test_the_operator_and_its_projections_are_one_layer(is_causal, tmp_path):
+    parts = {
+        "query": "pq = MatMul(x, wq) q = Add(bq, pq)",
+        "key": "pk = MatMul(x, wk) k = Add(pk, bk)",
+        "value": "pv = MatMul(x, wv) v = Add(pv, bv)",
+        "scores": f"r2 = Attention<q_num_heads = {HEADS}, kv_num_heads = {HEADS}, is_causal = {is_causal}>(q, k, v)",
+        "weights": "",
+        "sums": "",
+    }
+    found = layers_of(check_keras(model_of(parts, batch=BATCH, opset=23), feeds()[0], tmp_path))
+    assert found.count("MultiHeadAttention") == 1
+
+
+def encoder(layers: int) -> onnx.ModelProto:
+    """Return layers that all have the same matrices."""
+    layer = " ".join(PARTS.values())
+    names = set(re.findall(r"(\w+) = \w+[(<]", layer)) - {"y"}
+    text = ""
+    for i in range(layers):
+        numbered = re.sub(rf"\b({'|'.join(names)})\b", rf"\1_{i}", layer)
+        numbered = re.sub(r"\bx\b", f"x_{i}" if i else "x", numbered)
+        text += " " + re.sub(r"\by\b", f"x_{i + 1}" if i + 1 < layers else "y", numbered)
+    return model_of(dict.fromkeys(PARTS, "") | {"query": text})
+
+
+def test_layers_of_the_same_matrices_are_one(tmp_path):
+    loaded = check_keras(encoder(2), feeds(), tmp_path, tolerance=OfScale(single=1e-4, half=1e-2))
+    assert layers_of(loaded) == ["MultiHeadAttention"]
+    assert len(loaded.weights) == 8
+
+
+def test_a_matrix_of_two_parts_that_is_not_of_all_stays_one():
+    """One of them is in a layer that would be recognised by itself."""
+    parts = {"result": "r3 = MatMul(r2, wo) r4 = Add(r3, bo) e = MatMul(r4, wo) y = Add(e, bo)"}
+    assert "MultiHeadAttention" not in layers_of(onnx_tf.to_keras(model_of(parts)))
+
+
+def test_it_is_configured_trained_and_saved(tmp_path):
+    model = onnx_tf.to_keras(encoder(1))
+    feed = feeds()[0]
+    x = [feed["x"], feed["mask"]]
+    expected = np.asarray(model(x, training=False))
+    again = keras.Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(again(x, training=False), expected, atol=1e-6)
+    before = [weight.numpy().copy() for weight in again.trainable_weights]
+    again.compile("adam", "mse")
+    again.fit(x, np.zeros_like(expected), epochs=2, verbose=0)
+    moved = [(weight.numpy() != old).any() for weight, old in zip(again.trainable_weights, before, strict=True)]
+    assert len(moved) == 8
+    assert sum(moved) >= 7  # what is added to keys has no gradient
+    again.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded(x, training=False), again(x, training=False), atol=1e-6)
+
+
+def test_dropout_of_weights_is_the_layers_own_in_training():
+    parts = {"weights": "w0 = Softmax<axis = -1>(s) w = Dropout(w0, ratio)"}
+    rates = []
+    for training in (False, True):
+        model = onnx_tf.to_keras(model_of(parts), training=training)
+        rates += [layer.dropout for layer in model.layers if isinstance(layer, keras.layers.MultiHeadAttention)]
+    assert rates == [0, 0.25]
+
+
+def test_source_has_the_layer(tmp_path):
+    done = onnx_tf.convert(encoder(1), tmp_path / "model.py", check=feeds()[0])
+    assert done.fits
+    assert "layers.MultiHeadAttention(3, 4, name=" in (tmp_path / "model.py").read_text()

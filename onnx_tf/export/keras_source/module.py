@@ -66,8 +66,8 @@ def source_of(rep: KerasRep, file: str) -> tuple[str, Iterator[tuple[str, np.nda
             f"the model is {depth} operations deep, and Keras makes none of more than about {MAX_DEPTH} from source: "
             "write a .keras file, which is a model of models, or cut the model with output_names and input_names"
         )
-    names = [tensor.name for tensor in rep.model.inputs]
-    inputs = [step.outputs[0] for name in names for step in rep.steps if step.operation.name == name]
+    taken = {step.operation.name: step.outputs[0] for step in rep.steps}
+    inputs = [taken.get(tensor.name, tensor) for tensor in rep.model.inputs]
     outputs = [tensor for step in rep.steps if step.operation.name in rep.model.output_names for tensor in step.outputs]
     graph = graph_of(rep.steps, outputs)
     root = tree_of(graph.calls, scopes_of(graph)) if graph.calls else None
