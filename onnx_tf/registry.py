@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 __all__ = [
+    "ATTENTION_DOMAIN",
     "BARRIER_DOMAIN",
     "CHANNELS_LAST_DOMAIN",
     "DENSE_DOMAIN",
@@ -80,6 +81,14 @@ Their attribute ``variables_only`` says that merging is wanted where weights are
 
 DENSE_DOMAIN = "onnx_tf.dense"
 """Domain of Dense nodes: a product by a constant matrix, and a constant vector added (``passes/join_biases.py``)."""
+
+ATTENTION_DOMAIN = "onnx_tf.attention"
+"""Domain of MultiHeadAttention nodes: attention with its projections (``passes/recognize_attention.py``).
+
+Inputs are query, value and key, each batch, time, features; then kernel and bias of query, key and value, features,
+heads, size, and heads, size; those of the result, heads, size, features, and features; and which keys each query
+attends to, as booleans that broadcast to batch, heads, queries, keys. Biases and the last input may be left out.
+Attributes are ``is_causal``, whether no query attends to what is behind it, and ``dropout``, a share of weights."""
 
 STEPS = "onnx_tf.steps:"
 """How ``_implements`` begins, an attribute of functions that stand for a quantisation; JSON of its steps follows."""
