@@ -38,6 +38,7 @@ def prepare(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    overrides: Any = None,
     **removed: Any,
 ) -> TensorflowRep:
     """Convert an ONNX model to TensorFlow.
@@ -57,12 +58,13 @@ def prepare(
             leaves one as it is.
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
+        overrides: what is changed of single nodes: a dict, or the path of a .json or .yaml file (doc/overrides.md).
         removed: nothing: arguments of onnx-tf 1.x are refused with what to do instead.
 
     Raises:
         ModelError: the model is not valid.
         OptionError: an option has a value that does not exist, or that does not fit the model or the machine.
-        EditError: a name, a shape or the batch size does not fit the model.
+        EditError: a name, a shape, the batch size or an override does not fit the model.
         UnsupportedError: some operators are not supported; the error lists all such nodes.
         ConversionError: a node has inputs or attributes that cannot be converted.
     """
@@ -77,6 +79,7 @@ def prepare(
         input_shapes=input_shapes,
         input_names=input_names,
         output_names=output_names,
+        overrides=overrides,
     )
     source = model.clone() if isinstance(model, ir.Model) else model
     with tf.device(_tf_device(device)):

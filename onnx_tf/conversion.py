@@ -24,6 +24,7 @@ from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
 from onnx_tf.export.writing import written_file
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
+from onnx_tf.overrides import overrides_of
 from onnx_tf.preflight import preflight
 from onnx_tf.quantizing import quantizing
 from onnx_tf.targets import litert
@@ -84,6 +85,7 @@ def convert(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    overrides: Any = None,
     freeze: bool = False,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
@@ -104,7 +106,7 @@ def convert(
     """Convert a model and write it as a SavedModel, as .tflite files, as a .keras file, or as several of them.
 
     Args:
-        model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``output_names``.
+        model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``overrides``.
         path: the SavedModel's folder, or a file whose name ends in ``.tflite``, ``.keras``, ``.py`` or ``.weights.h5``.
             With ``formats`` it is a folder, and gets ``saved_model/``, ``NAME_float32.tflite``,
             ``NAME_float16.tflite``, ``NAME.keras``, ``NAME.py`` with ``NAME.npz``, and ``NAME.weights.h5`` with
@@ -125,6 +127,7 @@ def convert(
         input_shapes: see :func:`onnx_tf.prepare`.
         input_names: see :func:`onnx_tf.prepare`.
         output_names: see :func:`onnx_tf.prepare`.
+        overrides: see :func:`onnx_tf.prepare`.
         freeze: bake the weights of a SavedModel into the graph as constants.
         allow_flex: write TensorFlow's operators into .tflite files where LiteRT has none.
         allow_custom_ops: write custom operators there where there is neither.
@@ -160,6 +163,7 @@ def convert(
         "input_shapes": input_shapes,
         "input_names": input_names,
         "output_names": output_names,
+        "overrides": overrides_of(overrides),
     }
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
     options = Options.of(layout=layout, **orders, **edits)

@@ -28,6 +28,7 @@ def to_keras(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    overrides: Any = None,
 ) -> keras.Model:
     """Convert an ONNX model to a Keras model of ``keras.layers`` and ``keras.ops`` alone.
 
@@ -43,6 +44,7 @@ def to_keras(
         input_shapes: see :func:`onnx_tf.prepare`.
         input_names: see :func:`onnx_tf.prepare`.
         output_names: see :func:`onnx_tf.prepare`.
+        overrides: see :func:`onnx_tf.prepare`.
 
     Raises:
         UnsupportedError: Keras has no form of some nodes, or none for what they are given; it lists all of them.
@@ -57,6 +59,7 @@ def to_keras(
         input_shapes=input_shapes,
         input_names=input_names,
         output_names=output_names,
+        overrides=overrides,
         target=KERAS,
     )
     source: Any = model.clone() if isinstance(model, ir.Model) else model

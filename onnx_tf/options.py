@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from onnx_tf.errors import OptionError, option
+from onnx_tf.overrides import Overrides, overrides_of
 from onnx_tf.targets import SAVED_MODEL, Target
 
 __all__ = ["Layout", "Options"]
@@ -29,6 +30,7 @@ class Options:
         input_shapes: shapes of inputs, as (name, dimensions): a number fixes an open dimension.
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
+        overrides: what is changed of single nodes, before all other edits.
         target: what the model is for; exporters choose it.
     """
 
@@ -40,6 +42,7 @@ class Options:
     input_shapes: tuple[tuple[str, tuple[int | str | None, ...]], ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    overrides: Overrides | None = None
     target: Target = SAVED_MODEL
 
     def __post_init__(self) -> None:
@@ -55,6 +58,7 @@ class Options:
         shapes = settings.pop("input_shapes", None) or {}
         if not isinstance(shapes, Mapping):
             raise OptionError(f"input_shapes must be a dict of shapes by input name, not {shapes!r}")
+        settings["overrides"] = overrides_of(settings.get("overrides"))
         return cls(input_shapes=tuple((name, _dims(dims)) for name, dims in shapes.items()), **settings)
 
 

@@ -271,6 +271,9 @@ def _add_edits(parser: Parser) -> None:
             metavar="NAME,...",
             help=f"{verb} at these values instead of the model's {side}s; several times for several",
         )
+    group.add_argument(
+        "--overrides", metavar="FILE", help="change single nodes as a .json or .yaml file says, onnx2tf's among them"
+    )
 
 
 def _batch_size(text: str) -> int:
