@@ -27,6 +27,8 @@ from onnx_tf.options import Layout, Options
 from onnx_tf.overrides import overrides_of
 from onnx_tf.preflight import preflight
 from onnx_tf.quantizing import quantizing
+from onnx_tf.report.collecting import collected
+from onnx_tf.report.files import check_report, write_report
 from onnx_tf.targets import litert
 
 if TYPE_CHECKING:
@@ -101,6 +103,7 @@ def convert(
     tune: bool = False,
     overwrite: bool = True,
     check: Any = None,
+    report: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
     """Convert a model and write it as a SavedModel, as .tflite files, as a .keras file, or as several of them.
@@ -151,6 +154,8 @@ def convert(
         check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
             Runtime accepts, if true; on the given inputs, as :meth:`TensorflowRep.run` takes them. By default .tflite
             files and those of Keras are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
+        report: where to write a page (``.html``) with the verdict, the error of every value inside, memory orders,
+            sizes and seconds; beside it goes ``NAME_node_data.json`` for Model Explorer.
         progress: called with a word or two whenever a step begins.
 
     Raises:
@@ -158,6 +163,7 @@ def convert(
         CheckError: all was written, but a check that was asked for could not be made.
     """
     start = time.perf_counter()
+    page = None if report is None else check_report(report)
     edits = {
         "batch_size": batch_size,
         "input_shapes": input_shapes,
@@ -194,13 +200,7 @@ def convert(
         )
         of_keras = {kind: paths[kind] for kind in OF_KERAS if kind in paths}
         if of_keras:
-            run.write_keras(
-                {
-                    kind: [stack.enter_context(written_file(file)) for file in with_companions(kind, path)]
-                    for kind, path in of_keras.items()
-                },
-                of_keras,
-            )
+            run.write_keras({kind: _temporary(stack, kind, path) for kind, path in of_keras.items()}, of_keras)
         for files in filter(None, kinds):
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
@@ -213,8 +213,15 @@ def convert(
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
+    done = Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
+    if page is not None:
+        write_report(page, collected(done, model, options, reference, ready.check, progress))
     run.raise_failed_check(written)
-    return Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
+    return done
+
+
+def _temporary(stack: contextlib.ExitStack, kind: Format, path: Path) -> list[Path]:
+    return [stack.enter_context(written_file(file)) for file in with_companions(kind, path)]
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:

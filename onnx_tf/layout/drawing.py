@@ -93,14 +93,15 @@ def tables(report: LayoutReport) -> Iterator[str]:
         yield "<details><summary>the Transposes that are left</summary>"
         rows = []
         for t in report.transposes:
-            link = f'<a href="#{anchors[t.node]}">{escape(t.value)}</a>'
-            cells = (" ".join(map(str, t.perm)), size(t.nbytes), t.forced_by, t.reason)
-            rows.append([link, *map(escape, cells)])
+            link = f'<a class="id" href="#{anchors[t.node]}">{escape(t.value)}</a>'
+            numbers = (f'<span class="whole">{text}</span>' for text in (" ".join(map(str, t.perm)), size(t.nbytes)))
+            said = f'<span class="said">{escape(t.reason)}</span>'
+            rows.append([link, *numbers, f'<span class="id">{escape(t.forced_by)}</span>', said])
         yield from table(("value", "perm", "bytes", "needed by", "because"), rows, "the Transposes that are left")
         yield "</details>"
     yield "<details><summary>all nodes</summary>"
     cells_of = ((node.name, node.op_type, node.order or "ONNX order, or no channels") for node in report.nodes)
-    rows = [list(map(escape, row)) for row in cells_of]
+    rows = [[f'<span class="id">{escape(name)}</span>', *map(escape, rest)] for name, *rest in cells_of]
     yield from table(("node", "operator", "memory order"), rows, "all nodes of the rewritten graph")
     yield "</details>"
 
@@ -119,6 +120,8 @@ def _picture(
     right = max((x + b.width / 2 for x, b in zip(placed.centers, boxes, strict=True)), default=0)
     right = max([right, *(x for bends in placed.bends for x in bends.values())])
     bottom = (max(placed.layers, default=0) + 1) * ROW
+    if boxes:  # where a narrow screen begins
+        yield f'<i class="start" style="left:{placed.centers[0] + MARGIN:.0f}px"></i>'
     yield f'<svg class="graph" width="{right + 2 * MARGIN:.0f}" height="{bottom + MARGIN:.0f}" role="img">'
     yield f"<title>the rewritten graph, {len(nodes)} nodes from top to bottom</title>"
     yield f'<g transform="translate({MARGIN:.0f} {MARGIN:.0f})">'

@@ -23,6 +23,8 @@ h1 { margin: 0; font-size: 1.3rem; overflow-wrap: anywhere; } p { margin: 2px 0;
 a { color: var(--last); } summary { cursor: pointer; }
 table { border-collapse: collapse; font-size: .9em; } caption { text-align: left; color: var(--muted); }
 td, th { padding: 2px 16px 2px 0; text-align: left; vertical-align: top; } th { font-weight: 600; }
+.whole { white-space: nowrap; } .id { display: inline-block; min-width: 11em; overflow-wrap: anywhere; }
+.said { display: inline-block; min-width: 15em; }
 .scroll { overflow: auto; } .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--last); }
 """
 
@@ -32,6 +34,9 @@ GRAPH = """
 .legend .last { background: var(--last-fill); border-color: var(--last); }
 .legend .moved { background: var(--moved); border-color: var(--moved); color: var(--moved-text); font-weight: bold; }
 .legend .end { border-radius: 10px; }
+.start { position: absolute; width: 1px; height: 1px; scroll-snap-align: center;
+  animation: 1ms linear 1s forwards free; }
+@keyframes free { to { scroll-snap-align: none; } }
 .graph { display: block; } .graph text { font: 12px system-ui, sans-serif; text-anchor: middle; fill: var(--text); }
 .graph rect { fill: var(--bg); stroke: var(--edge); } .graph .last rect { fill: var(--last-fill); stroke: var(--last); }
 .graph .moved rect { fill: var(--moved); stroke: var(--moved); stroke-width: 2; }

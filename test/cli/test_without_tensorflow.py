@@ -89,6 +89,8 @@ REFUSED = {
     "convert model.onnx -o out --output-names Y": "--output-names: 'Y' is unknown (did you mean 'y'?)",
     "convert model.onnx -o out --overrides none.json": "the overrides none.json cannot be read: No such file",
     "convert model.onnx -o out --overrides o.json": "--overrides that do not fit the model:",
+    "convert model.onnx -o out --report page.pdf": "--report page.pdf: the name must end in .html",
+    "convert model.onnx -o out --report none/page.html": "none/page.html cannot be written: the folder none does not",
     "convert model.onnx -o out --channels-last-inputs z": "--channels-last-inputs: no input is called z",
     "convert model.onnx -o out --input x.npy": "add --check",
     "convert model.onnx -o out --cast": "--cast is for what --input gives",
