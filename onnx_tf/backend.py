@@ -41,6 +41,7 @@ def prepare(
     output_names: Sequence[str] = (),
     max_constant_bytes: int = MAX_CONSTANT_BYTES,
     max_nodes: int = MAX_NODES,
+    overrides: Any = None,
     **removed: Any,
 ) -> TensorflowRep:
     """Convert an ONNX model to TensorFlow.
@@ -63,12 +64,13 @@ def prepare(
         max_constant_bytes: how many bytes of constants may be made besides those of the file: what is folded, the
             dense forms of sparse tensors. What would go beyond is computed in the graph, or refused.
         max_nodes: how many nodes may be made besides those of the file: bodies of functions, loops and choices.
+        overrides: what is changed of single nodes: a dict, or the path of a .json or .yaml file (doc/overrides.md).
         removed: nothing: arguments of onnx-tf 1.x are refused with what to do instead.
 
     Raises:
         ModelError: the model is not valid.
         OptionError: an option has a value that does not exist, or that does not fit the model or the machine.
-        EditError: a name, a shape or the batch size does not fit the model.
+        EditError: a name, a shape, the batch size or an override does not fit the model.
         UnsupportedError: some operators are not supported; the error lists all such nodes.
         ConversionError: a node has inputs or attributes that cannot be converted.
     """
@@ -85,6 +87,7 @@ def prepare(
         output_names=output_names,
         max_constant_bytes=max_constant_bytes,
         max_nodes=max_nodes,
+        overrides=overrides,
     )
     source = model.clone() if isinstance(model, ir.Model) else model
     with tf.device(_tf_device(device)):

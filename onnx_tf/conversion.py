@@ -25,8 +25,11 @@ from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
 from onnx_tf.export.writing import written_file
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
+from onnx_tf.overrides import overrides_of
 from onnx_tf.preflight import preflight
 from onnx_tf.quantizing import quantizing
+from onnx_tf.report.collecting import collected
+from onnx_tf.report.files import check_report, write_report
 from onnx_tf.targets import litert
 
 if TYPE_CHECKING:
@@ -87,6 +90,7 @@ def convert(
     output_names: Sequence[str] = (),
     max_constant_bytes: int = MAX_CONSTANT_BYTES,
     max_nodes: int = MAX_NODES,
+    overrides: Any = None,
     freeze: bool = False,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
@@ -102,12 +106,13 @@ def convert(
     tune: bool = False,
     overwrite: bool = True,
     check: Any = None,
+    report: str | os.PathLike[str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
     """Convert a model and write it as a SavedModel, as .tflite files, as a .keras file, or as several of them.
 
     Args:
-        model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``output_names``.
+        model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``overrides``.
         path: the SavedModel's folder, or a file whose name ends in ``.tflite``, ``.keras``, ``.py`` or ``.weights.h5``.
             With ``formats`` it is a folder, and gets ``saved_model/``, ``NAME_float32.tflite``,
             ``NAME_float16.tflite``, ``NAME.keras``, ``NAME.py`` with ``NAME.npz``, and ``NAME.weights.h5`` with
@@ -130,6 +135,7 @@ def convert(
         output_names: see :func:`onnx_tf.prepare`.
         max_constant_bytes: see :func:`onnx_tf.prepare`.
         max_nodes: see :func:`onnx_tf.prepare`.
+        overrides: see :func:`onnx_tf.prepare`.
         freeze: bake the weights of a SavedModel into the graph as constants.
         allow_flex: write TensorFlow's operators into .tflite files where LiteRT has none.
         allow_custom_ops: write custom operators there where there is neither.
@@ -155,6 +161,8 @@ def convert(
             that is open; if true, on three that are drawn, in shapes that ONNX Runtime accepts, or as many of them as
             it takes. So it is by default too, but that what cannot be compared is only said (``unchecked``). If
             false, nothing is compared.
+        report: where to write a page (``.html``) with the verdict, the error of every value inside, memory orders,
+            sizes and seconds; beside it goes ``NAME_node_data.json`` for Model Explorer.
         progress: called with a word or two whenever a step begins.
 
     Raises:
@@ -162,6 +170,7 @@ def convert(
         CheckError: all was written, but a check that was asked for could not be made.
     """
     start = time.perf_counter()
+    page = None if report is None else check_report(report)
     edits = {
         "batch_size": batch_size,
         "input_shapes": input_shapes,
@@ -169,6 +178,7 @@ def convert(
         "output_names": output_names,
         "max_constant_bytes": max_constant_bytes,
         "max_nodes": max_nodes,
+        "overrides": overrides_of(overrides),
     }
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
     options = Options.of(layout=layout, **orders, **edits)
@@ -199,13 +209,7 @@ def convert(
         )
         of_keras = {kind: paths[kind] for kind in OF_KERAS if kind in paths}
         if of_keras:
-            run.write_keras(
-                {
-                    kind: [stack.enter_context(written_file(file)) for file in with_companions(kind, path)]
-                    for kind, path in of_keras.items()
-                },
-                of_keras,
-            )
+            run.write_keras({kind: _temporary(stack, kind, path) for kind, path in of_keras.items()}, of_keras)
         for files in filter(None, kinds):
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
@@ -218,8 +222,15 @@ def convert(
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
+    done = Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
+    if page is not None:
+        write_report(page, collected(done, model, options, reference, ready.check, progress))
     run.raise_failed_check(written)
-    return Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
+    return done
+
+
+def _temporary(stack: contextlib.ExitStack, kind: Format, path: Path) -> list[Path]:
+    return [stack.enter_context(written_file(file)) for file in with_companions(kind, path)]
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:

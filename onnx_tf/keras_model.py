@@ -31,6 +31,7 @@ def to_keras(
     output_names: Sequence[str] = (),
     max_constant_bytes: int = MAX_CONSTANT_BYTES,
     max_nodes: int = MAX_NODES,
+    overrides: Any = None,
 ) -> keras.Model:
     """Convert an ONNX model to a Keras model of ``keras.layers`` and ``keras.ops`` alone.
 
@@ -48,6 +49,7 @@ def to_keras(
         output_names: see :func:`onnx_tf.prepare`.
         max_constant_bytes: see :func:`onnx_tf.prepare`.
         max_nodes: see :func:`onnx_tf.prepare`.
+        overrides: see :func:`onnx_tf.prepare`.
 
     Raises:
         UnsupportedError: Keras has no form of some nodes, or none for what they are given; it lists all of them.
@@ -64,6 +66,7 @@ def to_keras(
         output_names=output_names,
         max_constant_bytes=max_constant_bytes,
         max_nodes=max_nodes,
+        overrides=overrides,
         target=KERAS,
     )
     source: Any = model.clone() if isinstance(model, ir.Model) else model

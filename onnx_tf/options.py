@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES, Budget
 from onnx_tf.errors import OptionError, option
+from onnx_tf.overrides import Overrides, overrides_of
 from onnx_tf.targets import SAVED_MODEL, Target
 
 __all__ = ["Layout", "Options"]
@@ -32,6 +33,7 @@ class Options:
         output_names: values of the main graph to end at, instead of the model's outputs.
         max_constant_bytes: how many bytes of constants may be made besides those of the file.
         max_nodes: how many nodes may be made besides those of the file.
+        overrides: what is changed of single nodes, before all other edits.
         target: what the model is for; exporters choose it.
     """
 
@@ -45,6 +47,7 @@ class Options:
     output_names: tuple[str, ...] = ()
     max_constant_bytes: int = MAX_CONSTANT_BYTES
     max_nodes: int = MAX_NODES
+    overrides: Overrides | None = None
     target: Target = SAVED_MODEL
 
     def __post_init__(self) -> None:
@@ -69,6 +72,7 @@ class Options:
         shapes = settings.pop("input_shapes", None) or {}
         if not isinstance(shapes, Mapping):
             raise OptionError(f"input_shapes must be a dict of shapes by input name, not {shapes!r}")
+        settings["overrides"] = overrides_of(settings.get("overrides"))
         return cls(input_shapes=tuple((name, _dims(dims)) for name, dims in shapes.items()), **settings)
 
 

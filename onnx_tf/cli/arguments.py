@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 def edits(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options of the library that edit a model first."""
+    from onnx_tf.overrides import overrides_of
+
     shapes = dict(arguments.input_shape)
     if len(shapes) < len(arguments.input_shape):
         raise UsageError("--input-shape: an input is given two shapes")
@@ -25,6 +27,7 @@ def edits(arguments: argparse.Namespace) -> dict[str, Any]:
         "input_shapes": shapes,
         "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
         "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
+        "overrides": overrides_of(arguments.overrides),
     }
 
 

@@ -50,9 +50,11 @@ def check(arguments: argparse.Namespace) -> int:
         if artifact is not None:
             terminal.step(f"Checking {artifact}")
             accuracy = _of_artifact(artifact, rep, source, feed)
+        if arguments.report is not None:
+            _write_report(arguments, options, rep, values, accuracy)
     fits = values.fits and (accuracy is None or accuracy.fits)
     if arguments.json:
-        print(as_json.text(_fields(values, accuracy)))
+        print(as_json.text(_fields(values, accuracy) | {"report": arguments.report}))
     elif not arguments.quiet or not fits:
         _print_values(arguments.model, values)
         if accuracy is not None:
@@ -66,7 +68,10 @@ def check(arguments: argparse.Namespace) -> int:
 def _known_before(arguments: argparse.Namespace) -> tuple[Options, dict[str, Any] | None]:
     from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
+    from onnx_tf.report.files import check_report
 
+    if getattr(arguments, "report", None) is not None:
+        check_report(arguments.report)
     options = Options.of(**given.edits(arguments), **given.layout(arguments))
     loaded = load_model(arguments.model)
     return options, given.feed(arguments, options, loaded) if arguments.input else None
@@ -80,6 +85,26 @@ def _inside(path: Path, rep: Any, source: Any, layout: str) -> Any:
     kinds: dict[str, Format] = {".tflite": "tflite", ".keras": "keras"}
     moved = rep.layout_report.channels_last_inputs
     return ThroughFiles(kinds.get(path.suffix, "saved_model"), source, moved, layout=layout)
+
+
+def _write_report(
+    arguments: argparse.Namespace, options: Options, rep: Any, values: Values, accuracy: Accuracy | None
+) -> None:
+    from onnx_tf.artifacts import Written
+    from onnx_tf.report.content import ModelFacts, Report
+    from onnx_tf.report.files import check_report, write_report
+
+    written: list[Written] = []
+    if accuracy is not None:
+        path = Path(arguments.artifact)
+        files_in = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
+        kind: Any = {".tflite": "tflite", ".keras": "keras"}.get(path.suffix, "saved_model")
+        written = [Written(kind, path, sum(file.stat().st_size for file in files_in), accuracy)]
+    facts, layout = ModelFacts.of(arguments.model, options), rep.layout_report
+    ends = rep.inputs.as_json(), rep.outputs.as_json()
+    seconds = sum(rep.timings.values())
+    report = Report(facts, *ends, written, values, "", layout, rep.timings, seconds)
+    write_report(check_report(arguments.report), report)
 
 
 def _of_artifact(path: Path, rep: Any, source: Any, feed: Any) -> Accuracy:

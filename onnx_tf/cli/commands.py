@@ -52,12 +52,15 @@ def convert(arguments: argparse.Namespace) -> int:
             **quantizing.quantizing_options(arguments),
             overwrite=not arguments.no_overwrite,
             check=check,
+            report=arguments.report,
             progress=terminal.step,
         )
     if arguments.json:
-        _print_json(_summary(done, terminal.seconds()))
+        _print_json(_summary(done, terminal.seconds()) | {"report": arguments.report})
     elif not arguments.quiet or not done.fits:
         _print_conversion(done, arguments.timings or arguments.verbose, terminal.seconds())
+        if arguments.report is not None:
+            print(f"report: {arguments.report}")
     return 0 if done.fits else 1
 
 
@@ -67,7 +70,10 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
     from onnx_tf.preflight import preflight, refuse_unknown_operators
+    from onnx_tf.report.files import check_report
 
+    if arguments.report is not None:
+        check_report(arguments.report)
     options, loaded = Options.of(**given.edits(arguments), **given.layout(arguments)), load_model(arguments.model)
     check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
     ready = preflight(

@@ -146,6 +146,7 @@ def _add_convert(commands: Commands) -> Parser:
         action="store_true",
         help="write quantised models in floats; without it their .tflite files compute with the model's own integers",
     )
+    convert.add_argument("--report", metavar="FILE.html", help="show the conversion as a page, values inside included")
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
     add_quantizing(convert)
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
@@ -206,6 +207,7 @@ def _add_check(commands: Commands) -> Parser:
     check.add_argument(
         "artifact", nargs="?", help="a SavedModel, .tflite or .keras file of it, whose outputs are compared too"
     )
+    check.add_argument("--report", metavar="FILE.html", help="show the comparison as a page")
     _add_inputs(check, "an input instead of random numbers; several times for several inputs")
     _add_edits(check)
     _add_layout(check)
@@ -271,6 +273,9 @@ def _add_edits(parser: Parser) -> None:
             metavar="NAME,...",
             help=f"{verb} at these values instead of the model's {side}s; several times for several",
         )
+    group.add_argument(
+        "--overrides", metavar="FILE", help="change single nodes as a .json or .yaml file says, onnx2tf's among them"
+    )
 
 
 def _batch_size(text: str) -> int:

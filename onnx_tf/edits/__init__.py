@@ -1,4 +1,4 @@
-"""Edits of a model before anything else is done with it: a part cut out, open dimensions fixed.
+"""Edits of a model before anything else is done with it: single nodes, a part that is cut out, open dimensions.
 
 Each takes a model and returns another; none imports TensorFlow.
 """
@@ -9,23 +9,26 @@ import onnx
 import onnx_ir as ir
 
 from onnx_tf.edits.cut import cut
+from onnx_tf.edits.overriding import override
 from onnx_tf.edits.shapes import fix_shapes
 from onnx_tf.errors import EditError
 from onnx_tf.model.loading import MAP_TYPE, OPENED_DIMS, ModelSource, load_model
 from onnx_tf.options import Options
 from onnx_tf.telling import size
 
-__all__ = ["cut", "edit", "edited_source", "fix_shapes", "with_map_types"]
+__all__ = ["cut", "edit", "edited_source", "fix_shapes", "override", "with_map_types"]
 
 MAX_PROTO_BYTES = (1 << 31) - (1 << 20)
 
 
 def edit(model: ir.Model, options: Options) -> ir.Model:
-    """Return the model as the options change it, first its ends, then the shapes of what are its inputs then.
+    """Return the model as the options change it, first single nodes, then its ends, then the shapes of its inputs.
 
     Raises:
-        EditError: a name or a number does not fit the model.
+        EditError: an override, a name or a number does not fit the model.
     """
+    if options.overrides:
+        model = override(model, options.overrides)
     if options.input_names or options.output_names:
         model = cut(model, options.input_names or None, options.output_names or None)
     if options.batch_size is not None or options.input_shapes:

@@ -1,7 +1,7 @@
 """Draw a layout report: a page with the rewritten graph, its channels-last region and what is still moved.
 
-The page stands alone: no script, no font, nothing from elsewhere. Colours are those of Okabe and
-Ito, which people with any colour vision tell apart; shape and width say the same again.
+The page stands alone: no script, no font, nothing from elsewhere. Where colours tell something, shape and width say
+it again, and so do the tables beside the drawing.
 """
 
 from __future__ import annotations
@@ -11,34 +11,22 @@ from dataclasses import dataclass
 from html import escape
 
 from onnx_tf.layout.arrangement import Arrangement, Net, arrange
+from onnx_tf.layout.page_style import BASE, GRAPH, head, table
 from onnx_tf.layout.report import LayoutReport, NodeLayout, RemainingTranspose
 from onnx_tf.telling import size
 
-__all__ = ["page"]
+__all__ = ["drawn", "page", "tables"]
 
 HEIGHT, ROW = 36.0, 60.0
-CHARACTER, SMALL_CHARACTER, PADDING = 7.0, 5.6, 18.0
+CHARACTER, SMALL_CHARACTER, PADDING = 7.2, 6.2, 18.0
 MAX_NAME = 32
 MARGIN = 24.0
 
-STYLE = """
-body { margin: 0; font: 14px/1.4 system-ui, sans-serif; color: #222; background: #fff; }
-header { position: sticky; top: 0; left: 0; box-sizing: border-box; width: 100%; padding: 10px 24px;
-  background: #fff; border-bottom: 1px solid #bbb; z-index: 1; }
-h1 { margin: 0; font-size: 17px; } h2 { margin: 24px 24px 0; font-size: 15px; } p { margin: 2px 0; }
-details { max-height: 40vh; overflow: auto; } summary { cursor: pointer; }
-table { border-collapse: collapse; } td, th { padding: 1px 14px 1px 0; text-align: left; vertical-align: top; }
-.legend span { display: inline-block; padding: 0 8px; margin-right: 10px; border: 1px solid #777; border-radius: 4px; }
-.legend .last { background: #cfe6f5; border-color: #0072b2; }
-.legend .moved { background: #d55e00; border-color: #7a3600; color: #fff; font-weight: bold; }
-.legend .end { border-radius: 10px; }
-svg { display: block; } text { font: 12px system-ui, sans-serif; text-anchor: middle; fill: #222; }
-rect { fill: #fff; stroke: #777; } .last rect { fill: #cfe6f5; stroke: #0072b2; }
-.moved rect { fill: #d55e00; stroke: #7a3600; stroke-width: 2; } .moved text { fill: #fff; font-weight: bold; }
-path { fill: none; stroke: #aaa; stroke-width: 1.2; } path.last { stroke: #0072b2; stroke-width: 2; }
-text.name { font-size: 10px; fill: #555; } .moved text.name { fill: #fff; font-weight: normal; }
-@media (max-width: 700px) { header { position: static; padding: 8px 12px; } td, th { padding-right: 8px; } }
-g { scroll-margin: 45vh; } g:target rect { stroke: #000; stroke-width: 4; }
+STYLE = f"""{BASE}{GRAPH}
+header {{ position: sticky; top: 0; left: 0; width: 100%; max-width: 100vw; padding: 10px 24px;
+  background: var(--bg); border-bottom: 1px solid var(--line); z-index: 1; }}
+h2 {{ margin: 24px 24px 0; font-size: 1.05rem; }} details {{ max-height: 40vh; overflow: auto; }}
+@media (max-width: 700px) {{ header {{ position: static; padding: 8px 12px; }} td, th {{ padding-right: 8px; }} }}
 """
 
 
@@ -64,45 +52,63 @@ def page(report: LayoutReport, title: str) -> str:
         report: the report of a conversion.
         title: what the model is called.
     """
+    return "\n".join(
+        [
+            head(f"{escape(title)}: memory order", STYLE),
+            "<body>",
+            f"<header><h1>{escape(title)}</h1><p>{escape(report.totals())}</p>",
+            *tables(report),
+            "</header><main>",
+            *drawn(report),
+            "</main></body></html>",
+            "",
+        ]
+    )
+
+
+def drawn(report: LayoutReport, level: int = 2) -> Iterator[str]:
+    """Yield pictures of the rewritten graph, and of each body in it under a heading of a level."""
     moved = {transpose.node: transpose for transpose in report.transposes}
-    anchors = {node.name: f"n{i}" for i, node in enumerate(report.nodes) if node.name in moved}
+    anchors = _anchors(report)
     graphs: dict[str, list[NodeLayout]] = {}
     for node in report.nodes:
         graphs.setdefault(node.graph, []).append(node)
-    lines = [
-        "<!DOCTYPE html>",
-        '<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}: memory order</title>",
-        f"<style>{STYLE}</style></head><body>",
-        *_header(report, title, anchors),
-    ]
     for where, nodes in graphs.items():
         if where:
-            lines.append(f"<h2>{escape(where)}</h2>")
-        lines += _picture(nodes, moved, anchors)
-    return "\n".join([*lines, "</body></html>", ""])
+            yield f"<h{level}>{escape(where)}</h{level}>"
+        yield from _picture(nodes, moved, anchors)
 
 
-def _header(report: LayoutReport, title: str, anchors: Mapping[str, str]) -> Iterator[str]:
-    yield f"<header><h1>{escape(title)}</h1><p>{escape(report.totals())}</p>"
+def tables(report: LayoutReport) -> Iterator[str]:
+    """Yield what the colours of the pictures mean, the Transposes that are left, and all nodes, as tables."""
     yield (
-        '<p class="legend"><span class="last">channels-last</span><span>ONNX order, or no channels</span>'
-        '<span class="moved">Transpose of run-time data</span><span class="end">input or output</span>'
-        "point at a node, or touch it, for the rest</p>"
+        '<p class="legend"><b class="last">channels-last</b><b>ONNX order, or no channels</b>'
+        '<b class="moved">Transpose of run-time data</b><b class="end">input or output</b></p>'
     )
     for kind, names in (("inputs", report.channels_last_inputs), ("outputs", report.channels_last_outputs)):
         if names:
             yield f"<p>channels-last {kind}: {escape(', '.join(names))}</p>"
+    anchors = _anchors(report)
     if report.transposes:
-        yield "<details><summary>the Transposes that are left</summary><table>"
-        yield "<tr><th>value<th>perm<th>bytes<th>needed by<th>because</tr>"
+        yield "<details><summary>the Transposes that are left</summary>"
+        rows = []
         for t in report.transposes:
-            link = f'<a href="#{anchors[t.node]}">{escape(t.value)}</a>'
-            cells = (" ".join(map(str, t.perm)), size(t.nbytes), t.forced_by, t.reason)
-            yield f"<tr><td>{link}{''.join(f'<td>{escape(cell)}' for cell in cells)}</tr>"
-        yield "</table></details>"
-    yield "</header>"
+            link = f'<a class="id" href="#{anchors[t.node]}">{escape(t.value)}</a>'
+            numbers = (f'<span class="whole">{text}</span>' for text in (" ".join(map(str, t.perm)), size(t.nbytes)))
+            said = f'<span class="said">{escape(t.reason)}</span>'
+            rows.append([link, *numbers, f'<span class="id">{escape(t.forced_by)}</span>', said])
+        yield from table(("value", "perm", "bytes", "needed by", "because"), rows, "the Transposes that are left")
+        yield "</details>"
+    yield "<details><summary>all nodes</summary>"
+    cells_of = ((node.name, node.op_type, node.order or "ONNX order, or no channels") for node in report.nodes)
+    rows = [[f'<span class="id">{escape(name)}</span>', *map(escape, rest)] for name, *rest in cells_of]
+    yield from table(("node", "operator", "memory order"), rows, "all nodes of the rewritten graph")
+    yield "</details>"
+
+
+def _anchors(report: LayoutReport) -> dict[str, str]:
+    moved = {transpose.node for transpose in report.transposes}
+    return {node.name: f"n{i}" for i, node in enumerate(report.nodes) if node.name in moved}
 
 
 def _picture(
@@ -114,7 +120,10 @@ def _picture(
     right = max((x + b.width / 2 for x, b in zip(placed.centers, boxes, strict=True)), default=0)
     right = max([right, *(x for bends in placed.bends for x in bends.values())])
     bottom = (max(placed.layers, default=0) + 1) * ROW
-    yield f'<svg width="{right + 2 * MARGIN:.0f}" height="{bottom + MARGIN:.0f}" role="img">'
+    if boxes:  # where a narrow screen begins
+        yield f'<i class="start" style="left:{placed.centers[0] + MARGIN:.0f}px"></i>'
+    yield f'<svg class="graph" width="{right + 2 * MARGIN:.0f}" height="{bottom + MARGIN:.0f}" role="img">'
+    yield f"<title>the rewritten graph, {len(nodes)} nodes from top to bottom</title>"
     yield f'<g transform="translate({MARGIN:.0f} {MARGIN:.0f})">'
     for index, (net, value) in enumerate(zip(nets, values, strict=True)):
         last = nodes[net.source].order and boxes[net.source].kind != "moved"

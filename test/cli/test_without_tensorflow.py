@@ -34,6 +34,7 @@ sys.exit(code)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.onnx").write_bytes(relu_model().SerializeToString())
+    (tmp_path / "o.json").write_text('{"nodes": [{"node": "none", "replace_by": "Abs"}]}')
     np.save("x.npy", np.zeros((2, 3), np.float32))
     return tmp_path
 
@@ -86,6 +87,10 @@ REFUSED = {
     "convert model.onnx -o out --batch-size 2 --input-shape x:3,3": "--batch-size",
     "convert model.onnx -o out --input-shape X:2,3": "--input-shape: the model has no input 'X' (did you mean 'x'?)",
     "convert model.onnx -o out --output-names Y": "--output-names: 'Y' is unknown (did you mean 'y'?)",
+    "convert model.onnx -o out --overrides none.json": "the overrides none.json cannot be read: No such file",
+    "convert model.onnx -o out --overrides o.json": "--overrides that do not fit the model:",
+    "convert model.onnx -o out --report page.pdf": "--report page.pdf: the name must end in .html",
+    "convert model.onnx -o out --report none/page.html": "none/page.html cannot be written: the folder none does not",
     "convert model.onnx -o out --channels-last-inputs z": "--channels-last-inputs: no input is called z",
     "convert model.onnx -o out --no-check --input x.npy": "leave out --no-check",
     "convert model.onnx -o out --cast": "--cast is for what --input gives",

@@ -1,0 +1,1 @@
+"""The report of a conversion, as text and in a browser."""
