@@ -41,6 +41,7 @@ from onnx_tf.passes.refuse_sizes import refuse_sizes
 from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry, registry
+from onnx_tf.supervision.journal import tell
 from onnx_tf.targets import Pass
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def lower(
     names = [step.name for step in taken]
     for step in taken[: names.index(until) + 1]:
         start = time.perf_counter()
+        tell("step", step.name)
         try:
             step.run(lowered)
         except OnnxTfError as error:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -51,6 +53,11 @@ def _write_weights(rep: KerasRep, file: Path) -> None:
         rep.model.save_weights(file, overwrite=True)
     except (ValueError, TypeError) as error:
         raise ExportError(f"Keras cannot save the weights of this model: {str(error).splitlines()[0]}") from error
+    except RuntimeError as error:  # of h5py, also where the operating system refuses
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def onnx_weights(model: ir.Model) -> Iterator[tuple[str, np.ndarray]]:

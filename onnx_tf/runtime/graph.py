@@ -19,6 +19,7 @@ from onnx_tf.errors import ConversionError
 from onnx_tf.origins import Origin
 from onnx_tf.registry import Handler, NodeContext
 from onnx_tf.runtime.ranks import Environment, Slot, in_this_graph, run
+from onnx_tf.supervision.journal import tell
 
 __all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Slot", "Subgraph"]
 
@@ -90,6 +91,7 @@ class BoundNode:
         Raises:
             ConversionError: the handler failed; the message names the node.
         """
+        tell("node", f"node {self.onnx_node!r} ({self.context.op_type})")
         inputs = [None if slot is None else environment[slot] for slot in self.inputs]
         keywords = dict(self.attributes)
         for name, subgraph in self.subgraphs.items():
