@@ -17,6 +17,7 @@ from onnx_tf.errors import ExportError
 from onnx_tf.export.keras import KerasRep, write_keras
 from onnx_tf.export.keras_source import source_of
 from onnx_tf.export.paths import Format
+from onnx_tf.export.reproducible import make_keras_file_reproducible
 from onnx_tf.model.loading import ModelSource, load_model
 
 __all__ = ["compared_parts", "onnx_weights", "write_files", "write_npz"]
@@ -39,6 +40,7 @@ def write_files(
     """
     if kind == "keras":
         write_keras(rep.model, files[0])
+        make_keras_file_reproducible(files[0])
     elif kind == "keras_source":
         text, arrays = source_of(rep, name)
         files[0].write_text(text, encoding="utf-8")
