@@ -26,6 +26,7 @@ from onnx_tf.runtime.copies import check_process, portable
 from onnx_tf.runtime.empty_batches import empty_dims, of_nothing, one_row
 from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
+from onnx_tf.runtime.memory import check_memory
 from onnx_tf.runtime.outputs import Outputs
 from onnx_tf.runtime.run_errors import failing_node, run_error
 from onnx_tf.value_types import NamedTypes, ValueType, shape_text
@@ -153,6 +154,7 @@ class TensorflowRep(BackendRep):
         if overrides := self._overrides(inputs, kwargs):
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
+        check_memory(graph)
         empty = empty_dims(graph, tensors)
         with self._naming_the_node(tensors):
             results = self.tf_module.compute(*(one_row(graph, tensors, empty) if empty else tensors))

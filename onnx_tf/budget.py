@@ -86,6 +86,21 @@ class Budget:
                 f"multiply; export the model with flatter control flow, or {self.more_nodes()}"
             )
 
+    def write_out(self, count: int) -> None:
+        """Count operations that are written out for one node.
+
+        Raises:
+            ConversionError: they are more than may be made.
+        """
+        self._traced += count
+        if count > self.max_nodes - self.nodes or (
+            self._given and self._traced > self._given + self.max_nodes - self.nodes
+        ):
+            raise ConversionError(
+                f"it is written out in {count} operations, more than are left of {self.most_nodes()}: "
+                f"{self.more_nodes()}"
+            )
+
     @contextmanager
     def unrolling(self, count: int, size: int) -> Iterator[bool]:
         """Within it, a loop is unrolled if that is told to be allowed; loops within count for each of its iterations.

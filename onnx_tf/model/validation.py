@@ -12,6 +12,9 @@ from onnx_tf.errors import ModelError
 __all__ = ["check_model", "check_versions", "tensor_bytes"]
 
 MAX_IR_VERSION = 14
+MAX_ELEMENTS = 2**47
+"""What a process can address, also for dimensions beside one of 0: arrays count with them."""
+
 MAX_OPSET = 2**31 - 1
 """Libraries that look operators up take versions of 32 bits."""
 
@@ -106,6 +109,8 @@ def _check_tensor(what: str, tensor: onnx.TensorProto) -> None:
         )
     if any(dim < 0 for dim in tensor.dims):
         raise ModelError(f"{what} has the negative shape {list(tensor.dims)}: export the model again")
+    if math.prod(filter(None, tensor.dims)) > MAX_ELEMENTS:
+        raise ModelError(f"{what} has the shape {list(tensor.dims)}, which no memory holds: export the model again")
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         return
     expected, actual = _sizes(tensor)

@@ -20,7 +20,7 @@ from onnx_tf.origins import Origin
 from onnx_tf.registry import Handler, NodeContext
 from onnx_tf.runtime.ranks import Environment, Slot, in_this_graph, run
 
-__all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Slot", "Subgraph"]
+__all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Largest", "Slot", "Subgraph"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,16 @@ class Held:
     slot: Slot
     origin: Origin
     dtype: ir.DataType | None
+
+
+@dataclass(frozen=True)
+class Largest:
+    """What takes the most memory while a graph is computed, of what has a known shape."""
+
+    label: str
+    node: str
+    shape: tuple[int, ...]
+    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +150,7 @@ class BoundGraph:
         nodes: its nodes in topological order.
         held: of the main graph, the ONNX values that can be observed, by name.
         budget: what a trace may make.
+        largest: the largest value that a node of the main graph computes, where shapes tell.
     """
 
     inputs: tuple[ir.Value, ...]
@@ -150,6 +161,7 @@ class BoundGraph:
     nodes: tuple[BoundNode, ...]
     held: Mapping[str, Held] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget, repr=False)
+    largest: Largest | None = None
 
     def all_nodes(self) -> Iterator[BoundNode]:
         """Return the nodes, those of subgraphs included."""
