@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_tf import ModelError, RunError, prepare
 from onnx_tf.errors import ConversionError
 from onnx_tf.runtime import memory
-from test.models import text_model
+from test.models import external_model, text_model
 
 
 def one_node(
@@ -129,6 +130,28 @@ def test_what_a_machine_has_no_memory_for_is_not_run(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(memory, "_memory", lambda: 15)
     with pytest.raises(RunError, match=r"node 'Relu_0' computes 'y' of shape \[4\], which takes 16 bytes"):
         rep.run(np.zeros(4, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("offset", "-8", "its entry holds offset='-8'"),
+        ("offset", "two", "its entry holds offset='two'"),
+        ("length", "-1", "its entry holds length='-1'"),
+        ("location", "", "its entry holds location=''"),
+        ("location", "w.bin\0", r"its entry holds location='w.bin\\x00'"),
+        ("offset", str(2**70), "bytes of .*, which has 64"),
+        ("length", "1000", "needs 1000 bytes of .*, which has 64"),
+    ],
+)
+def test_entries_of_external_data_are_checked(tmp_path: Path, key: str, value: str, expected: str) -> None:
+    path = external_model(tmp_path)
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        entry.value = value if entry.key == key else entry.value
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=expected):
+        prepare(path)
 
 
 def test_calls_in_each_other_without_end_are_said_to_be_too_deep() -> None:
