@@ -191,3 +191,16 @@ def test_long_gaps_and_grams_are_written_out_within_the_budget() -> None:
     model.graph.CopyFrom(graph)
     with pytest.raises(ConversionError, match=r"'grams' .* written out in 2000002 operations, .* max_nodes=100000"):
         prepare(model)
+
+
+def test_more_parts_than_the_budget_are_a_list_that_the_run_makes() -> None:
+    model = text_model(
+        """g (float[12] x) => (float[k] y) { one = Constant<value_int = 1>() at = Constant<value_int = 7>()
+        parts = SplitToSequence(x, one) y = SequenceAt(parts, at) }"""
+    )
+    x = np.arange(12, dtype=np.float32)
+    written, kept = prepare(model), prepare(model, max_nodes=11)
+    for rep in (written, kept):
+        np.testing.assert_array_equal(rep.run([x])[0], [7])
+    assert not any("While" in operation.type for operation in written.graph.get_operations())
+    assert any("While" in operation.type for operation in kept.graph.get_operations())
