@@ -118,6 +118,7 @@ class _Binder:
             shapes=tuple(_shape(value) for value in node.outputs),
             scope=self.scopes[node],
             onnx_node=_onnx_node(node),
+            origins={self._slot(v): o for v in node.inputs if v is not None for o in origins(v)[:1] if o.restoring},
         )
 
     def _slot(self, value: ir.Value) -> Slot:

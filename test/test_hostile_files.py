@@ -154,6 +154,18 @@ def test_entries_of_external_data_are_checked(tmp_path: Path, key: str, value: s
         prepare(path)
 
 
+def test_shapes_in_messages_lie_in_the_order_of_the_onnx_value() -> None:
+    filters = np.zeros([2, 3, 3, 3], np.float32)
+    with pytest.raises(ConversionError) as raised:
+        prepare(one_node("Conv", [[1, 4, 8, 7], filters]))
+    assert raised.value.inputs == {"x0": "float32[1, 4, 8, 7]", "x1": "float32[2, 3, 3, 3]"}
+    model = one_node("Conv", [["N", "C", 8, 7], filters])
+    with pytest.raises(RunError) as failed:
+        prepare(model).run(np.zeros([1, 4, 8, 7], np.float32))
+    assert failed.value.inputs is not None
+    assert failed.value.inputs["x0"] == "float32[1, 4, 8, 7]"
+
+
 def test_calls_in_each_other_without_end_are_said_to_be_too_deep() -> None:
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("local", 1)]
     functions = [helper.make_function("local", "f0", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], opsets)]

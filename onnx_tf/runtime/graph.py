@@ -67,6 +67,7 @@ class BoundNode:
         attributes: by ONNX name, schema defaults filled in.
         subgraphs: its graph attributes.
         labels: the names of its inputs and outputs, for messages.
+        origins: what its inputs hold, where that lies in another order.
         shapes: what the model tells of the shape of each output (see :mod:`onnx_tf.runtime.ranks`).
         scope: the name scope of its TensorFlow operations, which no other node of the model has.
         onnx_node: the name of the ONNX node that it computes a part of.
@@ -82,6 +83,7 @@ class BoundNode:
     shapes: tuple[tuple[int | None, ...] | None, ...]
     scope: str
     onnx_node: str
+    origins: Mapping[Slot, Origin] = field(default_factory=dict)
 
     @functools.cached_property
     def reads(self) -> tuple[Slot, ...]:
@@ -133,7 +135,9 @@ class BoundNode:
             op=self.context.op_type,
             domain=self.context.onnx_domain,
             version=self.context.version,
-            inputs={self.labels[slot]: describe(value) for slot, value in given if slot is not None},
+            inputs={
+                self.labels[slot]: describe(value, self.origins.get(slot)) for slot, value in given if slot is not None
+            },
         )
 
 
@@ -267,10 +271,11 @@ def _spec(value: ir.Value) -> tf.TensorSpec:
     return tf.TensorSpec(dims, tf.float32 if value.dtype is None else to_tf(value.dtype))
 
 
-def describe(value: Any) -> str:
-    """Return dtype and shape of a tensor as in ``float32[?, 3, 224, 224]``, for error messages."""
+def describe(value: Any, origin: Origin | None = None) -> str:
+    """Return dtype and shape of a tensor as in ``float32[?, 3, 224, 224]``, in the order of its ONNX value."""
     if not isinstance(value, tf.Tensor | tf.Variable):
         return type(value).__name__
     if value.shape.rank is None:
         return f"{value.dtype.name}[...]"
-    return f"{value.dtype.name}[{', '.join('?' if d is None else str(d) for d in value.shape)}]"
+    dims = list(value.shape) if origin is None else origin.dims(value.shape)
+    return f"{value.dtype.name}[{', '.join('?' if d is None else str(d) for d in dims)}]"
