@@ -20,12 +20,14 @@ from onnx_tf.errors import InputError, OnnxTfError
 from onnx_tf.export.saved_model import export_saved_model
 from onnx_tf.input_checks import disagreement
 from onnx_tf.options import Options
+from onnx_tf.origins import Origin
 from onnx_tf.pipeline import Lowered, lower
 from onnx_tf.removed import refuse_removed_attribute
 from onnx_tf.runtime.copies import check_process, portable
 from onnx_tf.runtime.empty_batches import empty_dims, of_nothing, one_row
 from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
+from onnx_tf.runtime.memory import check_memory
 from onnx_tf.runtime.outputs import Outputs
 from onnx_tf.runtime.run_errors import failing_node, run_error
 from onnx_tf.supervision.journal import tell
@@ -54,8 +56,9 @@ class _Signatures(dict[str, Any]):
         return f"{{{', '.join(f'{name!r}: {self._text}' for name in self)}}}"
 
 
-def _type_text(tensor: tf.Tensor) -> str:
-    return f"{tensor.dtype.name}{shape_text(tensor.shape.as_list())}"
+def _type_text(tensor: tf.Tensor, origin: Origin | None) -> str:
+    dims = tensor.shape.as_list()
+    return f"{tensor.dtype.name}{shape_text(dims if origin is None else origin.dims(dims))}"
 
 
 def _named(values: Iterable[ir.Value], channels_last: Iterable[str]) -> NamedTypes:
@@ -155,6 +158,7 @@ class TensorflowRep(BackendRep):
         if overrides := self._overrides(inputs, kwargs):
             return self._overridden(overrides).run(inputs, **kwargs)
         tensors = bind_inputs(graph.inputs, inputs, kwargs)
+        check_memory(graph)
         empty = empty_dims(graph, tensors)
         with self._naming_the_node(tensors):
             results = self.tf_module.compute(*(one_row(graph, tensors, empty) if empty else tensors))
@@ -280,7 +284,8 @@ class TensorflowRep(BackendRep):
         except tf.errors.OpError:
             pass
         found = {name: given.get(name, computed.get(name)) for name in names}
-        return {name: _type_text(value) for name, value in found.items() if tf.is_tensor(value)}
+        origins = {name: held[name].origin for name in computed}
+        return {n: _type_text(value, origins.get(n)) for n, value in found.items() if tf.is_tensor(value)}
 
     def _check_observable(self, names: Iterable[str]) -> None:
         held, known = self.tf_module.graph.held, self._readers.by_name

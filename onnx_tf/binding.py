@@ -14,9 +14,10 @@ from onnx_tf.options import Options
 from onnx_tf.origins import node_origin, origins
 from onnx_tf.passes.decided_by_data import batches_of_data
 from onnx_tf.passes.known_bounds import lower_bounds
+from onnx_tf.passes.refuse_sizes import least_bytes
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import NodeContext, Registry
-from onnx_tf.runtime.graph import BoundGraph, BoundNode, Constant, Held, Slot
+from onnx_tf.runtime.graph import BoundGraph, BoundNode, Constant, Held, Largest, Slot
 from onnx_tf.runtime.scopes import scopes
 
 __all__ = ["bind"]
@@ -51,7 +52,8 @@ def bind(
     binder = _Binder(handlers, options, budget, places, lower_bounds(model.graph), batches_of_data(model.graph))
     graph = binder.graph(model.graph)
     named = zip(graph.outputs, outputs or [str(value.name) for value in graph.outputs], strict=True)
-    return replace(graph, outputs=tuple(_named(value, name) for value, name in named), held=binder.held(model.graph))
+    outputs_named = tuple(_named(value, name) for value, name in named)
+    return replace(graph, outputs=outputs_named, held=binder.held(model.graph), largest=_largest(model.graph))
 
 
 @dataclass
@@ -116,6 +118,7 @@ class _Binder:
             shapes=tuple(_shape(value) for value in node.outputs),
             scope=self.scopes[node],
             onnx_node=_onnx_node(node),
+            origins={self._slot(v): o for v in node.inputs if v is not None for o in origins(v)[:1] if o.restoring},
         )
 
     def _slot(self, value: ir.Value) -> Slot:
@@ -123,6 +126,19 @@ class _Binder:
 
     def _slots(self, values: Iterable[ir.Value]) -> tuple[Slot, ...]:
         return tuple(self._slot(value) for value in values)
+
+
+def _largest(graph: ir.Graph) -> Largest | None:
+    sized = [(least_bytes(value), value, node) for node in graph for value in node.outputs if _is_static(value)]
+    if not sized:
+        return None
+    size, value, node = max(sized, key=lambda found: found[0])
+    assert value.shape is not None
+    return Largest(_label(value), _onnx_node(node), tuple(value.shape.numpy()), size)
+
+
+def _is_static(value: ir.Value) -> bool:
+    return value.shape is not None and value.shape.is_static() and 0 not in value.shape
 
 
 def _shape(value: ir.Value) -> tuple[int | None, ...] | None:

@@ -86,6 +86,24 @@ class Budget:
                 f"multiply; export the model with flatter control flow, or {self.more_nodes()}"
             )
 
+    def writes_out(self, count: int) -> bool:
+        """Count operations that are written out for one node if there are as many left; tell whether there were."""
+        left = self.max_nodes - self.nodes - max(self._traced - self._given, 0)
+        self._traced += count if count <= left else 0
+        return count <= left
+
+    def write_out(self, count: int) -> None:
+        """Count operations that are written out for one node.
+
+        Raises:
+            ConversionError: they are more than may be made.
+        """
+        if not self.writes_out(count):
+            raise ConversionError(
+                f"it is written out in {count} operations, more than are left of {self.most_nodes()}: "
+                f"{self.more_nodes()}"
+            )
+
     @contextmanager
     def unrolling(self, count: int, size: int) -> Iterator[bool]:
         """Within it, a loop is unrolled if that is told to be allowed; loops within count for each of its iterations.

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -58,6 +59,14 @@ class Origin:
         for step in self.restoring:
             array = step(array)
         return array
+
+    def dims(self, held: Sequence[Any]) -> list[Any]:
+        """Return the dimensions of the ONNX value as far as they lie in another order than those of the one held."""
+        dims = list(held)
+        for step in self.restoring:
+            if isinstance(step, Transposed) and len(step.axes) == len(dims):
+                dims = [dims[axis] for axis in np.argsort(step.axes)]
+        return dims
 
 
 @dataclass(frozen=True)

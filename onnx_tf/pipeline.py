@@ -37,6 +37,7 @@ from onnx_tf.passes.lift_initializers import lift_initializers
 from onnx_tf.passes.lower_batch_normalization import lower_batch_normalization
 from onnx_tf.passes.make_vectors import make_vectors
 from onnx_tf.passes.merge_duplicates import merge_duplicates, merge_initializers, merge_tied_initializers
+from onnx_tf.passes.refuse_kinds import refuse_kinds
 from onnx_tf.passes.refuse_sizes import refuse_sizes
 from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
@@ -138,6 +139,9 @@ def lower(
         except OnnxTfError as error:
             error.step = error.step or step.name
             raise
+        except RecursionError as error:
+            reason = "the model's functions or graphs are nested too deep: export it with flatter ones"
+            raise ConversionError(reason, step=step.name) from error
         except Warning:
             raise  # of users who want warnings to be errors
         except Exception as error:
@@ -161,6 +165,7 @@ def _ir_steps(options: Options) -> Iterator[Step]:
     yield _pass("inline functions", _inline_functions)
     yield _pass("lift constants", lambda lowered: _lift_constants(lowered.model))
     yield _pass("infer shapes", lambda lowered: infer_shapes(lowered.model))
+    yield Step("refuse kinds", lambda lowered: refuse_kinds(lowered.model))
     yield _pass("expand functions", _expand_functions)
     yield _pass("make vectors", _make_vectors)
     yield _pass("fold constants", _fold_constants)

@@ -173,3 +173,34 @@ def test_a_trace_that_multiplies_is_refused() -> None:
         budget.trace_node()
     with pytest.raises(ConversionError, match="traced more often than max_nodes=3 allows"):
         budget.trace_node()
+
+
+def test_long_gaps_and_grams_are_written_out_within_the_budget() -> None:
+    """A vocabulary's longest gram and a row's length bound what an operator asks for."""
+    node = helper.make_node(
+        "TfIdfVectorizer", ["x"], ["y"], name="grams", mode="TF", min_gram_length=1, max_gram_length=1_000_000,
+        max_skip_count=1_000_000, ngram_counts=[0, 1], ngram_indexes=[0, 1], pool_int64s=[7, 7, 8],
+    )  # fmt: skip
+    graph = helper.make_graph(
+        [node], "g", [helper.make_tensor_value_info("x", TensorProto.INT64, ["N", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    np.testing.assert_array_equal(prepare(model).run([np.array([[7, 8, 1, 8]], np.int64)])[0], [[1, 2]])
+    graph.input[0].type.tensor_type.shape.dim[1].dim_param = "L"
+    model.graph.CopyFrom(graph)
+    with pytest.raises(ConversionError, match=r"'grams' .* written out in 2000002 operations, .* max_nodes=100000"):
+        prepare(model)
+
+
+def test_more_parts_than_the_budget_are_a_list_that_the_run_makes() -> None:
+    model = text_model(
+        """g (float[12] x) => (float[k] y) { one = Constant<value_int = 1>() at = Constant<value_int = 7>()
+        parts = SplitToSequence(x, one) y = SequenceAt(parts, at) }"""
+    )
+    x = np.arange(12, dtype=np.float32)
+    written, kept = prepare(model), prepare(model, max_nodes=11)
+    for rep in (written, kept):
+        np.testing.assert_array_equal(rep.run([x])[0], [7])
+    assert not any("While" in operation.type for operation in written.graph.get_operations())
+    assert any("While" in operation.type for operation in kept.graph.get_operations())

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import tensorflow as tf
 
 from onnx_tf.handlers._barrier import of_shape
+from onnx_tf.handlers._combined import MAX_WRITTEN_OUT
 from onnx_tf.handlers._ranks import strided
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, quotient, reshaped, widened
 from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum, pad_spatial
@@ -174,7 +175,7 @@ def _by_slices(x: tf.Tensor, filters: tf.Tensor, w: Windows, groups: int) -> tf.
         return convolve(reshaped(part, [batch * out, *rest]), filters[tap], None, inner, groups)
 
     taps = w.kernel[0]
-    if isinstance(taps, int):
+    if isinstance(taps, int) and taps <= MAX_WRITTEN_OUT:
         total = functools.reduce(tf.add, map(of_tap, range(taps)))
     else:
         start = tf.zeros(as_shape([batch * out, *inner.outs, dims_of(filters)[-1]]), x.dtype)

@@ -8,8 +8,9 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
+from onnx_tf.handlers._combined import MAX_WRITTEN_OUT, combined
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op, to_channels_last
-from onnx_tf.handlers._ranks import broadcasting, pad, sliced
+from onnx_tf.handlers._ranks import broadcasting, pad
 from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, rank_of, reshaped, widened
 from onnx_tf.registry import NodeContext, onnx_op
 
@@ -207,17 +208,21 @@ def rms_normalization(x: tf.Tensor, scale: tf.Tensor, *, axis: int, epsilon: flo
 
 @channels_last_op("LRN")
 def lrn(x: tf.Tensor, *, alpha: float, beta: float, bias: float, size: int) -> tf.Tensor:
-    if size % 2 and rank_of(x) == 4 and x.dtype == tf.float32:
-        return tf.nn.local_response_normalization(x, size // 2, bias, alpha / size, beta)
-    return widened(lambda x: x * tf.pow(bias + alpha / size * _sums_of_neighbours(tf.square(x), size), -beta), x)
-
-
-def _sums_of_neighbours(x: tf.Tensor, size: int) -> tf.Tensor:
-    """Return the sums over ``size`` neighbouring channels, [..., C]."""
     channels = dims_of(x)[-1]
-    every = [slice(None)] * (rank_of(x) - 1)
-    padded = pad(x, [(0, 0)] * (rank_of(x) - 1) + [((size - 1) // 2, size // 2)])
-    return tf.add_n([sliced(padded, [*every, slice(i, i + channels)]) for i in range(size)])
+    # Nothing lies beyond the channels.
+    below, above = (min(n, channels) if isinstance(channels, int) else n for n in ((size - 1) // 2, size // 2))
+    if size % 2 and rank_of(x) == 4 and x.dtype == tf.float32 and below <= MAX_WRITTEN_OUT:
+        return tf.nn.local_response_normalization(x, below, bias, alpha / size, beta)
+    return widened(
+        lambda x: x * tf.pow(bias + alpha / size * _sums_of_neighbours(tf.square(x), below, above), -beta), x
+    )
+
+
+def _sums_of_neighbours(x: tf.Tensor, below: int, above: int) -> tf.Tensor:
+    """Return the sums over each channel and some below and above it, [..., C]."""
+    axis = rank_of(x) - 1
+    padded = pad(x, [(0, 0)] * axis + [(below, above)])
+    return combined(padded, axis, below + 1 + above, 1, 1, dims_of(x)[-1], tf.add)
 
 
 @channels_last_op("MeanVarianceNormalization")

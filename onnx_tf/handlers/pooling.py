@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
+from onnx_tf.handlers._combined import combined
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._pooled_indices import lowest, max_pool_with_indices
-from onnx_tf.handlers._ranks import strided
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -352,5 +351,5 @@ def _by_kernel(x: tf.Tensor, w: Windows, kernel: Callable[..., tf.Tensor], paddi
 def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
     """Combine the elements of each window, one axis after the other."""
     for axis, (k, d, s, out) in enumerate(zip(w.kernel, w.dilations, w.strides, w.outs, strict=True), start=1):
-        padded = functools.reduce(combine, [strided(padded, axis, t * d, s, out) for t in range(k)])
+        padded = combined(padded, axis, k, d, s, out, combine)
     return padded

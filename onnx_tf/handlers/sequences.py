@@ -14,9 +14,10 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf import tensor_list
+from onnx_tf.budget import Budget
 from onnx_tf.handlers._control import counted_loop, known_int
 from onnx_tf.handlers._tensors import Dim, dims_of, inverse_permutation, normalize_axis, rank_of, static_ints
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 from onnx_tf.values import Body, OptionalValue, Tensors, TensorSequence, as_sequence, has_element
 
 
@@ -79,10 +80,12 @@ def _from_front(position: tf.Tensor, sequence: TensorSequence) -> tf.Tensor:
 
 
 @onnx_op("SplitToSequence", since=11)
-def split_to_sequence(data: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, keepdims: int) -> Tensors:
+def split_to_sequence(
+    data: tf.Tensor, split: tf.Tensor | None = None, *, axis: int, keepdims: int, context: NodeContext
+) -> Tensors:
     axis = normalize_axis(axis, rank_of(data))
     size = dims_of(data)[axis]
-    lengths = _lengths(split, size)
+    lengths = _lengths(split, size, context.budget)
     squeezed = split is None and not keepdims
     if isinstance(lengths, list):
         parts = tf.split(data, lengths, axis=axis) if lengths else []
@@ -103,12 +106,14 @@ def split_to_sequence(data: tf.Tensor, split: tf.Tensor | None = None, *, axis: 
     return TensorSequence.of_list(items, data.dtype, tf.TensorShape(dims))
 
 
-def _lengths(split: tf.Tensor | None, size: Dim) -> list[int] | tf.Tensor:
-    """Return the lengths of the parts: a list where they are known, else an int32 tensor."""
+def _lengths(split: tf.Tensor | None, size: Dim, budget: Budget) -> list[int] | tf.Tensor:
+    """Return the lengths of the parts: a list where they are known and may be written out, else an int32 tensor."""
     given = [1] if split is None else static_ints(split)
     if split is not None and split.shape.rank == 1:
         return tf.cast(split, tf.int32) if given is None else given
-    if given is not None and isinstance(size, int):
+    if given is not None and (len(given) != 1 or given[0] < 1):
+        raise ValueError(f"input 'split' must hold positive lengths, or one for all parts, got {given}")
+    if given is not None and isinstance(size, int) and budget.writes_out(-(-size // given[0])):
         (chunk,) = given
         return [min(chunk, size - start) for start in range(0, size, chunk)]
     size, chunk = tf.cast(size, tf.int32), tf.constant(1) if split is None else tf.cast(tf.reshape(split, []), tf.int32)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from onnx_tf.handlers._lookup import index_in
 from onnx_tf.handlers._ranks import broadcasting
 from onnx_tf.handlers._tensors import dims_of, reshaped
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 
 ASCII_LOCALES = ("C", "POSIX")
 """Locales in which only ASCII letters have another case."""
@@ -92,6 +92,7 @@ def tf_idf_vectorizer(
     pool_int64s: Sequence[int] | None,
     pool_strings: Sequence[str] | None,
     weights: Sequence[float] | None,
+    context: NodeContext,
 ) -> tf.Tensor:
     if mode not in ("TF", "IDF", "TFIDF"):
         raise ValueError(f"mode is TF, IDF or TFIDF, got {mode!r}")
@@ -101,7 +102,12 @@ def tf_idf_vectorizer(
     grams = _pooled_grams(pool, ngram_counts, min_gram_length, max_gram_length)
     rows = tf.reshape(x, [1, -1]) if x.shape.rank in (0, 1) else x
     width = max(ngram_indexes) + 1
-    count = _gram_counts(rows, grams, ngram_indexes, max_skip_count, max_gram_length, width)
+    longest = max(map(len, grams), default=1)
+    # Rows have no room for wider gaps, and single tokens have none.
+    skips = max_skip_count if rows.shape[1] is None else min(max_skip_count, rows.shape[1])
+    skips = skips if longest > 1 else 0
+    context.budget.write_out((skips + 1) * longest)
+    count = _gram_counts(rows, grams, ngram_indexes, skips, longest, width)
     if mode == "IDF":
         count = tf.cast(count > 0, tf.float32)
     if mode != "TF" and weights:

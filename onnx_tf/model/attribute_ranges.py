@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["range_problem"]
+__all__ = ["choice_problem", "range_problem"]
 
 MAX_SIZE = 2**31 - 1
 """Kernels count windows, steps and dimensions in 32 bits."""
@@ -28,7 +28,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "input_forget": (0, 1),
     "inputdimensions": _COUNT_OR_NONE,
     "kernel_shape": _STEP,
-    "kv_num_heads": _COUNT_OR_NONE,
+    "kv_num_heads": _COUNT,
     "layout": (0, 1),
     "max_gram_length": _COUNT,
     "max_skip_count": _COUNT_OR_NONE,
@@ -45,7 +45,7 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "p": _COUNT,
     "pads": (-MAX_SIZE, MAX_SIZE),
     "pooled_shape": _COUNT,
-    "q_num_heads": _COUNT_OR_NONE,
+    "q_num_heads": _COUNT,
     "rotary_embedding_dim": _COUNT_OR_NONE,
     "sample_size": _COUNT,
     "sampling_ratio": _COUNT_OR_NONE,
@@ -61,6 +61,34 @@ MAX_AXIS = 1023
 """No tensor has as many axes; numbers beyond 32 bits are wrong in every kernel."""
 
 _AXES = frozenset(["axis", "axes", "perm", "scan_input_axes", "scan_output_axes"])
+
+
+_DIRECTIONS = ("forward", "reverse", "bidirectional")
+_REDUCTIONS = ("none", "add", "mul", "max", "min")
+
+CHOICES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("BitShift", "direction"): ("LEFT", "RIGHT"),
+    ("GRU", "direction"): _DIRECTIONS,
+    ("LSTM", "direction"): _DIRECTIONS,
+    ("RNN", "direction"): _DIRECTIONS,
+    ("ScatterElements", "reduction"): _REDUCTIONS,
+    ("ScatterND", "reduction"): _REDUCTIONS,
+}
+"""What attributes may say whose handlers take the standard's words for granted."""
+
+
+def choice_problem(op_type: str, attributes: Mapping[str, str]) -> str | None:
+    """Return what is wrong with the words of a node of the standard, ``None`` where nothing is.
+
+    Args:
+        op_type: the operator.
+        attributes: its strings by the attribute's name.
+    """
+    for name, text in attributes.items():
+        choices = CHOICES.get((op_type, name), (text,))
+        if text not in choices:
+            return f"attribute {name!r} is {text!r}: {', '.join(choices)} was expected"
+    return None
 
 
 def range_problem(attributes: Mapping[str, Sequence[int]]) -> str | None:

@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
-from onnx_tf.model.attribute_ranges import range_problem
+from onnx_tf.model.attribute_ranges import choice_problem, range_problem
 from onnx_tf.operator_schema import operator_schema
 
 __all__ = ["check_nodes", "node_problem"]
@@ -103,7 +103,14 @@ def check_nodes(graph: ir.Graph | ir.Function) -> None:
         types = {name: int(a.type.value) for name, a in node.attributes.items() if not a.is_ref()}
         problem = node_problem(node.domain, node.op_type, node.version or 1, given, len(node.outputs), types)
         if problem is None and node.domain in ("", "ai.onnx.ml"):
-            problem = range_problem({name: _integers(a) for name, a in node.attributes.items() if not a.is_ref()})
+            stated = {name: a for name, a in node.attributes.items() if not a.is_ref()}
+            texts = {name: a.as_string() for name, a in stated.items() if a.type is ir.AttributeType.STRING}
+            problem = range_problem({name: _integers(a) for name, a in stated.items()})
+            problem = problem or choice_problem(node.op_type, texts)
+        if problem is None and (node.domain, node.op_type) == ("", "Split") and "num_outputs" in node.attributes:
+            count = node.attributes["num_outputs"]
+            if not count.is_ref() and count.as_int() != len(node.outputs):
+                problem = f"attribute 'num_outputs' is {count.as_int()}, it has {len(node.outputs)} outputs"
         if problem is not None:
             raise ModelError(
                 f"node {node.name!r} ({node.domain or 'ai.onnx'}.{node.op_type}, opset {node.version}): {problem}; "

@@ -8,10 +8,14 @@ from collections.abc import Iterable, Mapping
 import onnx
 
 from onnx_tf.errors import ModelError
+from onnx_tf.model.external_data import check_entries
 
 __all__ = ["check_model", "check_versions", "tensor_bytes"]
 
 MAX_IR_VERSION = 14
+MAX_ELEMENTS = 2**47
+"""What a process can address, also for dimensions beside one of 0: arrays count with them."""
+
 MAX_OPSET = 2**31 - 1
 """Libraries that look operators up take versions of 32 bits."""
 
@@ -41,6 +45,8 @@ def _check_inputs(graph: onnx.GraphProto) -> None:
 
 def _check_graph(graph: onnx.GraphProto, outer: frozenset[str]) -> None:
     initializers: set[str] = set()
+    for sparse in graph.sparse_initializer:
+        _check_tensor(f"the indices of the sparse tensor {sparse.values.name!r}", sparse.indices)
     for name, tensor in _initializers(graph):
         if name in initializers:
             raise ModelError(f"two initializers are called {name!r}; export the model again")
@@ -93,7 +99,9 @@ def _check_node(node: onnx.NodeProto, defined: frozenset[str]) -> None:
                 "name: every attribute needs a name of its own; export the model again"
             )
         stated.add(attribute.name)
-        for tensor in ([attribute.t] if attribute.HasField("t") else []) + list(attribute.tensors):
+        sparse = attribute.sparse_tensor
+        parts = [sparse.values, sparse.indices] if attribute.HasField("sparse_tensor") else []
+        for tensor in ([attribute.t] if attribute.HasField("t") else []) + list(attribute.tensors) + parts:
             _check_tensor(f"attribute {attribute.name!r} of node {node.name!r} ({node.op_type})", tensor)
         for subgraph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
             _check_graph(subgraph, defined)
@@ -106,7 +114,10 @@ def _check_tensor(what: str, tensor: onnx.TensorProto) -> None:
         )
     if any(dim < 0 for dim in tensor.dims):
         raise ModelError(f"{what} has the negative shape {list(tensor.dims)}: export the model again")
+    if math.prod(filter(None, tensor.dims)) > MAX_ELEMENTS:
+        raise ModelError(f"{what} has the shape {list(tensor.dims)}, which no memory holds: export the model again")
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        check_entries(what, tensor)
         return
     expected, actual = _sizes(tensor)
     if expected != actual:

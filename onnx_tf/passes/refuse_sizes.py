@@ -9,10 +9,10 @@ import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
 
-__all__ = ["MAX_VALUE_BYTES", "refuse_sizes"]
+__all__ = ["MAX_VALUE_BYTES", "least_bytes", "refuse_sizes"]
 
-MAX_VALUE_BYTES = 1 << 47
-"""What a process can address. TensorFlow counts elements in 64 bits and does not look whether they fit."""
+MAX_VALUE_BYTES = 1 << 43
+"""No machine has room for such a value. TensorFlow does not look whether dimensions fit 64 bits."""
 
 
 def refuse_sizes(model: ir.Model) -> bool:
@@ -26,18 +26,24 @@ def refuse_sizes(model: ir.Model) -> bool:
             shape = value.shape
             if shape is None:
                 continue
-            dims = [dim for dim in shape if isinstance(dim, int) and dim]
-            size = math.prod(dims) * (1 if value.dtype is None else value.dtype.itemsize)
+            size = least_bytes(value)
             if size > MAX_VALUE_BYTES:
                 raise ModelError(
                     f"{value.name!r} has the shape {[d if isinstance(d, int) else str(d) for d in shape]}, which takes "
-                    f"{int(size)} bytes, more than memory can hold: correct the model, or the shapes of its inputs",
+                    f"{size} bytes, more than memory can hold: correct the model, or the shapes of its inputs",
                     node=None if node is None else node.name,
                     op=None if node is None else node.op_type,
                     domain=None if node is None else node.domain,
                     version=None if node is None else node.version,
                 )
     return False
+
+
+def least_bytes(value: ir.Value) -> int:
+    """Return how many bytes a value takes where its open dimensions, and those of 0, are 1; 0 for an unknown rank."""
+    dims = [] if value.shape is None else [dim for dim in value.shape if isinstance(dim, int) and dim]
+    each = 1 if value.dtype is None or value.dtype is ir.DataType.STRING else value.dtype.itemsize
+    return 0 if value.shape is None else math.ceil(math.prod(dims) * each)
 
 
 def _values(graph: ir.Graph) -> Iterator[tuple[ir.Node | None, ir.Value]]:

@@ -21,7 +21,7 @@ from onnx_tf.registry import Handler, NodeContext
 from onnx_tf.runtime.ranks import Environment, Slot, in_this_graph, run
 from onnx_tf.supervision.journal import tell
 
-__all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Slot", "Subgraph"]
+__all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Largest", "Slot", "Subgraph"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,16 @@ class Held:
     dtype: ir.DataType | None
 
 
+@dataclass(frozen=True)
+class Largest:
+    """What takes the most memory while a graph is computed, of what has a known shape."""
+
+    label: str
+    node: str
+    shape: tuple[int, ...]
+    size: int
+
+
 @dataclass(frozen=True, eq=False)
 class BoundNode:
     """One node with its handler and its attributes, ready to be called with tensors.
@@ -58,6 +68,7 @@ class BoundNode:
         attributes: by ONNX name, schema defaults filled in.
         subgraphs: its graph attributes.
         labels: the names of its inputs and outputs, for messages.
+        origins: what its inputs hold, where that lies in another order.
         shapes: what the model tells of the shape of each output (see :mod:`onnx_tf.runtime.ranks`).
         scope: the name scope of its TensorFlow operations, which no other node of the model has.
         onnx_node: the name of the ONNX node that it computes a part of.
@@ -73,6 +84,7 @@ class BoundNode:
     shapes: tuple[tuple[int | None, ...] | None, ...]
     scope: str
     onnx_node: str
+    origins: Mapping[Slot, Origin] = field(default_factory=dict)
 
     @functools.cached_property
     def reads(self) -> tuple[Slot, ...]:
@@ -125,7 +137,9 @@ class BoundNode:
             op=self.context.op_type,
             domain=self.context.onnx_domain,
             version=self.context.version,
-            inputs={self.labels[slot]: describe(value) for slot, value in given if slot is not None},
+            inputs={
+                self.labels[slot]: describe(value, self.origins.get(slot)) for slot, value in given if slot is not None
+            },
         )
 
 
@@ -142,6 +156,7 @@ class BoundGraph:
         nodes: its nodes in topological order.
         held: of the main graph, the ONNX values that can be observed, by name.
         budget: what a trace may make.
+        largest: the largest value that a node of the main graph computes, where shapes tell.
     """
 
     inputs: tuple[ir.Value, ...]
@@ -152,6 +167,7 @@ class BoundGraph:
     nodes: tuple[BoundNode, ...]
     held: Mapping[str, Held] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget, repr=False)
+    largest: Largest | None = None
 
     def all_nodes(self) -> Iterator[BoundNode]:
         """Return the nodes, those of subgraphs included."""
@@ -257,10 +273,11 @@ def _spec(value: ir.Value) -> tf.TensorSpec:
     return tf.TensorSpec(dims, tf.float32 if value.dtype is None else to_tf(value.dtype))
 
 
-def describe(value: Any) -> str:
-    """Return dtype and shape of a tensor as in ``float32[?, 3, 224, 224]``, for error messages."""
+def describe(value: Any, origin: Origin | None = None) -> str:
+    """Return dtype and shape of a tensor as in ``float32[?, 3, 224, 224]``, in the order of its ONNX value."""
     if not isinstance(value, tf.Tensor | tf.Variable):
         return type(value).__name__
     if value.shape.rank is None:
         return f"{value.dtype.name}[...]"
-    return f"{value.dtype.name}[{', '.join('?' if d is None else str(d) for d in value.shape)}]"
+    dims = list(value.shape) if origin is None else origin.dims(value.shape)
+    return f"{value.dtype.name}[{', '.join('?' if d is None else str(d) for d in dims)}]"

@@ -24,6 +24,7 @@ POOLS = {
     "wide": ((1, 9, 8, 9), {"kernel_shape": [5, 7], "pads": [2, 3, 2, 3]}),
     "wide_strided": ((1, 9, 8, 9), {"kernel_shape": [5, 6], "pads": [2, 1, 0, 1], "strides": [2, 3]}),
     "line": ((2, 3, 9), {"kernel_shape": [3], "pads": [1, 1], "strides": [2]}),
+    "long_stride_beyond_kernel": ((1, 2, 200), {"kernel_shape": [45], "strides": [50], "pads": [5, 5]}),
     "volume": ((1, 2, 5, 6, 4), {"kernel_shape": [2, 3, 2], "strides": [2, 1, 2], "pads": [0, 1, 0, 1, 1, 1]}),
 }
 CEIL = {
@@ -34,6 +35,7 @@ CEIL = {
 }
 DILATED = {
     "dilated": ((1, 2, 9, 8), {"kernel_shape": [3, 2], "dilations": [2, 3], "strides": [1, 2]}),
+    "dilated_long": ((1, 2, 90, 3), {"kernel_shape": [40, 2], "dilations": [2, 1], "strides": [3, 1]}),
     "dilated_padded": ((1, 2, 9, 8), {"kernel_shape": [3, 3], "dilations": [2, 2], "pads": [2, 1, 2, 1]}),
 }
 
