@@ -38,6 +38,8 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
             if function is not None and _is_supported(function, has_handler):
                 functions[function.identifier()] = function
                 node.domain, node.op_type, node.overload = _DOMAIN, function.name, ""
+                for output in node.outputs:  # the body gives those too that are left out
+                    output.name = output.name or f"{node.name}_left_out"
         if not functions:
             return expanded
         model.functions.update(functions)
