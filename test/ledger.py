@@ -15,7 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-Section = Literal["litert", "onednn", "onnx", "random", "releases", "zoo"]
+Section = Literal["keras", "litert", "onednn", "onnx", "random", "releases", "zoo"]
 
 
 @functools.cache

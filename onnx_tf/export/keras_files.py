@@ -79,7 +79,8 @@ def write_npz(file: Path, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
 
 
 def _known(array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind != "V" and array.dtype.isbuiltin == 1:
+    is_of_an_extension = array.dtype.isbuiltin == 2  # 0 is of structures, and of a byte order that was set
+    if array.dtype.kind != "V" and not is_of_an_extension:
         return array
     return array.astype(np.int8 if "int" in array.dtype.name else np.float32)
 

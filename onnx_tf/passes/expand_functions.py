@@ -47,6 +47,8 @@ def expand_schema_functions(
                 _draw(node, function, budget)
                 functions[function.identifier()] = function
                 node.domain, node.op_type, node.overload = _DOMAIN, function.name, ""
+                for output in node.outputs:  # the body gives those too that are left out
+                    output.name = output.name or f"{node.name}_left_out"
         if not functions:
             return expanded
         model.functions.update(functions)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
+import onnx_tf
 from test.keras.check import check_keras, layers_of
 from test.models import node_model
 
@@ -89,6 +90,18 @@ def test_pools(op, x, attributes, tmp_path):
 
 def test_average_pool_that_counts_padding(tmp_path):
     checked("AveragePool", (1, 3, 8, 9), (), tmp_path, kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1)
+
+
+@pytest.mark.parametrize(
+    ("op", "counts"), [("MaxPool", {}), ("AveragePool", {}), ("AveragePool", {"count_include_pad": 1})]
+)
+def test_windows_that_are_larger_than_all_data_are_not_padded(op, counts, tmp_path):
+    shape = {"kernel_shape": [20, 3], "strides": [20, 1], "pads": [4, 1, 9, 1], "ceil_mode": 1}
+    layers = checked(op, (1, 3, 8, 2), (), tmp_path, **shape, **counts)
+    assert {"MaxPool": "MaxPooling2D", "AveragePool": "AveragePooling2D"}[op] in layers
+    model = node_model([helper.make_node(op, ["x"], ["y"], **shape, **counts)], {"x": ["n", 3, 8, 2]}, ["y"])
+    sizes = [layer.output.shape[1] for layer in onnx_tf.to_keras(model).layers if "pad" in layer.name]
+    assert all(size <= 8 for size in sizes)
 
 
 @pytest.mark.parametrize("op", ["GlobalAveragePool", "GlobalMaxPool"])

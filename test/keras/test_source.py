@@ -15,6 +15,7 @@ from onnx import numpy_helper
 import onnx_tf
 from onnx_tf.cli import main
 from onnx_tf.export.keras import build
+from onnx_tf.export.keras_files import write_npz
 from onnx_tf.export.keras_source import source_of
 from onnx_tf.export.keras_source.expressions import called, laid_out, listed, literal, subscript
 from onnx_tf.options import Options
@@ -134,9 +135,15 @@ def test_a_source_is_written_with_its_weights_and_checked(tmp_path):
         onnx_tf.convert(image_network(), tmp_path / "model.py", overwrite=False)
 
 
-def test_a_difference_is_found(tmp_path, monkeypatch):
-    from onnx_tf.export.keras_files import write_npz
+def test_integers_keep_their_numbers_whatever_their_dtype_says_of_bytes(tmp_path):
+    """Numpy calls a dtype no builtin one once its order of bytes was set, though it be the machine's own."""
+    numbers = np.arange(384).astype(np.dtype(np.int64).newbyteorder("="))
+    write_npz(tmp_path / "numbers.npz", [("numbers", numbers.view(np.dtype(np.int64).newbyteorder("<")))])
+    with np.load(tmp_path / "numbers.npz") as arrays:
+        np.testing.assert_array_equal(arrays["numbers"], np.arange(384))
 
+
+def test_a_difference_is_found(tmp_path, monkeypatch):
     def spoil(path, arrays):
         write_npz(path, ((name, array + 1) for name, array in arrays))
 

@@ -48,8 +48,8 @@ def _verdict(name: str, case: TestCase, through: str) -> tuple[str, str]:
     suite_name = "/".join(name.split("/")[-2:])  # without the release
     by_chance = suite_name in ledger("random")
     known = {suite_name, f"{suite_name}@{through}"} & ledger("onnx").keys() or _known_of_release(name)
-    if through == "litert":
-        known = known or suite_name in ledger("litert")
+    if through in ("keras", "litert"):
+        known = known or suite_name in ledger(through)
     try:
         check(case, RUNS[through])
     except Exception as error:

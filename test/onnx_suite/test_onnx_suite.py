@@ -78,5 +78,5 @@ def test_channels_last_wherever_there_is_a_rule(name):
 
 
 def test_the_ledger_lists_cases_that_exist():
-    official = {name for name in ledger("litert") if not name.startswith("zoo/")}
+    official = {name for name in {*ledger("keras"), *ledger("litert")} if not name.startswith("zoo/")}
     assert not {name.removesuffix("@export") for name in {*ledger("onnx"), *ledger("random"), *official}} - CASES.keys()

@@ -67,10 +67,10 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
         verdict = _compared(path, entry, arguments)
     except Exception as error:
         verdict = f"FAIL {type(error).__name__}: {' '.join(str(error).split())[:600]}"
-    if arguments.litert:
-        reason = ledger("litert").get(f"zoo/{name}")
+    if arguments.litert or arguments.keras or arguments.keras_source:
+        reason = ledger("litert" if arguments.litert else "keras").get(f"zoo/{name}")
     else:
-        reason = None if arguments.keras or arguments.keras_source else ledger("zoo").get(name)
+        reason = ledger("zoo").get(name)
     if reason is not None:
         verdict = f"known: {reason}" if verdict.startswith("FAIL") else f"PASSES now: delete {name!r} from the ledger"
     print(f"{name:40s} {time.perf_counter() - start:6.1f} s  {verdict}", flush=True)

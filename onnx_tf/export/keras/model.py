@@ -291,7 +291,7 @@ def _dims(value: ir.Value) -> list[int | str] | None:
 def _has_dtype(result: Any, dtype: ir.DataType) -> bool:
     if dtype is ir.DataType.STRING or not hasattr(result, "dtype"):
         return True
-    return np.dtype(dtype.numpy()).name == str(result.dtype)
+    return np.dtype(dtype.numpy()).name == keras.backend.standardize_dtype(result.dtype)
 
 
 def _elements(value: ir.Value) -> Sequence[int | str] | None:

@@ -41,6 +41,7 @@ def max_pool(
         place.refuse("Keras's pools give no indices, know no dilations, and have up to three axes")
     strides = tuple(strides or [1] * rank)
     around = _with_ceil(place, x, kernel_shape, strides, auto_pad, pads, ceil_mode or 0)
+    kernel_shape, around = _without_outside(x, kernel_shape, strides, around)
     padding = "valid"
     if any(map(any, around)):
         if same(x, kernel_shape, strides, [1] * rank, around):
@@ -78,23 +79,35 @@ def average_pool(
     strides = tuple(strides or [1] * rank)
     stated = paddings(place, x, kernel_shape, strides, [1] * rank, auto_pad, pads)
     around = _with_ceil(place, x, kernel_shape, strides, auto_pad, pads, ceil_mode or 0)
-    config: dict[str, Any] = {"pool_size": tuple(kernel_shape), "strides": strides}
+    sizes, outside = _without_outside(x, kernel_shape, strides, around)
+    config: dict[str, Any] = {"pool_size": tuple(sizes), "strides": strides}
     if not any(map(any, around)):
         return _mean(place, MEANS[rank], x, **config)
     # What padding counts for differs between the backends: zeros are padded, and the means scaled.
     dims = static(place, x, range(1, rank + 1))
-    wide, _ = padded(place, x, [1] * rank, strides, [1] * rank, around)
+    wide, _ = padded(place, x, [1] * rank, strides, [1] * rank, outside)
     y = _mean(place, MEANS[rank], wide, **config)
     counted = stated if count_include_pad else [(0, 0)] * rank
     rows = zip(dims, kernel_shape, strides, around, counted, strict=True)
     counts = [_counts(*row) for row in rows]
     total = np.ones((1,) * (rank + 2), np.float32)
-    for axis, (count, k) in enumerate(zip(counts, kernel_shape, strict=True), start=1):
+    for axis, (count, k) in enumerate(zip(counts, sizes, strict=True), start=1):
         total = total * (k / count).astype(np.float32).reshape([-1 if i == axis else 1 for i in range(rank + 2)])
     total = total.astype(x.dtype)
     if (total == 1).all():
         return y
     return ops.multiply(y, place.operand(total))
+
+
+def _without_outside(
+    x: Any, kernel: Sequence[int], strides: Sequence[int], around: Sequence[tuple[int, int]]
+) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return windows and paddings, smaller where the one window along an axis has all of it and more."""
+    found = []
+    for n, k, s, (before, after) in zip(x.shape[1:-1], kernel, strides, around, strict=True):
+        is_one = n is not None and n + before + after - k < s and 0 <= before <= k - n and after >= 0
+        found.append((n, (0, 0)) if is_one else (k, (before, after)))
+    return [size for size, _ in found], [pair for _, pair in found]
 
 
 def _mean(place: Place, layer: Callable[..., Any], x: Any, **config: Any) -> Any:
