@@ -182,6 +182,16 @@ def test_a_registered_handler() -> None:
 
 
 @pytest.mark.usefixtures("handlers")
+def test_the_newest_version_of_a_domain_that_the_model_does_not_import() -> None:
+    @onnx_op("Versioned", domain="my.domain", since=3)
+    def versioned(x: Any) -> Any:
+        return x * 3
+
+    rep = prepare(net(), overrides={"nodes": [{"node": "softmax", "replace_by": "my.domain.Versioned"}]})
+    np.testing.assert_allclose(rep.run(X)["y"], 3 * (X + W).reshape(2, 12), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("handlers")
 def test_a_node_that_onnx_runtime_does_not_know_is_written_and_not_compared(tmp_path) -> None:
     @onnx_op("Same", domain="my.domain", since=1)
     def same(x: Any) -> Any:

@@ -81,7 +81,6 @@ def test_all_is_on_the_page(tmp_path) -> None:
         "It computes what ONNX Runtime does",
         "float32[batch, 3, 32, 32]",
         "<code>scores</code>",
-        "saved_model was not compared itself",
         done.rep.layout_report.totals(),
         "CONV_2D",
         "fold constants",
