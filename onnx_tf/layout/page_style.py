@@ -37,6 +37,7 @@ GRAPH = """
 .legend .end { border-radius: 10px; }
 .start { position: absolute; width: 1px; height: 1px; scroll-snap-align: center;
   animation: 1ms linear 1s forwards free; }
+/* the first picture alone */ .start ~ .start { display: none; }
 @keyframes free { to { scroll-snap-align: none; } }
 .graph { display: block; } .graph text { font: 12px system-ui, sans-serif; text-anchor: middle; fill: var(--text); }
 .graph rect { fill: var(--bg); stroke: var(--edge); } .graph .last rect { fill: var(--last-fill); stroke: var(--last); }
