@@ -146,6 +146,8 @@ class Changes:
         self.changed += transpose.outputs
 
     def _transpose(self, value: ir.Value, perm: Sequence[int], name: str) -> ir.Node:
+        if sorted(perm) != list(range(len(perm))):
+            raise Misfit(f"{list(perm)} is no permutation, as in [0, 2, 3, 1]")
         if value.shape is not None and len(value.shape) != len(perm):
             raise Misfit(f"{value.name!r} has {len(value.shape)} axes, the permutation {list(perm)} is of {len(perm)}")
         node = ir.node("Transpose", [value], {"perm": list(perm)}, name=name)

@@ -216,6 +216,12 @@ def test_python_s_own_values_of_overrides() -> None:
     np.testing.assert_allclose(found["z"], softmax(X + W, 1).reshape(2, 12), rtol=1e-5)
 
 
+def test_a_permutation_that_is_none() -> None:
+    overrides = Overrides((NodeOverride("softmax", transpose_before={"a": (0, 2, 2)}),))
+    with pytest.raises(EditError, match=r"softmax: transpose_before: \[0, 2, 2\] is no permutation"):
+        prepare(net(), overrides=overrides)
+
+
 def test_files_of_json_and_yaml(tmp_path) -> None:
     expected = {"nodes": [{"node": "softmax", "attributes": {"axis": 1}}]}
     (tmp_path / "o.json").write_text(json.dumps(expected))
