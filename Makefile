@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all test-keras test-keras-versions test-packages lint walk bench ops-table doc-images set-up
+.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -17,6 +17,11 @@ test-all: test  ## all official cases through export, those of older onnx releas
 	$(BIN)/python -m test.onnx_suite --release all
 	$(BIN)/python -m test.onnx_suite --release all --through channels_last
 	$(BIN)/python -m test.zoo --everything --export
+
+FUZZ ?= --cases 5000
+
+fuzz: set-up  ## broken models and inputs by the thousand (half an hour); what is wrong is kept in build/fuzz
+	$(BIN)/python -m test.fuzz $(FUZZ)
 
 test-packages: set-up  ## trained models out of public packages (the network, half an hour); writes doc/trained_models.md
 	$(BIN)/python -m test.packages

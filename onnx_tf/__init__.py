@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from onnx_tf.errors import (
         CheckError,
         ConversionError,
+        CrashError,
         EditError,
         ExportError,
         FileError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         OnnxTfError,
         OptionError,
         PathError,
+        ProcessLimitError,
         RunError,
         UnsupportedError,
         WriteError,
@@ -38,6 +40,7 @@ __version__ = "2.0.0.dev0"
 __all__ = [
     "CheckError",
     "ConversionError",
+    "CrashError",
     "DataFile",
     "EditError",
     "ExportError",
@@ -49,6 +52,7 @@ __all__ = [
     "OnnxTfError",
     "OptionError",
     "PathError",
+    "ProcessLimitError",
     "RunError",
     "TensorflowBackend",
     "TensorflowRep",

@@ -15,8 +15,8 @@ from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.accuracy import Accuracy, compare_keras, compare_saved_model, compare_tflite
 from onnx_tf.check.compare import OfScale
+from onnx_tf.check.expected import Expected, expected_of
 from onnx_tf.check.interface import Interface
-from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.check.verdict import Verdict
 from onnx_tf.errors import CheckError, OnnxTfError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
@@ -52,7 +52,7 @@ class Written:
         format: what it is.
         path: where it lies: a folder of a SavedModel, else a file.
         bytes: its size.
-        accuracy: the comparison with ONNX Runtime, if it was made.
+        accuracy: the comparison with the reference, if it was made.
         operators: of a .tflite file, how often each operator is in it.
         floats: of a quantised .tflite file, what computes with floats, and why.
         obstacle: why a comparison could not be made.
@@ -94,6 +94,7 @@ class Run:
         self.written: dict[str, Written] = {}
         self.timings: dict[str, float] = {}
         self.checking = 0.0
+        self._known: dict[bool, Expected] = {}
 
     def _convert(self, target: Target) -> TensorflowRep:
         source, options = self._begun(target)
@@ -128,7 +129,7 @@ class Run:
             written = Written(kind, own[0], sum(file.stat().st_size for file in own))
             with compared_parts(kind, rep, own) as parts:
                 compare = functools.partial(compare_keras, interface=rep.interface, weights=parts[1])
-                self.written[kind] = self._checked_file(written, compare, parts[0], what)
+                self.written[kind] = self._checked_file(written, compare, parts[0], what, rep.interface)
 
     def write_tflite(
         self,
@@ -162,7 +163,9 @@ class Run:
             rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
             steps = output_steps(file.read_bytes()) if rounds else None
             compare = functools.partial(compare_tflite, rep=rep, tolerance=tolerance, steps=steps)
-            self.written[precision] = self._checked_file(written, compare, file, f".tflite ({precision})")
+            self.written[precision] = self._checked_file(
+                written, compare, file, f".tflite ({precision})", Interface.of(rep), optimized=steps is None
+            )
 
     def _judged(self, written: Written, kind: str, file: Path, rep: TensorflowRep) -> Written:
         """Return what is told of a file that is quantised, compared unless the user does not want it."""
@@ -181,17 +184,39 @@ class Run:
         finally:
             self.checking += time.perf_counter() - start
 
-    def _checked_file(self, written: Written, compare: Callable[..., Accuracy], file: Path, what: str) -> Written:
-        """Return what is told of a file that is compared unless the user does not want it."""
+    def _checked_file(
+        self,
+        written: Written,
+        compare: Callable[..., Accuracy],
+        file: Path,
+        what: str,
+        interface: Interface,
+        *,
+        optimized: bool = True,
+    ) -> Written:
+        """Return what is told of an artefact that is compared unless the user does not want it."""
         if self.check is False:
             return written
+        self.progress(f"Checking {what}")
+        start = time.perf_counter()
         try:
             if self.check is None:
                 _refuse_check(written)
-            accuracy = self._checked(compare, file, what)
+            accuracy = compare(file, expected=self._expected(interface, optimized))
         except OnnxTfError as error:
             return replace(written, obstacle=error)
+        finally:
+            seconds = time.perf_counter() - start
+            self.checking += seconds
+            self.timings["check"] = self.timings.get("check", 0.0) + seconds
         return replace(written, accuracy=accuracy)
+
+    def _expected(self, interface: Interface, optimized: bool) -> Expected:
+        """Return what the model's outputs are to be, the same for all artefacts that are compared alike."""
+        if optimized not in self._known:
+            feed = self.check if isinstance(self.check, Mapping) else None
+            self._known[optimized] = expected_of(interface, self.reference(), feed, optimized=optimized)
+        return self._known[optimized]
 
     def raise_failed_check(self, written: Sequence[Written]) -> None:
         """Say what could not be compared though it was asked for; all is written by now.
@@ -216,25 +241,12 @@ class Run:
         self.timings["write"] = time.perf_counter() - start
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         written = Written("saved_model", path, size)
-        if self.check is not None:
-            written = self._checked_file(written, functools.partial(compare_saved_model, rep=rep), path, "SavedModel")
-        self.written["saved_model"] = written
-
-    def _checked(self, compare: Callable[..., Accuracy], path: Path, what: str) -> Accuracy:
-        self.progress(f"Checking {what}")
-        start = time.perf_counter()
-        feed = None if self.check in (None, True) else self.check
-        accuracy = compare(path, model=self.reference(), feed=feed)
-        seconds = time.perf_counter() - start
-        self.checking += seconds
-        self.timings["check"] = self.timings.get("check", 0.0) + seconds
-        return accuracy
+        compare = functools.partial(compare_saved_model, rep=rep)
+        self.written["saved_model"] = self._checked_file(written, compare, path, "SavedModel", Interface.of(rep))
 
 
 def _refuse_check(written: Written) -> None:
     """Raise what keeps a file from being compared here: it is written nevertheless, unless a check is asked for."""
-    if not has_onnx_runtime():
-        raise OnnxTfError("ONNX Runtime is not installed")
     foreign = foreign_operators(written.operators or {})
     if foreign:
         raise OnnxTfError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")

@@ -14,6 +14,7 @@ from onnx.backend.base import Backend
 
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.errors import OnnxTfError, OptionError
 from onnx_tf.export.tflite import refuse_unsupported
 from onnx_tf.model.loading import ModelSource
@@ -38,6 +39,8 @@ def prepare(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    max_constant_bytes: int = MAX_CONSTANT_BYTES,
+    max_nodes: int = MAX_NODES,
     overrides: Any = None,
     **removed: Any,
 ) -> TensorflowRep:
@@ -58,6 +61,9 @@ def prepare(
             leaves one as it is.
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
+        max_constant_bytes: how many bytes of constants may be made besides those of the file: what is folded, the
+            dense forms of sparse tensors. What would go beyond is computed in the graph, or refused.
+        max_nodes: how many nodes may be made besides those of the file: bodies of functions, loops and choices.
         overrides: what is changed of single nodes: a dict, or the path of a .json or .yaml file (doc/overrides.md).
         removed: nothing: arguments of onnx-tf 1.x are refused with what to do instead.
 
@@ -79,6 +85,8 @@ def prepare(
         input_shapes=input_shapes,
         input_names=input_names,
         output_names=output_names,
+        max_constant_bytes=max_constant_bytes,
+        max_nodes=max_nodes,
         overrides=overrides,
     )
     source = model.clone() if isinstance(model, ir.Model) else model

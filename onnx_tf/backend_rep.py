@@ -28,6 +28,7 @@ from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
 from onnx_tf.runtime.outputs import Outputs
 from onnx_tf.runtime.run_errors import failing_node, run_error
+from onnx_tf.supervision.journal import tell
 from onnx_tf.value_types import NamedTypes, ValueType, shape_text
 
 __all__ = ["TensorflowRep"]
@@ -79,6 +80,7 @@ class TensorflowRep(BackendRep):
             lowered: a model that has been through all steps.
             lower_again: takes it through them with ``overridden`` initializers as inputs.
         """
+        tell("step", "trace")
         self.tf_module = BackendTFModule(lowered.graph)
         self.overridable = lowered.overridable
         self.layout_report = lowered.layout_report

@@ -123,6 +123,7 @@ class BackendTFModule(tf.Module):
         return tf.function(functools.partial(self._compute, graph, frozen), input_signature=signature, autograph=False)
 
     def _compute(self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
+        graph.budget.begin_trace(graph.size)
         try:
             results = graph(self._environment(graph, frozen, inputs))
         except UnknownRankError as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import onnx_ir as ir
 
 from onnx_tf.attributes import node_attributes
+from onnx_tf.budget import Budget
 from onnx_tf.options import Options
 from onnx_tf.origins import node_origin, origins
 from onnx_tf.passes.decided_by_data import batches_of_data
@@ -21,7 +22,13 @@ from onnx_tf.runtime.scopes import scopes
 __all__ = ["bind"]
 
 
-def bind(model: ir.Model, handlers: Registry, options: Options, outputs: Sequence[str] = ()) -> BoundGraph:
+def bind(
+    model: ir.Model,
+    handlers: Registry,
+    options: Options,
+    outputs: Sequence[str] = (),
+    budget: Budget | None = None,
+) -> BoundGraph:
     """Bind every node of a model to its handler.
 
     Values are numbered: each is one object, whatever it is called.
@@ -31,6 +38,7 @@ def bind(model: ir.Model, handlers: Registry, options: Options, outputs: Sequenc
         handlers: the table of handlers.
         options: the options of the conversion.
         outputs: the names of the model's outputs, those of its values by default.
+        budget: what is left for the trace; that of the options by default.
 
     Raises:
         UnsupportedError: see :func:`onnx_tf.refusals.refuse_unsupported`.
@@ -39,7 +47,8 @@ def bind(model: ir.Model, handlers: Registry, options: Options, outputs: Sequenc
     nodes = list(model.graph.all_nodes())
     names = scopes(str(node.name) for node in nodes)
     places = dict(zip(nodes, names, strict=True))
-    binder = _Binder(handlers, options, places, lower_bounds(model.graph), batches_of_data(model.graph))
+    budget = budget or options.budget()
+    binder = _Binder(handlers, options, budget, places, lower_bounds(model.graph), batches_of_data(model.graph))
     graph = binder.graph(model.graph)
     named = zip(graph.outputs, outputs or [str(value.name) for value in graph.outputs], strict=True)
     return replace(graph, outputs=tuple(_named(value, name) for value, name in named), held=binder.held(model.graph))
@@ -49,6 +58,7 @@ def bind(model: ir.Model, handlers: Registry, options: Options, outputs: Sequenc
 class _Binder:
     handlers: Registry
     options: Options
+    budget: Budget
     scopes: dict[ir.Node, str]
     bounds: dict[ir.Value, float]
     batches_of_data: set[ir.Value]
@@ -63,6 +73,7 @@ class _Binder:
             constants={self._slot(v): Constant(str(v.name), v.const_value) for v in initializers},  # type: ignore[arg-type]
             nodes=tuple(self._node(node) for node in graph),
             output_slots=self._slots(graph.outputs),
+            budget=self.budget,
         )
 
     def held(self, graph: ir.Graph) -> dict[str, Held]:
@@ -92,6 +103,7 @@ class _Binder:
             lower_bounds=tuple(-math.inf if v is None else self.bounds.get(v, -math.inf) for v in node.inputs),
             is_batch_of_data=bool(node.inputs) and node.inputs[0] in self.batches_of_data,
             training=self.options.training,
+            budget=self.budget,
         )
         return BoundNode(
             handler=handler,

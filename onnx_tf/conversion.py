@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from onnx_tf.artifacts import Run, Written
 from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.calibration.samples import Data
 from onnx_tf.check.accuracy import Accuracy
 from onnx_tf.edits import edited_source
@@ -21,7 +22,7 @@ from onnx_tf.export.paths import FORMATS, Format, with_companions
 from onnx_tf.export.paths import KERAS as OF_KERAS
 from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
-from onnx_tf.export.writing import written_file
+from onnx_tf.export.writing import written_file, written_files
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.overrides import overrides_of
@@ -29,6 +30,9 @@ from onnx_tf.preflight import preflight
 from onnx_tf.quantizing import quantizing
 from onnx_tf.report.collecting import collected
 from onnx_tf.report.files import check_report, write_report
+from onnx_tf.runtime.copies import portable
+from onnx_tf.supervision.isolated import NotHere, in_own_process
+from onnx_tf.supervision.limits import Limits
 from onnx_tf.targets import litert
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ class Conversion:
 
     Attributes:
         rep: the model, to run or to export again; where a .keras file alone was written, what holds its ``model``.
+            Of a conversion that was isolated it says that it is not here, whatever it is asked for.
         artifacts: what was written, in order.
         seconds: how long loading, converting and writing took.
         timings: how long each step took, by its name, in seconds; the checks included.
@@ -87,6 +92,8 @@ def convert(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    max_constant_bytes: int = MAX_CONSTANT_BYTES,
+    max_nodes: int = MAX_NODES,
     overrides: Any = None,
     freeze: bool = False,
     allow_flex: bool = False,
@@ -104,6 +111,9 @@ def convert(
     overwrite: bool = True,
     check: Any = None,
     report: str | os.PathLike[str] | None = None,
+    isolated: bool = False,
+    max_memory: int | str | None = None,
+    timeout: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
     """Convert a model and write it as a SavedModel, as .tflite files, as a .keras file, or as several of them.
@@ -130,6 +140,8 @@ def convert(
         input_shapes: see :func:`onnx_tf.prepare`.
         input_names: see :func:`onnx_tf.prepare`.
         output_names: see :func:`onnx_tf.prepare`.
+        max_constant_bytes: see :func:`onnx_tf.prepare`.
+        max_nodes: see :func:`onnx_tf.prepare`.
         overrides: see :func:`onnx_tf.prepare`.
         freeze: bake the weights of a SavedModel into the graph as constants.
         allow_flex: write TensorFlow's operators into .tflite files where LiteRT has none.
@@ -151,24 +163,37 @@ def convert(
         per_layer: measure what each layer loses by integers.
         tune: look for more such nodes: up to five, each of which brings half a decibel at least, are kept.
         overwrite: replace what is there already.
-        check: compare what was written with ONNX Runtime: on random inputs, in shapes that ONNX
-            Runtime accepts, if true; on the given inputs, as :meth:`TensorflowRep.run` takes them. By default .tflite
-            files and those of Keras are compared if ONNX Runtime is there and runs the model, and SavedModels are not.
+        check: compare what was written with ONNX Runtime, where that is not installed with ONNX's reference
+            implementation: on the given inputs, as :meth:`TensorflowRep.run` takes them, and a second batch where
+            that is open; if true, on three that are drawn, in shapes that ONNX Runtime accepts, or as many of them as
+            it takes. So it is by default too, but that what cannot be compared is only said (``unchecked``). If
+            false, nothing is compared.
         report: where to write a page (``.html``) with the verdict, the error of every value inside, memory orders,
             sizes and seconds; beside it goes ``NAME_node_data.json`` for Model Explorer.
+        isolated: convert in a process of its own. Whatever a library does there is an error here, and files and
+            folders are the old ones or the new ones. The process has TensorFlow's settings as they are at its start,
+            and the functions of ``onnx_op`` that lie in modules; the result has no ``rep``.
+        max_memory: how much memory that process may hold, in bytes or as in ``"4G"``; it implies ``isolated``.
+        timeout: how many seconds it may take; likewise.
         progress: called with a word or two whenever a step begins.
 
     Raises:
         OnnxTfError: the model, an operator or the path is not fit for it; nothing was written.
+        CrashError: the process of an isolated conversion died.
+        ProcessLimitError: it took more than it may.
         CheckError: all was written, but a check that was asked for could not be made.
     """
-    start = time.perf_counter()
+    given, start = dict(locals()), time.perf_counter()
     page = None if report is None else check_report(report)
+    if isolated or max_memory is not None or timeout is not None:
+        return _isolated(**given)
     edits = {
         "batch_size": batch_size,
         "input_shapes": input_shapes,
         "input_names": input_names,
         "output_names": output_names,
+        "max_constant_bytes": max_constant_bytes,
+        "max_nodes": max_nodes,
         "overrides": overrides_of(overrides),
     }
     orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
@@ -200,7 +225,10 @@ def convert(
         )
         of_keras = {kind: paths[kind] for kind in OF_KERAS if kind in paths}
         if of_keras:
-            run.write_keras({kind: _temporary(stack, kind, path) for kind, path in of_keras.items()}, of_keras)
+            own = {
+                kind: stack.enter_context(written_files(with_companions(kind, path))) for kind, path in of_keras.items()
+            }
+            run.write_keras(own, of_keras)
         for files in filter(None, kinds):
             allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
@@ -220,8 +248,24 @@ def convert(
     return done
 
 
-def _temporary(stack: contextlib.ExitStack, kind: Format, path: Path) -> list[Path]:
-    return [stack.enter_context(written_file(file)) for file in with_companions(kind, path)]
+def _isolated(
+    *,
+    model: ModelSource,
+    progress: Callable[[str], None],
+    max_memory: int | str | None,
+    timeout: float | None,
+    **options: Any,
+) -> Conversion:
+    """Convert in a process of its own; the arguments are those of :func:`convert`."""
+    source = model if isinstance(model, (str, os.PathLike)) else portable(model)
+    arguments = {**options, "model": source, "isolated": False}
+    done: Conversion = in_own_process(_convert_here, arguments, Limits.of(max_memory, timeout), progress)
+    return done
+
+
+def _convert_here(**arguments: Any) -> Conversion:
+    gone: Any = NotHere()
+    return replace(convert(**arguments), rep=gone)
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:

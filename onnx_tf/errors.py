@@ -13,6 +13,7 @@ from typing import Any
 __all__ = [
     "CheckError",
     "ConversionError",
+    "CrashError",
     "EditError",
     "ExportError",
     "FileError",
@@ -22,6 +23,7 @@ __all__ = [
     "OnnxTfError",
     "OptionError",
     "PathError",
+    "ProcessLimitError",
     "RunError",
     "UnsupportedError",
     "UnsupportedNode",
@@ -152,6 +154,14 @@ class WriteError(ExportError, OSError):
 
 class CheckError(OnnxTfError):
     """What was written could not be compared with ONNX Runtime; the message says where it lies."""
+
+
+class CrashError(OnnxTfError):
+    """The process that did the work was ended: by a library, or by the system."""
+
+
+class ProcessLimitError(OnnxTfError):
+    """The process that did the work took more memory or time than it may, and was ended."""
 
 
 class NodeError(OnnxTfError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_ir as ir
 
+from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.export.keras import build
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
@@ -28,6 +29,8 @@ def to_keras(
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
+    max_constant_bytes: int = MAX_CONSTANT_BYTES,
+    max_nodes: int = MAX_NODES,
     overrides: Any = None,
 ) -> keras.Model:
     """Convert an ONNX model to a Keras model of ``keras.layers`` and ``keras.ops`` alone.
@@ -44,6 +47,8 @@ def to_keras(
         input_shapes: see :func:`onnx_tf.prepare`.
         input_names: see :func:`onnx_tf.prepare`.
         output_names: see :func:`onnx_tf.prepare`.
+        max_constant_bytes: see :func:`onnx_tf.prepare`.
+        max_nodes: see :func:`onnx_tf.prepare`.
         overrides: see :func:`onnx_tf.prepare`.
 
     Raises:
@@ -59,6 +64,8 @@ def to_keras(
         input_shapes=input_shapes,
         input_names=input_names,
         output_names=output_names,
+        max_constant_bytes=max_constant_bytes,
+        max_nodes=max_nodes,
         overrides=overrides,
         target=KERAS,
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES, Budget
 from onnx_tf.errors import OptionError, option
 from onnx_tf.overrides import Overrides, overrides_of
 from onnx_tf.targets import SAVED_MODEL, Target
@@ -30,6 +31,8 @@ class Options:
         input_shapes: shapes of inputs, as (name, dimensions): a number fixes an open dimension.
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
+        max_constant_bytes: how many bytes of constants may be made besides those of the file.
+        max_nodes: how many nodes may be made besides those of the file.
         overrides: what is changed of single nodes, before all other edits.
         target: what the model is for; exporters choose it.
     """
@@ -42,12 +45,23 @@ class Options:
     input_shapes: tuple[tuple[str, tuple[int | str | None, ...]], ...] = ()
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
+    max_constant_bytes: int = MAX_CONSTANT_BYTES
+    max_nodes: int = MAX_NODES
     overrides: Overrides | None = None
     target: Target = SAVED_MODEL
 
     def __post_init__(self) -> None:
         if self.layout not in ("auto", "keep"):
             raise OptionError(f"{option('layout')} must be 'auto' or 'keep', not {self.layout!r}")
+        self.budget()
+
+    def budget(self) -> Budget:
+        """Return what one conversion may make.
+
+        Raises:
+            OptionError: a limit is no number.
+        """
+        return Budget(self.max_constant_bytes, self.max_nodes)
 
     @classmethod
     def of(cls, **settings: Any) -> Options:

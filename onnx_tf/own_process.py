@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from onnx_tf.errors import OnnxTfError
 
-__all__ = ["ProcessDiedError", "call", "call_telling", "tell"]
+__all__ = ["ProcessDiedError", "call", "call_telling", "python", "tell"]
 
 MAX_SECONDS = 600.0
 """How long a run may take before it counts as hanging."""
@@ -20,6 +21,12 @@ import sys
 count = int(sys.argv[1])
 sys.argv, sys.path[:] = ["-c", *sys.argv[2 : 2 + count]], sys.argv[2 + count :]
 """
+
+_END_TOO = """
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+"""
+"""Nothing comes by standard input; its end is that of the process that waits for this one."""
 
 _TOLD = "onnx-tf: "
 """How lines begin that a process tells: libraries write lines of their own."""
@@ -32,6 +39,8 @@ class ProcessDiedError(OnnxTfError):
 def call(what: str, code: str, *arguments: str) -> None:
     """Run Python code with arguments (``sys.argv[1:]``), where packages are found as in this process.
 
+    It ends with this process, whatever ends that.
+
     Args:
         what: who runs, for error messages.
         code: the code.
@@ -41,7 +50,9 @@ def call(what: str, code: str, *arguments: str) -> None:
         OnnxTfError: the process cannot be started, hangs or dies.
     """
     try:
-        done = subprocess.run(_command(code, arguments), capture_output=True, timeout=MAX_SECONDS, check=False)
+        with _lifeline() as stdin:
+            command = python(_END_TOO + code, arguments)
+            done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=MAX_SECONDS, check=False)
     except OSError as error:
         raise OnnxTfError(f"{what} cannot be started: {error}") from error
     except subprocess.TimeoutExpired as error:
@@ -56,9 +67,10 @@ def call_telling(what: str, code: str, *arguments: str, told: Callable[[str], No
         OnnxTfError: the process cannot be started.
         ProcessDiedError: it dies.
     """
-    with tempfile.TemporaryFile() as errors:
+    with tempfile.TemporaryFile() as errors, _lifeline() as stdin:
+        command = python(_END_TOO + code, arguments)
         try:
-            process = subprocess.Popen(_command(code, arguments), stdout=subprocess.PIPE, stderr=errors)
+            process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors)
         except OSError as error:
             raise OnnxTfError(f"{what} cannot be started: {error}") from error
         with process:
@@ -80,10 +92,22 @@ def tell(text: str) -> None:
     print(f"{_TOLD}{text}", flush=True)
 
 
-def _command(code: str, arguments: Sequence[str]) -> list[str]:
-    # It finds the packages that this process finds, and none that lies in the working directory.
+def python(code: str, arguments: Sequence[str]) -> list[str]:
+    """Return the command that runs Python code with arguments, where packages are found as in this process."""
+    # Those that this process finds, and none that lies in the working directory.
     paths = [path or os.getcwd() for path in sys.path]
     return [sys.executable, "-c", _START + code, str(len(arguments)), *arguments, *paths]
+
+
+@contextlib.contextmanager
+def _lifeline() -> Iterator[int]:
+    """Yield a descriptor to read from that ends when this process does."""
+    reading, writing = os.pipe()
+    try:
+        yield reading
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def _refuse_death(what: str, code: int, errors: bytes) -> None:

@@ -16,6 +16,7 @@ from onnx_ir.passes.common import (
     RemoveUnusedNodesPass,
 )
 
+from onnx_tf.budget import Budget
 from onnx_tf.edits import edit
 from onnx_tf.errors import ConversionError, OnnxTfError
 from onnx_tf.layout import LayoutReport, optimize_layout
@@ -36,9 +37,11 @@ from onnx_tf.passes.lift_initializers import lift_initializers
 from onnx_tf.passes.lower_batch_normalization import lower_batch_normalization
 from onnx_tf.passes.make_vectors import make_vectors
 from onnx_tf.passes.merge_duplicates import merge_duplicates, merge_initializers, merge_tied_initializers
+from onnx_tf.passes.refuse_sizes import refuse_sizes
 from onnx_tf.passes.remove_identities import remove_identities
 from onnx_tf.refusals import refuse_unsupported
 from onnx_tf.registry import Registry, registry
+from onnx_tf.supervision.journal import tell
 from onnx_tf.targets import Pass
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ class Lowered:
         options: the options of the conversion.
         handlers: the table of handlers that serve it.
         overridden: initializers that are graph inputs too and lose their values.
+        budget: what the conversion may make besides what the file holds.
         model: the model in the form that the steps so far gave it.
         outputs: the names of its outputs; what a target adds stands at their end.
         overridable: the initializers that are graph inputs too.
@@ -77,6 +81,7 @@ class Lowered:
     options: Options
     handlers: Registry
     overridden: frozenset[str] = frozenset()
+    budget: Budget = field(init=False)
     model: ir.Model = field(init=False)
     outputs: tuple[str, ...] = ()
     overridable: frozenset[str] = frozenset()
@@ -86,6 +91,9 @@ class Lowered:
     layout_report: LayoutReport = field(default_factory=LayoutReport)
     graph: BoundGraph = field(init=False)
     timings: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.budget = self.options.budget()
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,7 @@ def lower(
     names = [step.name for step in taken]
     for step in taken[: names.index(until) + 1]:
         start = time.perf_counter()
+        tell("step", step.name)
         try:
             step.run(lowered)
         except OnnxTfError as error:
@@ -149,12 +158,13 @@ def steps(options: Options) -> Iterator[Step]:
 def _ir_steps(options: Options) -> Iterator[Step]:
     yield _pass("detach constant outputs", lambda lowered: detach_constant_outputs(lowered.model))
     yield _pass("extract gradients", lambda lowered: extract_gradients(lowered.model))
-    yield _pass("inline functions", lambda lowered: inline_model_functions(lowered.model, lowered.handlers.supports))
+    yield _pass("inline functions", _inline_functions)
     yield _pass("lift constants", lambda lowered: _lift_constants(lowered.model))
     yield _pass("infer shapes", lambda lowered: infer_shapes(lowered.model))
     yield _pass("expand functions", _expand_functions)
     yield _pass("make vectors", _make_vectors)
     yield _pass("fold constants", _fold_constants)
+    yield Step("refuse sizes", lambda lowered: refuse_sizes(lowered.model))
     yield _pass("remove identities", lambda lowered: remove_identities(lowered.model))
     yield _pass("lift initializers", lambda lowered: lift_initializers(lowered.model))
     if options.target.is_trained:
@@ -191,7 +201,7 @@ def _pass(name: str, run: Callable[[Lowered], object]) -> Step:
 
 
 def _load(lowered: Lowered) -> None:
-    lowered.model = load_model(lowered.source)
+    lowered.model = load_model(lowered.source, lowered.budget)
 
 
 def _edit(lowered: Lowered) -> None:
@@ -210,8 +220,12 @@ def _lift_constants(model: ir.Model) -> None:
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
 
 
+def _inline_functions(lowered: Lowered) -> None:
+    inline_model_functions(lowered.model, lowered.handlers.supports, lowered.budget)
+
+
 def _expand_functions(lowered: Lowered) -> None:
-    if expand_schema_functions(lowered.model, lowered.handlers.supports):
+    if expand_schema_functions(lowered.model, lowered.handlers.supports, lowered.budget):
         _lift_constants(lowered.model)
         unique_names(lowered.model)
         infer_shapes(lowered.model)
@@ -225,11 +239,11 @@ def _make_vectors(lowered: Lowered) -> None:
 
 def _fold_constants(lowered: Lowered) -> None:
     """Fold until nothing is left to be folded; shapes are all that can be known of them then."""
-    while fold_constants(lowered.model):
+    while fold_constants(lowered.model, lowered.budget):
         while True:
             unique_names(lowered.model)
             infer_shapes(lowered.model, implied=False)
-            if not fold_constants(lowered.model):
+            if not fold_constants(lowered.model, lowered.budget):
                 break
         infer_shapes(lowered.model)
     lowered.folded |= _folded_away(lowered.model.graph)
@@ -261,7 +275,7 @@ def _bind(lowered: Lowered) -> None:
 
     added = lowered.model.graph.outputs[len(lowered.outputs) :]
     lowered.outputs += tuple(str(value.name) for value in added)
-    lowered.graph = bind(lowered.model, lowered.handlers, lowered.options, lowered.outputs)
+    lowered.graph = bind(lowered.model, lowered.handlers, lowered.options, lowered.outputs, lowered.budget)
     del lowered.model, lowered.declared
     if sum(constant.tensor.nbytes for constant in lowered.graph.constants.values()) > MIN_COLLECTED_BYTES:
         # Nodes and values refer to each other: without a collection the file's tensors stay through the trace.

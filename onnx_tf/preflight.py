@@ -10,7 +10,6 @@ from typing import Any
 import onnx_ir as ir
 
 from onnx_tf.check.inputs import drawn_inputs
-from onnx_tf.check.onnx_runtime import require_onnx_runtime
 from onnx_tf.edits import edit
 from onnx_tf.errors import OptionError, either, option
 from onnx_tf.export.paths import KERAS, Format, artifact_paths, with_companions
@@ -77,9 +76,7 @@ def preflight(
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(path, formats, tflite, model)
     _check_targets(paths, overwrite)
-    if check is not None and check is not False:
-        require_onnx_runtime()
-    loaded = load_model(model) if loaded is None else loaded
+    loaded = load_model(model, options.budget()) if loaded is None else loaded
     has_integers = not dequantize and bool(set(paths) - {"saved_model", *KERAS}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)

@@ -18,15 +18,17 @@ import bisect
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from onnx_tf.budget import Budget
 from onnx_tf.errors import OptionError
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
 __all__ = [
+    "ATTENTION_DOMAIN",
     "BARRIER_DOMAIN",
     "CHANNELS_LAST_DOMAIN",
     "DENSE_DOMAIN",
@@ -80,6 +82,14 @@ Their attribute ``variables_only`` says that merging is wanted where weights are
 DENSE_DOMAIN = "onnx_tf.dense"
 """Domain of Dense nodes: a product by a constant matrix, and a constant vector added (``passes/join_biases.py``)."""
 
+ATTENTION_DOMAIN = "onnx_tf.attention"
+"""Domain of MultiHeadAttention nodes: attention with its projections (``passes/recognize_attention.py``).
+
+Inputs are query, value and key, each batch, time, features; then kernel and bias of query, key and value, features,
+heads, size, and heads, size; those of the result, heads, size, features, and features; and which keys each query
+attends to, as booleans that broadcast to batch, heads, queries, keys. Biases and the last input may be left out.
+Attributes are ``is_causal``, whether no query attends to what is behind it, and ``dropout``, a share of weights."""
+
 STEPS = "onnx_tf.steps:"
 """How ``_implements`` begins, an attribute of functions that stand for a quantisation; JSON of its steps follows."""
 
@@ -105,6 +115,7 @@ class NodeContext:
         is_batch_of_data: whether only data decide the first dimension of the first input: it may be 0.
         training: whether the model is prepared for training.
         frozen: whether all weights are constants.
+        budget: what a handler that writes something out may still make.
     """
 
     name: str
@@ -117,6 +128,7 @@ class NodeContext:
     is_batch_of_data: bool = False
     training: bool = False
     frozen: bool = False
+    budget: Budget = field(default_factory=Budget, repr=False, compare=False)
 
     @property
     def bounded_below(self) -> tuple[bool, ...]:

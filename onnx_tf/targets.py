@@ -19,6 +19,7 @@ from onnx_tf.passes.move_floats import move_floats
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.pad_selections import pad_selections
 from onnx_tf.passes.quantize_constants import quantize_constants
+from onnx_tf.passes.recognize_attention import recognize_attention
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.recognize_layer_normalization import recognize_layer_normalization
 from onnx_tf.passes.settle_shapes import settle_shapes, settle_shapes_of_parts
@@ -82,6 +83,7 @@ KERAS = Target(
         recognize_gelu,
         recognize_layer_normalization,
         settle_shapes_of_parts,
+        recognize_attention,
     ),
     passes=(
         pack_weights,

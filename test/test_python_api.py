@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -177,12 +176,6 @@ class TestBeforeConverting:
             convert(RELU, "out", check=given)
         assert not list(folder.iterdir())
 
-    def test_onnx_runtime_is_missing(self, monkeypatch):
-        find = importlib.util.find_spec
-        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name))
-        with pytest.raises(OptionError, match="the check needs ONNX Runtime: pip install"):
-            convert(RELU, "out", check=True)
-
     def test_strings_cannot_be_drawn(self):
         with pytest.raises(InputError, match="no random numbers can stand for input 'x'"):
             convert(text_model("g (string[N] x) => (string[N] y) { y = Identity(x) }"), "out", check=True)
@@ -193,7 +186,7 @@ def test_a_check_that_fails_says_where_the_artefact_lies(path, folder, monkeypat
     def fail(*_args, **_settings):
         raise onnx_tf.OnnxTfError("no kernel")
 
-    monkeypatch.setattr("onnx_tf.check.accuracy.OnnxRuntime", fail)
+    monkeypatch.setattr("onnx_tf.check.reference.OnnxRuntime", fail)
     with pytest.raises(CheckError, match=f"{path} is written, but not verified: no kernel"):
         convert(RELU, path, check=True)
     assert (folder / path).exists()

@@ -1,41 +1,42 @@
-"""``--check``: compare what was written with ONNX Runtime's results for the ONNX model that it came from."""
+"""Compare what was written with the reference's results for the ONNX model that it came from."""
 
 from __future__ import annotations
 
 import itertools
 import math
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnx_tf.check.artifacts import SavedModel
-from onnx_tf.check.compare import Comparison, Difference, OfSteps, Tolerance, compare
-from onnx_tf.check.inputs import accepted_inputs, described, drawn_inputs
-from onnx_tf.check.interface import Interface, in_artifact_order, in_onnx_order
+from onnx_tf.check.compare import Comparison, Difference, OfScale, OfSteps, Tolerance, compare, worst
+from onnx_tf.check.expected import Expected
+from onnx_tf.check.inputs import described
+from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.known_differences import explanations
 from onnx_tf.check.litert import LiteRT
-from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
-from onnx_tf.runtime.feeding import to_numpy
 
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["Accuracy", "compare_keras", "compare_saved_model", "compare_tflite", "expected_outputs"]
+__all__ = ["Accuracy", "compare_keras", "compare_saved_model", "compare_tflite"]
 
 
 @dataclass(frozen=True)
 class Accuracy(Comparison):
-    """How far an artefact is from ONNX Runtime.
+    """How far an artefact is from the reference.
 
     Attributes:
-        outputs: the difference of each output.
-        inputs: dtype and shape of what both were fed, by name, in the artefact's memory order.
+        outputs: the difference of each output, of several runs the worst.
+        fed: for each run dtype and shape of what both were fed, by name, in the artefact's memory order.
+        reference: what it was compared with, as in ``ONNX Runtime 1.32.0``.
+        random: the outputs that depend on random numbers, of which shape and dtype count alone.
         known: for each output that differs, what is known of ONNX Runtime's own ways on the
             operators that it comes from.
         runtime: what ran a .tflite or .keras file, as in ``ai-edge-litert 2.3.0``; empty for SavedModels.
@@ -43,113 +44,102 @@ class Accuracy(Comparison):
         unit: in what errors are counted, ``"steps"`` of a quantised file; empty where they are shares of the scale.
     """
 
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    fed: tuple[Mapping[str, str], ...] = ()
+    reference: str = ""
+    random: Collection[str] = ()
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runtime: str = ""
     modes: Mapping[str, float] = field(default_factory=dict)
     unit: str = ""
 
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """What both were fed in the first run."""
+        return self.fed[0]
 
-def compare_saved_model(
-    path: str | os.PathLike[str], rep: TensorflowRep, model: ModelSource, feed: Mapping[str, Any] | None = None
-) -> Accuracy:
-    """Load a SavedModel, call it, and compare its outputs with those of ONNX Runtime.
+
+def compare_saved_model(path: str | os.PathLike[str], rep: TensorflowRep, expected: Expected) -> Accuracy:
+    """Load a SavedModel, call it, and compare its outputs with those that are expected.
 
     Args:
         path: the SavedModel's folder.
         rep: the rep that wrote it.
-        model: the ONNX model: a path, bytes, a ``ModelProto`` or an ``onnx_ir.Model``.
-        feed: inputs by ONNX name, as the SavedModel takes them; by default random ones, in shapes
-            that ONNX Runtime accepts.
+        expected: see :func:`~onnx_tf.check.expected.expected_of`.
 
     Raises:
-        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
+        OnnxTfError: it cannot be loaded.
     """
     interface = Interface.of(rep)
-    given, expected, _ = expected_outputs(interface, model, feed)
-    comparison = compare(expected, SavedModel(path, interface).run(given))
-    return _accuracy(comparison.outputs, given, interface, model)
+    outputs = _differences(_found(SavedModel(path, interface), expected), expected)
+    return _accuracy(outputs, interface, expected)
 
 
 def compare_tflite(
     path: str | os.PathLike[str],
     rep: TensorflowRep,
-    model: ModelSource,
-    feed: Mapping[str, Any] | None = None,
+    expected: Expected,
     tolerance: Tolerance | None = None,
     steps: Mapping[str, float] | None = None,
 ) -> Accuracy:
-    """Run a .tflite file in LiteRT's interpreter and compare its outputs with those of ONNX Runtime.
+    """Run a .tflite file in LiteRT's interpreter and compare its outputs with those that are expected.
 
-    It runs with the XNNPACK delegate and without, and on a second batch where that is open; of
-    each output the worst counts.
+    It runs with the XNNPACK delegate and without; of each output the worst counts.
 
     Args:
         path: the file.
         rep: the rep that wrote it.
-        model: the ONNX model, see :func:`compare_saved_model`.
-        feed: inputs by ONNX name, see :func:`compare_saved_model`.
+        expected: see :func:`~onnx_tf.check.expected.expected_of`.
         tolerance: what counts as equal.
         steps: of a quantised file, the sizes of the steps of its outputs, by name, as far as they have some. Errors
             are counted in steps then, of which two count as equal; in deep networks, where steps add up, twice as
-            many as with XNNPACK and without are from each other. ONNX Runtime computes the graph as it is written:
-            its own integer kernels are further off on some processors.
+            many as with XNNPACK and without are from each other. What is expected is of the graph as it is written:
+            ONNX Runtime's own integer kernels are further off on some processors.
 
     Raises:
-        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
+        OnnxTfError: the interpreter cannot be started.
     """
     interface = Interface.of(rep)
-    given, expected, reference = expected_outputs(interface, model, feed, optimized=steps is None)
-    pairs = [(given, expected), *_twice(given, interface, reference)]
-    wanted = [expected for _, expected in pairs]
     artifacts = {how: LiteRT(path, interface, xnnpack=xnnpack) for how, xnnpack in _MODES.items()}
-    runs = {how: _found(artifact, pairs) for how, artifact in artifacts.items()}
-    limits = tolerance if steps is None else _in_steps(wanted, list(runs.values()), steps)
-    outputs = {how: _differences(found, wanted, limits, f"{how}: ") for how, found in runs.items()}
+    runs = {how: _found(artifact, expected) for how, artifact in artifacts.items()}
+    limits = tolerance if steps is None else _in_steps(expected, list(runs.values()), steps)
+    outputs = {how: _differences(found, expected, limits, f"{how}: ") for how, found in runs.items()}
     modes = {how: max((output.error for output in own), default=0.0) for how, own in outputs.items()}
     runtime = next((artifact.runtime for artifact in artifacts.values() if artifact.runtime), "")
-    judged = _accuracy(_worst(itertools.chain(*outputs.values())), given, interface, model)
+    judged = _accuracy(list(itertools.chain(*outputs.values())), interface, expected)
     return replace(judged, runtime=runtime, modes=modes, unit="" if steps is None else "steps")
 
 
 _MODES = {"with XNNPACK": True, "without XNNPACK": False}
+_ANY = OfScale(single=math.inf, half=math.inf, exact=1.0)
+"""What counts as equal of random numbers: those of one shape and dtype."""
+
 _Run = list[dict[str, Any]] | OnnxTfError
 """The outputs for each feed, without padding, or why there are none."""
 
 
-def _found(artifact: LiteRT | KerasFile, pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> _Run:
+def _found(artifact: SavedModel | LiteRT | KerasFile, expected: Expected) -> _Run:
     try:
-        results = artifact.runs([feed for feed, _ in pairs])
+        results = artifact.runs(expected.feeds)
     except OnnxTfError as error:
         return error
-    return [_without_padding(expected, found) for (_, expected), found in zip(pairs, results, strict=True)]
+    return [_without_padding(wanted, found) for wanted, found in zip(expected.outputs, results, strict=True)]
 
 
 def _differences(
-    found: _Run,
-    wanted: Sequence[Mapping[str, Any]],
-    tolerance: Tolerance | Mapping[str, Tolerance] | None = None,
-    place: str = "",
+    found: _Run, expected: Expected, tolerance: Tolerance | Mapping[str, Tolerance] | None = None, place: str = ""
 ) -> list[Difference]:
+    names = list(expected.outputs[0])
     if isinstance(found, OnnxTfError):
-        return [Difference(name, math.inf, 0.0, f"{place}{found}") for name in wanted[0]]
-    compared = (compare(*both, tolerance) for both in zip(wanted, found, strict=True))
+        return [Difference(name, math.inf, 0.0, f"{place}{found}") for name in names]
+    limits = dict(tolerance) if isinstance(tolerance, Mapping) else dict.fromkeys(names, tolerance or OfScale())
+    limits |= dict.fromkeys(expected.random, _ANY)
+    compared = (compare(*both, limits) for both in zip(expected.outputs, found, strict=True))
     return [output for comparison in compared for output in comparison.outputs]
 
 
-def _worst(outputs: Iterable[Difference]) -> tuple[Difference, ...]:
-    """Return the worst difference of each output."""
-    worst: dict[str, Difference] = {}
-    for output in outputs:
-        worst[output.name] = max(worst.get(output.name, output), output, key=_badness)
-    return tuple(worst.values())
-
-
-def _in_steps(
-    expected: Sequence[Mapping[str, Any]], runs: Sequence[_Run], steps: Mapping[str, float]
-) -> dict[str, Tolerance]:
+def _in_steps(expected: Expected, runs: Sequence[_Run], steps: Mapping[str, float]) -> dict[str, Tolerance]:
     """Return how many steps each output may be off: two, or twice what the runs are from each other."""
-    found = {name: OfSteps(steps.get(name)) for name in expected[0]}
+    found = {name: OfSteps(steps.get(name)) for name in expected.outputs[0]}
     whole = [run for run in runs if not isinstance(run, OnnxTfError)]
     apart = dict.fromkeys(found, 0.0)
     for one, other in zip(whole[0], whole[1], strict=True) if len(whole) > 1 else ():
@@ -162,29 +152,23 @@ def _in_steps(
 def compare_keras(
     path: str | os.PathLike[str],
     interface: Interface,
-    model: ModelSource,
-    feed: Mapping[str, Any] | None = None,
+    expected: Expected,
     weights: str | os.PathLike[str] | None = None,
 ) -> Accuracy:
-    """Load a file of Keras where this package is not, and compare its outputs with those of ONNX Runtime.
-
-    It runs on a second batch too where that is open; of each output the worst counts.
+    """Load a file of Keras where this package is not, and compare its outputs with those that are expected.
 
     Args:
         path: a .keras file, the source of a model, or a model without weights as JSON.
         interface: what the model takes and gives.
-        model: the ONNX model, see :func:`compare_saved_model`.
-        feed: inputs by ONNX name, see :func:`compare_saved_model`.
+        expected: see :func:`~onnx_tf.check.expected.expected_of`.
         weights: the .npz or .weights.h5 file that goes with it.
 
     Raises:
-        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
+        OnnxTfError: Keras cannot be started.
     """
-    given, expected, reference = expected_outputs(interface, model, feed)
-    pairs = [(given, expected), *_twice(given, interface, reference)]
     artifact = KerasFile(path, interface, weights)
-    outputs = _differences(_found(artifact, pairs), [expected for _, expected in pairs])
-    return replace(_accuracy(_worst(outputs), given, interface, model), runtime=artifact.runtime)
+    outputs = _differences(_found(artifact, expected), expected)
+    return replace(_accuracy(outputs, interface, expected), runtime=artifact.runtime)
 
 
 def _without_padding(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,67 +187,16 @@ def _trimmed(expected: Any, found: Any, counts: Container[int]) -> Any:
     return found[tuple(slice(n if n < more and n in counts else None) for n, more in sizes)]
 
 
-def _badness(output: Difference) -> tuple[bool, float]:
-    return bool(output.reason), output.error
-
-
-def expected_outputs(
-    interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None, *, optimized: bool = True
-) -> tuple[dict[str, Any], dict[str, Any], OnnxRuntime]:
-    """Return inputs, ONNX Runtime's outputs for them, both in ONNX order, and the session.
-
-    Args:
-        interface: what the artefact takes and gives.
-        model: the ONNX model: a path, bytes, a ``ModelProto`` or an ``onnx_ir.Model``.
-        feed: inputs by ONNX name, as the artefact takes them; by default random ones, in shapes that ONNX Runtime
-            accepts.
-        optimized: whether ONNX Runtime may rewrite the graph.
-
-    Raises:
-        OnnxTfError: ONNX Runtime is not installed, or cannot run the model on these inputs.
-    """
+def _accuracy(outputs: Sequence[Difference], interface: Interface, expected: Expected) -> Accuracy:
     moved = interface.channels_last_inputs
-    try:
-        reference = OnnxRuntime(model, optimized=optimized)
-        if feed is None:
-            given, expected = accepted_inputs(drawn_inputs(interface.inputs, moved), reference)
-        else:
-            bound = interface.bound(feed)
-            dtypes = {str(value.name): value.dtype for value in interface.inputs}
-            given = in_onnx_order({name: to_numpy(value, dtypes[name]) for name, value in bound.items()}, moved)
-            expected = reference.run(given)
-    except OnnxTfError as error:
-        known = explanations(load_model(model))
-        if not known:
-            raise
-        raise type(error)("\n".join([error.marked, *known])) from error
-    return given, expected, reference
-
-
-def _twice(
-    given: Mapping[str, Any], interface: Interface, reference: OnnxRuntime
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return a batch of twice the size and what ONNX Runtime makes of it, if all inputs take one and it runs."""
-    values = [value for value in interface.inputs if str(value.name) in given]
-    is_open = [bool(value.shape) and not isinstance(value.shape[0], int) for value in values]  # type: ignore[index]
-    if not any(is_open):
-        return []
-    feed = dict(given)
-    for value, may_grow in zip(values, is_open, strict=True):
-        array = given[str(value.name)]
-        if may_grow and isinstance(array, np.ndarray):
-            feed[str(value.name)] = np.concatenate([array, array])
-    try:
-        return [(feed, reference.run(feed))]
-    except OnnxTfError:
-        return []
-
-
-def _accuracy(
-    outputs: tuple[Difference, ...], given: Mapping[str, Any], interface: Interface, model: ModelSource
-) -> Accuracy:
-    shown = {name: described(v) for name, v in in_artifact_order(given, interface.channels_last_inputs).items()}
-    return Accuracy(outputs, shown, _known(model, outputs))
+    fed = tuple(
+        {name: described(value) for name, value in in_artifact_order(feed, moved).items()} for feed in expected.feeds
+    )
+    of_one: dict[str, list[Difference]] = {}
+    for output in outputs:
+        of_one.setdefault(output.name, []).append(output)
+    judged = tuple(map(worst, of_one.values()))
+    return Accuracy(judged, fed, expected.reference, expected.random, _known(expected.model, judged))
 
 
 def _known(model: ModelSource, outputs: tuple[Difference, ...]) -> dict[str, tuple[str, ...]]:

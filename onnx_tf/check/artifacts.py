@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,6 +103,10 @@ class SavedModel:
             RunError: TensorFlow fails; the message names the operation that it came to.
         """
         return self.interface.whole(self.bind(feed)())
+
+    def runs(self, feeds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Return the outputs for several feeds, one after another; see :meth:`run`."""
+        return [self.run(feed) for feed in feeds]
 
     def bind(self, feed: Mapping[str, Any]) -> Callable[[], dict[str, tf.Tensor]]:
         """Return a function that calls the signature on these inputs, for who takes its time."""

@@ -11,10 +11,10 @@ import onnx_ir as ir
 
 from onnx_tf.backend import prepare
 from onnx_tf.backend_rep import TensorflowRep
-from onnx_tf.check.accuracy import expected_outputs
 from onnx_tf.check.artifacts import Prepared
 from onnx_tf.check.compare import compare
-from onnx_tf.check.interface import Interface
+from onnx_tf.check.expected import expected_outputs
+from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.onnx_runtime import OnnxRuntime, intermediate_values
 from onnx_tf.check.values import check_values, step_tolerance
 from onnx_tf.edits.cut import cut
@@ -50,7 +50,7 @@ class _Failure:
     Attributes:
         is_refusal: whether it is not converted; else it is wrong in its numbers, or fails in the run.
         text: what is told of it.
-        name: the node at which the conversion ends, or the first output that differs.
+        name: the node at which the conversion ends, or the first value that differs.
     """
 
     is_refusal: bool
@@ -92,14 +92,15 @@ def bisect(
     if rep is not None:
         given, _, _ = expected_outputs(Interface.of(rep), model, feed)
         failure = trial.numbers(model, given, rep)
+        own = in_artifact_order(given, rep.layout_report.channels_last_inputs)
+        diverging = check_values(model, rep, own).first_diverging
+        if diverging is not None:  # it may be lost on the way to the outputs
+            failure = _Failure(False, str(failure.text if failure else diverging.difference), diverging.name)
     if failure is None:
         return None
-    graph = loaded.graph
+    graph, ends = loaded.graph, [failure.name]
     if failure.is_refusal:
         ends = [str(v.name) for node in graph if node.name == failure.name for v in node.outputs if v.name]
-    else:
-        diverging = None if rep is None else check_values(model, rep, given).first_diverging
-        ends = [failure.name if diverging is None else diverging.name]
     ends = ends or [str(value.name) for value in graph.outputs]
     search = _Search(loaded, model, failure, given, trial, progress)
     found = search.smallest(ends) or search.smallest([str(value.name) for value in graph.outputs])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx_ir as ir
 
-__all__ = ["Comparison", "Difference", "Elementwise", "OfScale", "OfSteps", "Tolerance", "compare"]
+from onnx_tf.check.measures import Measures, measure, worst_of
+
+__all__ = ["Comparison", "Difference", "Elementwise", "OfScale", "OfSteps", "Tolerance", "compare", "worst"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Difference:
         reason: what else than a number differs: the shape, the dtype, where NaN and infinities
             are, the kind of value; empty if nothing does.
         at: the element with the largest error, as in ``[0, 2]: 1.5 for 1.25``; empty if all are equal.
+        measures: what else is told of numbers; ``None`` of all else, and where the shape or the dtype differs.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Difference:
     tolerance: float
     reason: str = ""
     at: str = ""
+    measures: Measures | None = None
 
     @property
     def fits(self) -> bool:
@@ -176,13 +180,19 @@ def compare(
     """
     of_one = tolerance if isinstance(tolerance, Mapping) else dict.fromkeys(expected, tolerance or OfScale())
     found = [
-        max(_differences(name, value, actual[name], of_one[name], ""), key=_badness)
+        worst(list(_differences(name, value, actual[name], of_one[name], "")))
         if name in actual
         else _unfit(name, "there is no such output")
         for name, value in expected.items()
     ]
     found += [_unfit(name, "no such output is expected") for name in actual if name not in expected]
     return Comparison(tuple(found))
+
+
+def worst(differences: Sequence[Difference]) -> Difference:
+    """Return the worst of several differences of one output, with the worst of all measures."""
+    measures = worst_of([difference.measures for difference in differences])
+    return dataclasses.replace(max(differences, key=_badness), measures=measures)
 
 
 def _badness(difference: Difference) -> tuple[bool, float]:
@@ -250,6 +260,12 @@ def _of_tensors(name: str, expected: np.ndarray, actual: np.ndarray, tolerance: 
         return _unfit(name, f"{place}shape {list(actual.shape)} where {list(expected.shape)} is expected")
     if expected.dtype != actual.dtype:
         return _unfit(name, f"{place}{_named(actual.dtype)} where {_named(expected.dtype)} is expected")
+    measures = _measures(expected, actual)
+    found = _judged(name, expected, actual, tolerance, place)
+    return dataclasses.replace(found, measures=measures)
+
+
+def _judged(name: str, expected: np.ndarray, actual: np.ndarray, tolerance: Tolerance, place: str) -> Difference:
     limit = tolerance.limit(expected.dtype)
     if not tolerance.is_numeric(expected.dtype):
         differs = np.asarray(expected != actual)
@@ -271,6 +287,11 @@ def _of_tensors(name: str, expected: np.ndarray, actual: np.ndarray, tolerance: 
     is_of_all = isinstance(tolerance, OfSteps) and tolerance.of_all
     error = np.sqrt(np.mean(np.square(errors))) if is_of_all else errors.ravel()[worst]
     return Difference(name, float(error), limit, at=_at(expected, actual, worst, place))
+
+
+def _measures(expected: np.ndarray, actual: np.ndarray) -> Measures | None:
+    is_number = expected.dtype.kind in "iufc" or _is_float(expected.dtype)
+    return measure(_wide(expected), _wide(actual)) if is_number else None
 
 
 def _wide(array: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnx_tf.check.upstream import upstream
+
 __all__ = ["KNOWN_DIFFERENCES", "KnownDifference", "explanations", "markdown"]
 
 
@@ -84,7 +86,7 @@ def explanations(model: ir.Model, output: str | None = None) -> list[str]:
         output: the output's name; by default all nodes of the model count.
     """
     found = []
-    for node in model.graph.all_nodes() if output is None else _upstream(model.graph, output):
+    for node in model.graph.all_nodes() if output is None else upstream(model.graph, output):
         for known in KNOWN_DIFFERENCES:
             if node.domain == "" and node.op_type == known.op_type and known.holds(node):
                 condition = known.condition.replace("`", "")
@@ -97,26 +99,3 @@ def markdown() -> str:
     """Return the table of ``doc/accuracy.md``."""
     rows = [f"| {known.op_type} | {known.condition} | {known.sentence} |\n" for known in KNOWN_DIFFERENCES]
     return "| operator | which nodes | ONNX Runtime |\n|---|---|---|\n" + "".join(rows)
-
-
-def _upstream(graph: ir.Graph, output: str) -> list[ir.Node]:
-    """Return the nodes of the graph, with those in their bodies, that a graph output depends on, in graph order."""
-    wanted: set[ir.Node | None] = {value.producer() for value in graph.outputs if value.name == output}
-    found = []
-    for node in reversed(list(graph)):
-        if node in wanted:
-            inside = [inner for body in _bodies(node) for inner in body.all_nodes()]
-            for user in (node, *inside):
-                wanted |= {value.producer() for value in user.inputs if value is not None}
-            found.append([node, *inside])
-    return [node for group in reversed(found) for node in group]
-
-
-def _bodies(node: ir.Node) -> list[ir.Graph]:
-    bodies: list[ir.Graph] = []
-    for attribute in node.attributes.values():
-        if attribute.type is ir.AttributeType.GRAPH and not attribute.is_ref():
-            bodies.append(attribute.as_graph())
-        elif attribute.type is ir.AttributeType.GRAPHS and not attribute.is_ref():
-            bodies.extend(attribute.as_graphs())
-    return bodies

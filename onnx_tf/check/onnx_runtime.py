@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnx_tf.errors import InputError, OnnxTfError, OptionError, either
+from onnx_tf.errors import InputError, OnnxTfError, OptionError
 from onnx_tf.model.loading import ModelSource
 
 __all__ = ["PRECISE", "OnnxRuntime", "has_onnx_runtime", "intermediate_values", "require_onnx_runtime"]
@@ -47,8 +47,7 @@ def require_onnx_runtime() -> None:
         OptionError: it is not.
     """
     if not has_onnx_runtime():
-        step = either("leave out check", "leave out --check and --input")
-        raise OptionError(f"the check needs ONNX Runtime: pip install 'onnx-tf[check]', or {step}")
+        raise OptionError("values inside a model are compared with ONNX Runtime's: pip install 'onnx-tf[check]'")
 
 
 class OnnxRuntime:

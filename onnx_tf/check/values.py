@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.check.accuracy import expected_outputs
 from onnx_tf.check.compare import Difference, OfSteps, Tolerance, compare
+from onnx_tf.check.expected import expected_outputs
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.onnx_runtime import intermediate_values
@@ -22,7 +22,7 @@ from onnx_tf.passes.infer_shapes import infer_shapes
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["CheckedValue", "Values", "check_values", "step_tolerance"]
+__all__ = ["CheckedValue", "Inside", "Values", "check_values", "step_tolerance"]
 
 MAX_BYTES = 256 << 20
 """How many bytes of values ONNX Runtime and TensorFlow each hold at once, as far as shapes tell."""
@@ -103,11 +103,23 @@ class Values:
         return sorted((v for v in self.checked if v.difference.error), key=lambda v: -v.difference.error)[:count]
 
 
+class Inside(Protocol):
+    """What tells the values inside a model: a rep, or :class:`onnx_tf.check.through.ThroughFiles`."""
+
+    @property
+    def value_names(self) -> Sequence[str]:
+        """The ONNX names of the values that it has."""
+
+    def intermediate_values(self, inputs: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+        """Return values by ONNX name, in ONNX order, for inputs as the rep takes them."""
+
+
 def check_values(
     model: ModelSource,
     rep: TensorflowRep,
     feed: Mapping[str, Any] | None = None,
     *,
+    inside: Inside | None = None,
     tolerance: Tolerance | None = None,
     max_bytes: int = MAX_BYTES,
     progress: Callable[[str], object] = lambda _: None,
@@ -123,6 +135,7 @@ def check_values(
         rep: what ``prepare`` made.
         feed: inputs by ONNX name, as ``rep.run`` takes them; by default random ones, in shapes that ONNX Runtime
             accepts.
+        inside: what computes the values; by default the rep.
         tolerance: what counts as equal; by default :class:`~onnx_tf.check.compare.OfScale`, in a quantised model, in
             which roundings add up, eight steps over all elements (:class:`~onnx_tf.check.compare.OfSteps`).
         max_bytes: of the values that exist at once.
@@ -136,13 +149,14 @@ def check_values(
     own = in_artifact_order(given, interface.channels_last_inputs)
     loaded = load_model(model)
     nodes = {str(value.name): node for node in loaded.graph for value in node.outputs if value.name and _is_used(value)}
-    known = set(rep.value_names)
+    inside = rep if inside is None else inside
+    known = set(inside.value_names)
     shared = [name for name in nodes if name in known]
     in_steps = tolerance is None and is_quantized(loaded)
     checked: list[CheckedValue] = []
     for group in _groups(shared, _bytes(loaded, given), max_bytes):
         progress(f"Compare values {len(checked) + 1} to {len(checked) + len(group)} of {len(shared)}")
-        found = rep.intermediate_values(own, group)
+        found = inside.intermediate_values(own, group)
         for name, expected in intermediate_values(model, given, group):
             node = nodes[name]
             limit = step_tolerance(expected) if in_steps else tolerance

@@ -3,37 +3,68 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
+    from onnx_tf.check.compare import Difference
 
 
 def accuracy_fields(accuracy: Accuracy) -> dict[str, Any]:
     """Return what JSON tells of it."""
     outputs = [
-        dataclasses.asdict(output) | {"fits": output.fits, "known": list(accuracy.known.get(output.name, ()))}
+        dataclasses.asdict(output)
+        | {
+            "fits": output.fits,
+            "random": output.name in accuracy.random,
+            "known": list(accuracy.known.get(output.name, ())),
+        }
         for output in accuracy.outputs
     ]
     of_tflite = {"runtime": accuracy.runtime, "modes": dict(accuracy.modes)} if accuracy.modes else {}
-    return {"fits": accuracy.fits, "inputs": dict(accuracy.inputs), "outputs": outputs} | of_tflite
+    fed = [dict(inputs) for inputs in accuracy.fed]
+    return {"fits": accuracy.fits, "reference": accuracy.reference, "inputs": fed, "outputs": outputs} | of_tflite
 
 
 def print_accuracy(accuracy: Accuracy) -> None:
     """Print what people read of it."""
-    print(f"  checked with {', '.join(f'{name}: {text}' for name, text in accuracy.inputs.items()) or 'no inputs'}")
+    runs = len(accuracy.fed)
+    print(f"  compared with {accuracy.reference} on {runs} {'input' if runs == 1 else 'inputs'}: {_fed(accuracy.fed)}")
     if accuracy.modes:
         errors = ", ".join(f"{how} {_error(error, accuracy)}" for how, error in accuracy.modes.items())
         print(f"  in {accuracy.runtime or 'an interpreter that did not start'}: largest error {errors}")
     for output in accuracy.outputs:
-        limit = f"{output.tolerance:.1f}" if accuracy.unit else f"{output.tolerance:.0e}"
-        found = output.reason or f"{_error(output.error, accuracy)} from ONNX Runtime (tolerance {limit})"
-        print(f"  {output.name}: {found}: {'ok' if output.fits else 'DIFFERS'}")
+        print(f"  {output.name}: {_found(output, accuracy)}: {'ok' if output.fits else 'DIFFERS'}")
         if not output.fits and not output.reason:
             print(f"    at {output.at}")
         for sentence in accuracy.known.get(output.name, ()):
             print(f"    {sentence}")
 
 
+def _fed(fed: tuple[Mapping[str, str], ...]) -> str:
+    texts = [", ".join(f"{name}: {text}" for name, text in inputs.items()) or "no inputs" for inputs in fed]
+    return "; ".join(dict.fromkeys(texts))
+
+
+def _found(output: Difference, accuracy: Accuracy) -> str:
+    if output.reason:
+        return output.reason
+    if output.name in accuracy.random:
+        return "random numbers, of which only shape and dtype are compared"
+    if output.error == 0.0 and not (output.measures and output.measures.not_finite):
+        return "equal"
+    limit = f"{output.tolerance:.1f}" if accuracy.unit else f"{output.tolerance:.0e}"
+    parts = [f"error {_error(output.error, accuracy)} (tolerance {limit})"]
+    own = output.measures
+    if own is not None and own.absolute:
+        parts.append(f"absolute {own.absolute:.1e}")
+        parts += [] if own.cosine is None else [f"cosine {own.cosine:.6f}"]
+        parts += [] if own.agreement in (None, 1.0) else [f"largest class agrees in {own.agreement:.1%}"]
+    if own is not None and own.not_finite:
+        parts.append(f"{own.not_finite} NaN or infinite in both")
+    return ", ".join(parts)
+
+
 def _error(error: float, accuracy: Accuracy) -> str:
-    return f"{error:.1f} {accuracy.unit}" if accuracy.unit else f"{error:.1e}"
+    return f"{error:.1f} steps" if accuracy.unit else f"{error:.1e} of its scale"

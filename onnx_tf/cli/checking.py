@@ -42,7 +42,10 @@ def check(arguments: argparse.Namespace) -> int:
         source = edited_source(arguments.model, options)
         terminal.step("Converting")
         rep = prepare(source, **given.layout(arguments))
-        values = check_values(source, rep, feed, progress=lambda text: terminal.step(f"Checking: {text}"))
+        inside = None if artifact is None else _inside(artifact, rep, source, arguments.layout)
+        values = check_values(
+            source, rep, feed, inside=inside, progress=lambda text: terminal.step(f"Checking: {text}")
+        )
         accuracy = None
         if artifact is not None:
             terminal.step(f"Checking {artifact}")
@@ -58,7 +61,7 @@ def check(arguments: argparse.Namespace) -> int:
             print(f"{artifact}:")
             print_accuracy(accuracy)
             if values.fits and not accuracy.fits:
-                print("  the model converted anew is right in every value: convert it again, with these options")
+                print("  the model written anew is right in every value: convert it again, with these options")
     return 0 if fits else 1
 
 
@@ -72,6 +75,16 @@ def _known_before(arguments: argparse.Namespace) -> tuple[Options, dict[str, Any
     options = Options.of(**given.edits(arguments), **given.layout(arguments))
     loaded = load_model(arguments.model)
     return options, given.feed(arguments, options, loaded) if arguments.input else None
+
+
+def _inside(path: Path, rep: Any, source: Any, layout: str) -> Any:
+    """Return what computes the values inside a model as its artefacts of a path's kind do."""
+    from onnx_tf.check.through import ThroughFiles
+    from onnx_tf.export.paths import Format
+
+    kinds: dict[str, Format] = {".tflite": "tflite", ".keras": "keras"}
+    moved = rep.layout_report.channels_last_inputs
+    return ThroughFiles(kinds.get(path.suffix, "saved_model"), source, moved, layout=layout)
 
 
 def _write_report(
@@ -96,13 +109,16 @@ def _write_report(
 
 def _of_artifact(path: Path, rep: Any, source: Any, feed: Any) -> Accuracy:
     from onnx_tf.check.accuracy import compare_keras, compare_saved_model, compare_tflite
+    from onnx_tf.check.expected import expected_of
     from onnx_tf.check.interface import Interface
 
+    interface = Interface.of(rep)
+    expected = expected_of(interface, source, feed)
     if path.suffix == ".tflite":
-        return compare_tflite(path, rep, source, feed)
+        return compare_tflite(path, rep, expected)
     if path.suffix == ".keras":
-        return compare_keras(path, Interface.of(rep), source, feed)
-    return compare_saved_model(path, rep, source, feed)
+        return compare_keras(path, interface, expected)
+    return compare_saved_model(path, rep, expected)
 
 
 def bisect(arguments: argparse.Namespace) -> int:

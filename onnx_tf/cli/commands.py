@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 def convert(arguments: argparse.Namespace) -> int:
     """Write a model as a SavedModel, .tflite or .keras files."""
     if arguments.input and arguments.check is False:
-        raise UsageError("--input is what --check compares with: leave out --no-check")
-    if arguments.input and not arguments.check and not _writes_a_file(arguments):
-        raise UsageError("--input is what --check compares with: add --check")
+        raise UsageError("--input is what the check compares with: leave out --no-check")
     if arguments.cast and not arguments.input:
         raise UsageError("--cast is for what --input gives: add --input, or leave it out")
     with console.tensorflow_later(arguments) as terminal:
@@ -99,11 +97,6 @@ def _known_before(arguments: argparse.Namespace) -> Any:
 _KINDS = {"saved_model": "SavedModel", "keras_source": "source of a Keras model", "weights": "weights"}
 
 
-def _writes_a_file(arguments: argparse.Namespace) -> bool:
-    is_file = arguments.outdir.lower().endswith((".tflite", ".keras", ".py", ".weights.h5"))
-    return is_file or not set(arguments.formats or ()) <= {"saved_model"}
-
-
 def _moved(done: Conversion) -> dict[str, list[str]]:
     report = done.rep.layout_report
     return {"inputs": list(report.channels_last_inputs), "outputs": list(report.channels_last_outputs)}
@@ -117,12 +110,9 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
             "path": str(written.path),
             "bytes": written.bytes,
             "check": None if written.accuracy is None else accuracy_fields(written.accuracy),
+            "unchecked": _unchecked(written),
         }
-        | (
-            {}
-            if written.operators is None
-            else {"operators": dict(written.operators), "unchecked": _unchecked(written)}
-        )
+        | ({} if written.operators is None else {"operators": dict(written.operators)})
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
         | quantizing.quantized_summary(written)
         for written in done.artifacts
@@ -159,7 +149,7 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
         quantizing.print_quantized(written)
         if written.accuracy is not None:
             print_accuracy(written.accuracy)
-        elif written.verdict is None and written.format != "saved_model":
+        elif written.verdict is None:
             reason = _unchecked(written).replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
     print(f"{sum(waited.values()):.1f} s: {', '.join(f'{step} {seconds:.1f} s' for step, seconds in waited.items())}")

@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from onnx_tf.supervision.journal import tell
+
 
 def import_tensorflow(*, verbose: bool = False) -> None:
     """Import TensorFlow without the lines that it writes to the screen, unless all is to be shown.
@@ -102,6 +104,7 @@ class Terminal:
     def import_tensorflow(self) -> None:
         """Import TensorFlow, and keep what C++ writes off the screen from here on, unless all is to be shown."""
         self._enter("TensorFlow")
+        tell("progress", "Starting TensorFlow")
         self._show("Starting TensorFlow")
         import_tensorflow(verbose=self._verbose)
         if not self._verbose:
@@ -110,6 +113,7 @@ class Terminal:
     def step(self, name: str) -> None:
         """Say which step of the command begins."""
         self._enter("checks" if name.startswith("Checking") else "conversion")
+        tell("progress", name)
         self._show(name)
 
     def seconds(self) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnx_tf.cli.usage import UsageError
 from onnx_tf.errors import FileError, InputError, WriteError
-from onnx_tf.export.writing import check_target
+from onnx_tf.export.writing import check_target, written_file
 from onnx_tf.telling import described
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def save_arrays(path: Path, values: Mapping[str, Any]) -> None:
     if path.suffix == ".npy" and len(arrays) != 1:
         raise InputError(f"{path}: the output is {len(arrays)} arrays ({', '.join(arrays)}), save them as .npz")
     try:
-        with path.open("wb") as file:
+        with _whole(path) as place, place.open("wb") as file:
             if path.suffix == ".npy":
                 np.save(file, next(iter(arrays.values())), allow_pickle=False)
                 return
@@ -124,9 +124,20 @@ def write(path: Path, content: bytes) -> None:
         WriteError: the operating system refuses it.
     """
     try:
-        path.write_bytes(content)
+        with _whole(path) as place:
+            place.write_bytes(content)
     except OSError as error:
         raise _refused(path, error) from error
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Yield where to write a file, which is then whole or as it was; devices and pipes are written to as they are."""
+    if path.exists() and not path.is_file():
+        yield path
+        return
+    with written_file(path.resolve()) as place:
+        yield place
 
 
 def _refused(path: Path, error: OSError) -> WriteError:

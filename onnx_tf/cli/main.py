@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import onnx_tf
 from onnx_tf.cli import commands
@@ -20,17 +20,30 @@ from onnx_tf.cli.completion import SHELLS
 from onnx_tf.cli.parser import Parser, check_command
 from onnx_tf.cli.quantizing import add_quantizing
 from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
+from onnx_tf.cli.supervisor import add_limits, is_supervised, supervise
 from onnx_tf.cli.usage import UsageError
+from onnx_tf.supervision.child import supervised
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Parser]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return 0, or 1 for a model that cannot be handled, 2 for wrong usage."""
+    """Run a command; return 0, or 1 for a model that cannot be handled, 2 for wrong usage.
+
+    Without arguments it is the program ``onnx-tf``, whose work is done in a process of its own.
+    """
+    return _run(sys.argv[1:] if argv is None else list(argv), is_program=argv is None)
+
+
+def work() -> NoReturn:
+    """Do the work of a process that is watched, and end."""
+    supervised(lambda: _run(sys.argv[1:], is_watched=True))
+
+
+def _run(given: list[str], *, is_program: bool = False, is_watched: bool = False) -> int:
     began = time.perf_counter()
     _print_any_name()
-    given = sys.argv[1:] if argv is None else list(argv)
     parser, named = _parsers()
     check_command(parser, list(named), given)
     arguments = parser.parse_args(given)
@@ -38,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "convert":
         _one_model(named["convert"], arguments)
     try:
+        if not is_watched and is_supervised(arguments, is_program=is_program):
+            return supervise(given, arguments)
         with plain_warnings():
             code: int = getattr(commands, arguments.command)(arguments)
         sys.stdout.flush()
@@ -86,6 +101,8 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
         _add_completion,
     ):
         command = add(commands)
+        if add not in (_add_ops, _add_completion):
+            add_limits(command)
         command.add_argument("--json", action="store_true", help="print JSON")
         loudness = command.add_mutually_exclusive_group()
         loudness.add_argument(
@@ -126,7 +143,7 @@ def _add_convert(commands: Commands) -> Parser:
     convert.add_argument(
         "--check",
         action=argparse.BooleanOptionalAction,
-        help="compare what was written with ONNX Runtime (by default .tflite and .keras files, not SavedModels)",
+        help="compare what was written with ONNX Runtime (the default, where it can be; with --check it must be)",
     )
     for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
         convert.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")

@@ -46,7 +46,7 @@ def edited_source(source: ModelSource, options: Options) -> ModelSource:
         ModelError: see :func:`onnx_tf.model.loading.load_model`.
         EditError: see :func:`edit`; also where the edited model's weights pass 2 GB.
     """
-    loaded = load_model(source)
+    loaded = load_model(source, options.budget())
     model = edit(loaded, options)
     return source if model is loaded and OPENED_DIMS not in loaded.meta else _proto(model)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +17,7 @@ from onnx_tf.errors import ExportError
 from onnx_tf.export.keras import KerasRep, write_keras
 from onnx_tf.export.keras_source import source_of
 from onnx_tf.export.paths import Format
+from onnx_tf.export.reproducible import make_keras_file_reproducible
 from onnx_tf.model.loading import ModelSource, load_model
 
 __all__ = ["compared_parts", "onnx_weights", "write_files", "write_npz"]
@@ -37,6 +40,7 @@ def write_files(
     """
     if kind == "keras":
         write_keras(rep.model, files[0])
+        make_keras_file_reproducible(files[0])
     elif kind == "keras_source":
         text, arrays = source_of(rep, name)
         files[0].write_text(text, encoding="utf-8")
@@ -51,6 +55,11 @@ def _write_weights(rep: KerasRep, file: Path) -> None:
         rep.model.save_weights(file, overwrite=True)
     except (ValueError, TypeError) as error:
         raise ExportError(f"Keras cannot save the weights of this model: {str(error).splitlines()[0]}") from error
+    except RuntimeError as error:  # of h5py, also where the operating system refuses
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def onnx_weights(model: ir.Model) -> Iterator[tuple[str, np.ndarray]]:

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ExportError, either
+from onnx_tf.export.reproducible import make_saved_model_reproducible
 from onnx_tf.export.writing import check_target, refused, written_whole
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.signature import flat_tensors, regrouped
@@ -56,6 +57,7 @@ def export_saved_model(
     with refused(target), written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
+        make_saved_model_reproducible(folder)
 
 
 def _check_size(model: BackendTFModule) -> None:

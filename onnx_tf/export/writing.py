@@ -6,15 +6,15 @@ import contextlib
 import errno
 import itertools
 import os
-import secrets
-import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from onnx_tf.errors import PathError, WriteError, either
+from onnx_tf.export.replacing import beside, put, removed
+from onnx_tf.supervision.journal import tell
 
-__all__ = ["check_target", "refused", "written_file", "written_whole"]
+__all__ = ["check_target", "refused", "written_file", "written_files", "written_whole"]
 
 
 @contextmanager
@@ -41,20 +41,13 @@ def written_whole(target: Path) -> Iterator[Path]:
     """
     target = target.absolute()
     with _parents(target):
-        folder = _beside(target)
+        folder = beside(target)
         try:
             folder.mkdir()
             yield folder
-            if target.exists():
-                old = _beside(target)
-                old.mkdir()
-                os.replace(target, old / "model")
-                os.replace(folder, target)
-                shutil.rmtree(old)
-            else:
-                os.replace(folder, target)
+            put([(folder, target)])
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            removed(folder)
 
 
 @contextmanager
@@ -64,22 +57,37 @@ def written_file(target: Path) -> Iterator[Path]:
     Raises:
         WriteError: the operating system refuses it.
     """
-    path = target.absolute()
-    with contextlib.ExitStack() as stack:
-        with refused(target):
-            stack.enter_context(_parents(path))
-            file = _beside(path)
-            stack.callback(_removed, file)  # before it is there: an interrupt may come at any time
-            file.touch(exist_ok=False)
+    with written_files([target]) as (file,):
         yield file
-        with refused(target):
-            os.replace(file, path)
+
+
+@contextmanager
+def written_files(targets: Sequence[Path]) -> Iterator[list[Path]]:
+    """Yield a file beside each target; together they become the targets when the block ends without error.
+
+    Raises:
+        WriteError: the operating system refuses it.
+    """
+    files = []
+    with contextlib.ExitStack() as stack:
+        for target in targets:
+            path = target.absolute()
+            with refused(target):
+                stack.enter_context(_parents(path))
+                file = beside(path)
+                stack.callback(removed, file)  # before it is there: an interrupt may come at any time
+                file.touch(exist_ok=False)
+                files.append(file)
+        yield files
+        with refused(targets[0]):
+            put([(file, target.absolute()) for file, target in zip(files, targets, strict=True)])
 
 
 @contextmanager
 def _parents(target: Path) -> Iterator[None]:
     """Make the folders that a target lies in; if the block fails, those that were made go again."""
     missing = list(itertools.takewhile(lambda folder: not folder.exists(), target.parents))
+    tell("folder", *reversed(missing))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -88,16 +96,6 @@ def _parents(target: Path) -> Iterator[None]:
             for folder in missing:
                 folder.rmdir()
         raise
-
-
-def _removed(file: Path) -> None:
-    with contextlib.suppress(OSError):
-        file.unlink()
-
-
-def _beside(target: Path) -> Path:
-    """Return a path in the same folder that nothing has."""
-    return target.with_name(f".{target.name}.{secrets.token_hex(8)}{''.join(target.suffixes)}")
 
 
 def _check_place(target: Path) -> None:

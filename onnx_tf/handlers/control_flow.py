@@ -11,11 +11,8 @@ import tensorflow as tf
 from onnx_tf.handlers._control import conditional, counted_loop, known_bool, known_int, while_loop
 from onnx_tf.handlers._stores import TENSOR_LISTS, Store
 from onnx_tf.handlers._tensors import Dim, dims_of, inverse_permutation, normalize_axis, rank_of, scalar
-from onnx_tf.registry import onnx_op
+from onnx_tf.registry import NodeContext, onnx_op
 from onnx_tf.values import Body
-
-MAX_UNROLLED_NODES = 128
-"""A loop of known trip count is unrolled up to this many nodes in all: shapes then stay static."""
 
 
 @onnx_op("If")
@@ -28,13 +25,22 @@ def if_(cond: tf.Tensor, *, then_branch: Body, else_branch: Body) -> tuple[Any, 
 
 
 def _loop(
-    store: Store, trip_count: tf.Tensor | None, condition: tf.Tensor | None, *state: Any, body: Body
+    store: Store,
+    trip_count: tf.Tensor | None,
+    condition: tf.Tensor | None,
+    *state: Any,
+    body: Body,
+    context: NodeContext,
 ) -> tuple[Any, ...]:
     limit = None if trip_count is None else scalar(trip_count)
     # Without a condition, the one that the body computes is ignored.
     conditional = condition is not None
     go_on = scalar(condition) if conditional else tf.constant(True)
-    unrolled = _unrolled_loop(limit, go_on, state, body, conditional)
+    count = None if limit is None else known_int(limit)
+    unrolled = None
+    if count is not None and count > 0:
+        with context.budget.unrolling(count, body.size) as allowed:
+            unrolled = _unrolled_loop(count, go_on, state, body, conditional) if allowed else None
     if unrolled is not None:
         return unrolled
 
@@ -83,12 +89,9 @@ def _counted_loop(
 
 
 def _unrolled_loop(
-    limit: tf.Tensor | None, go_on: tf.Tensor, state: Sequence[Any], body: Body, conditional: bool
+    count: int, go_on: tf.Tensor, state: Sequence[Any], body: Body, conditional: bool
 ) -> tuple[Any, ...] | None:
-    """Return the results of a loop of few and known iterations, ``None`` if it is not one."""
-    count = None if limit is None else known_int(limit)
-    if count is None or count * body.size > MAX_UNROLLED_NODES:
-        return None
+    """Return the results of a loop of a known number of iterations, ``None`` if only the run tells when it ends."""
     values, rows = list(state), []
     for iteration in range(count):
         known = known_bool(go_on)
@@ -114,11 +117,12 @@ def _scan_9(
     scan_output_axes: Sequence[int] | None,
     scan_output_directions: Sequence[int] | None,
     body: Body,
+    context: NodeContext,
 ) -> tuple[tf.Tensor, ...]:
     count = len(inputs) - num_scan_inputs
     axes = scan_input_axes or [0] * num_scan_inputs
     slices = [_first(x, axis) for x, axis in zip(inputs[count:], axes, strict=True)]
-    state, stacks = _scan(inputs[:count], slices, dims_of(slices[0])[0], scan_input_directions, body, store)
+    state, stacks = _scan(inputs[:count], slices, dims_of(slices[0])[0], scan_input_directions, body, store, context)
     reverse = scan_output_directions or [0] * len(stacks)
     outputs = [tf.reverse(y, [0]) if r else y for y, r in zip(stacks, reverse, strict=True)]
     return (*state, *[_moved(y, axis) for y, axis in zip(outputs, scan_output_axes or [0] * len(stacks), strict=True)])
@@ -131,6 +135,7 @@ def _scan_8(
     num_scan_inputs: int,
     directions: Sequence[int] | None,
     body: Body,
+    context: NodeContext,
 ) -> tuple[tf.Tensor, ...]:
     count = len(inputs) - num_scan_inputs
     batch, length = dims_of(inputs[count])[:2]
@@ -138,7 +143,7 @@ def _scan_8(
     def sample(index: tf.Tensor) -> list[tf.Tensor]:
         steps = length if sequence_lens is None else tf.cast(sequence_lens[index], tf.int32)
         rows = [x[index] for x in inputs]
-        state, stacks = _scan(rows[:count], rows[count:], steps, directions, body, store)
+        state, stacks = _scan(rows[:count], rows[count:], steps, directions, body, store, context)
         rest = tf.cast(length, tf.int32) - tf.cast(steps, tf.int32)
         return [*state, *[tf.pad(y, [[0, rest]] + [[0, 0]] * (rank_of(y) - 1)) for y in stacks]]
 
@@ -153,6 +158,7 @@ def _scan(
     directions: Sequence[int] | None,
     body: Body,
     store: Store,
+    context: NodeContext,
 ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
     """Scan tensors along their first axis."""
     readers = [store.rows(x) for x in slices]
@@ -165,9 +171,9 @@ def _scan(
             elements.append(read(position))
         return body(*values, *elements)
 
-    unroll = isinstance(length, int) and length * body.size <= MAX_UNROLLED_NODES
     specs = body.output_specs[len(state) :]
-    return counted_loop(length, step, list(state), specs, unroll=unroll, store=store)
+    with context.budget.unrolling(length if isinstance(length, int) else 0, body.size) as unroll:
+        return counted_loop(length, step, list(state), specs, unroll=unroll, store=store)
 
 
 def _first(x: tf.Tensor, axis: int) -> tf.Tensor:

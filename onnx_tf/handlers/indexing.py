@@ -81,6 +81,11 @@ def gather_nd_12(data: tf.Tensor, indices: tf.Tensor, *, batch_dims: int) -> tf.
 def _gather_nd(data: tf.Tensor, indices: tf.Tensor, batch_dims: int) -> tf.Tensor:
     """Return the elements that the index tuples on the last axis of ``indices`` name, after ``batch_dims`` axes."""
     depth = index_depth(indices)
+    if not 0 <= batch_dims < min(rank_of(data), rank_of(indices)) or batch_dims + depth > rank_of(data):
+        raise ValueError(
+            f"batch_dims {batch_dims} and index tuples of {depth} need more axes than there are: data has "
+            f"{rank_of(data)}, indices {rank_of(indices)}"
+        )
     batches, rest = dims_of(data)[:batch_dims], dims_of(data)[batch_dims:]
     indexed, kept = rest[:depth], rest[depth:]
     if all(isinstance(dim, int) and dim for dim in kept) and batch_dims + depth <= MAX_INDEXED:

@@ -127,6 +127,14 @@ def _inverse(signal: tf.Tensor) -> tf.Tensor:
 
 
 def _inverse_real(signal: tf.Tensor, length: Dim) -> tf.Tensor:
+    if isinstance(length, int) and length < 1:
+        raise ValueError(f"half of a spectrum of {length} elements has no inverse: state a dft_length of 1 or more")
+    if not isinstance(length, int):  # TensorFlow takes it for granted
+        check = tf.debugging.Assert(
+            length > 0, ["half of a spectrum without elements has no inverse; dft_length", length]
+        )
+        with tf.control_dependencies([check]):
+            length = tf.identity(length)
     return tf.signal.irfft(_complex(signal), _ints([length]))[..., tf.newaxis]
 
 

@@ -113,9 +113,9 @@ class Rewriter:
     def _fix(self, node: ir.Node) -> None:
         for index, value in enumerate(node.inputs):
             if value is not None and value.const_value is None:
-                node.replace_input_with(index, self._in_onnx_order(value))
+                _replace(node, index, self._in_onnx_order(value))
         for inner, index, value in list(self._constraints.captured(node)):
-            inner.replace_input_with(index, self._in_onnx_order(value))
+            _replace(inner, index, self._in_onnx_order(value))
         for graph, index, value in list(self._constraints.passed_through(node)):
             graph.outputs[index] = self._in_onnx_order(value)
 
@@ -129,9 +129,9 @@ class Rewriter:
             if value is None:
                 continue
             if index in frame.inputs:
-                node.replace_input_with(index, self._operand(value, frame, index, order, label))
+                _replace(node, index, self._operand(value, frame, index, order, label))
             elif value.const_value is None:
-                node.replace_input_with(index, self._in_onnx_order(value))
+                _replace(node, index, self._in_onnx_order(value))
         if order != tuple(range(frame.rank)):
             rule.remap(_NodeMove(node, order, self._editor))
         if rule.moves and label is Order.LAST:
@@ -388,3 +388,9 @@ class _NodeMove:
 
     def emit(self, op_type: str, inputs: Sequence[ir.Value], **attributes: object) -> ir.Value:
         return self.editor.emit(op_type, inputs, before=self.node, attributes=attributes)
+
+
+def _replace(node: ir.Node, index: int, value: ir.Value) -> None:
+    # Replacing an input writes down all of them: with thousands it counts where most stay.
+    if node.inputs[index] is not value:
+        node.replace_input_with(index, value)

@@ -10,9 +10,11 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
+from onnx_tf.budget import Budget
 from onnx_tf.errors import ModelError
 from onnx_tf.model.external_data import check_external_tensor
 from onnx_tf.model.reading import read_proto
+from onnx_tf.model.schema_checks import check_nodes
 from onnx_tf.model.sparse import densified
 from onnx_tf.model.validation import check_model, check_versions
 from onnx_tf.origins import mark_origins, unique_names
@@ -27,7 +29,7 @@ OPENED_DIMS = "onnx_tf.opened_dims"
 """Key in ``model.meta`` of a model whose inputs had dimensions of 0 that stand for open ones."""
 
 
-def load_model(source: ModelSource) -> ir.Model:
+def load_model(source: ModelSource, budget: Budget | None = None) -> ir.Model:
     """Return a validated copy of a model that the caller may change.
 
     Weights in external files stay memory-mapped. Nodes without a name get a stable one, and every
@@ -37,18 +39,24 @@ def load_model(source: ModelSource) -> ir.Model:
     Args:
         source: a path to an ``.onnx`` file, the bytes of one, an ``onnx.ModelProto`` or an
             ``onnx_ir.Model`` (which is copied).
+        budget: what the dense forms of sparse tensors draw from.
 
     Raises:
         ModelError: the source is not a valid ONNX model, or its external data is missing, too
             short or outside the model's folder.
     """
-    model = source.clone() if isinstance(source, ir.Model) else _deserialize(*read_proto(source))
+    model = source.clone() if isinstance(source, ir.Model) else _deserialize(*read_proto(source), budget or Budget())
     check_versions(model.ir_version, model.opset_imports)
+    for function in model.functions.values():
+        if function.opset_imports:
+            check_versions(model.ir_version, function.opset_imports)
     _open_dims(model)
     for graph in _graphs(model):
         _sort(graph)
     _own_outputs(model)
     _set_node_names_and_versions(model)
+    for scope in (model.graph, *model.functions.values()):
+        check_nodes(scope)
     mark_origins(model)
     unique_names(model)
     _check_external_data(model)
@@ -56,7 +64,7 @@ def load_model(source: ModelSource) -> ir.Model:
     return model
 
 
-def _deserialize(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
+def _deserialize(proto: onnx.ModelProto, folder: Path | None, budget: Budget) -> ir.Model:
     if not proto.HasField("graph"):
         raise ModelError("the model has no graph: it is not an ONNX model, or was cut short; export it again")
     if not proto.opset_import and proto.ir_version < 3:
@@ -66,7 +74,7 @@ def _deserialize(proto: onnx.ModelProto, folder: Path | None) -> ir.Model:
         proto = patched
     try:
         check_model(proto)
-        proto, map_types = _without_map_types(densified(proto, folder))
+        proto, map_types = _without_map_types(densified(proto, folder, budget))
         model = ir.from_proto(proto)
     except ModelError:
         raise

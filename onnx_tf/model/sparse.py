@@ -11,21 +11,23 @@ import onnx
 import onnx_ir as ir
 from onnx import numpy_helper
 
+from onnx_tf.budget import Budget
 from onnx_tf.errors import ModelError
 from onnx_tf.model.external_data import check_external_tensor
 
 __all__ = ["densified"]
 
 
-def densified(proto: onnx.ModelProto, folder: Path | None = None) -> onnx.ModelProto:
+def densified(proto: onnx.ModelProto, folder: Path | None, budget: Budget) -> onnx.ModelProto:
     """Return the model with dense tensors instead of sparse ones; a model without any is returned as it is.
 
     Args:
         proto: the model.
         folder: where its external data lies.
+        budget: what the dense tensors draw from.
 
     Raises:
-        ModelError: indices are no positions in the tensor, or do not fit its values; external data
+        ModelError: indices are no positions in the tensor, or do not fit its values; it is too large; external data
             is missing, too short or outside the folder.
     """
     if not any(graph.sparse_initializer for graph in _graphs(proto)) and not any(_sparse_attributes(proto)):
@@ -33,12 +35,14 @@ def densified(proto: onnx.ModelProto, folder: Path | None = None) -> onnx.ModelP
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     for graph in _graphs(copy):
-        graph.initializer.extend(_dense(tensor, tensor.values.name, folder) for tensor in graph.sparse_initializer)
+        graph.initializer.extend(
+            _dense(tensor, tensor.values.name, folder, budget) for tensor in graph.sparse_initializer
+        )
         graph.ClearField("sparse_initializer")
     for node, attribute in list(_sparse_attributes(copy)):
         name = next(filter(None, node.output), node.name)
         attribute.name, attribute.type = "value", onnx.AttributeProto.TENSOR
-        attribute.t.CopyFrom(_dense(attribute.sparse_tensor, name, folder))
+        attribute.t.CopyFrom(_dense(attribute.sparse_tensor, name, folder, budget))
         attribute.ClearField("sparse_tensor")
     return copy
 
@@ -72,11 +76,17 @@ def _sparse_attributes(proto: onnx.ModelProto) -> Iterator[tuple[onnx.NodeProto,
                 yield node, attribute
 
 
-def _dense(tensor: onnx.SparseTensorProto, name: str, folder: Path | None) -> onnx.TensorProto:
+def _dense(tensor: onnx.SparseTensorProto, name: str, folder: Path | None, budget: Budget) -> onnx.TensorProto:
     dims = tuple(tensor.dims)
     if any(dim < 0 for dim in dims):
         raise ModelError(f"sparse tensor {name!r} has the negative shape {list(dims)}: export the model again")
     values = _array(tensor.values, name, folder).reshape(-1)
+    size = math.prod(dims) * values.dtype.itemsize
+    if not budget.takes_bytes(size):
+        raise ModelError(
+            f"sparse tensor {name!r} of shape {list(dims)} takes {size} bytes as a dense one, more than are left of "
+            f"max_constant_bytes={budget.max_constant_bytes}: {budget.more_bytes()}"
+        )
     indices = _array(tensor.indices, f"{name} (indices)", folder)
     limits = dims if indices.ndim == 2 else (math.prod(dims),)
     if indices.dtype.kind not in "iu" or indices.shape not in ((len(values),), (len(values), len(dims))):

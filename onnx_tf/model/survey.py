@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import onnx
 
+from onnx_tf.model.schema_checks import node_problem
 from onnx_tf.model.validation import check_model, check_versions
 from onnx_tf.operator_schema import attribute_problems, operator_schema
 from onnx_tf.registry import Registry, normalize_domain
@@ -56,6 +57,10 @@ def _is_handled(node: onnx.NodeProto, opsets: dict[str, int], handlers: Registry
     if version is None or handler is None:
         return False
     names = {attribute.name: attribute for attribute in node.attribute}
+    types = {name: int(attribute.type) for name, attribute in names.items()}
+    given = list(map(bool, node.input))
+    if node_problem(domain, node.op_type, version, given, len(node.output), types) is not None:
+        return False
     return not any(attribute_problems(handler, operator_schema(domain, node.op_type, version), names))
 
 

@@ -12,6 +12,8 @@ from onnx_tf.errors import ModelError
 __all__ = ["check_model", "check_versions", "tensor_bytes"]
 
 MAX_IR_VERSION = 14
+MAX_OPSET = 2**31 - 1
+"""Libraries that look operators up take versions of 32 bits."""
 
 
 def check_model(model: onnx.ModelProto) -> None:
@@ -83,7 +85,14 @@ def _check_node(node: onnx.NodeProto, defined: frozenset[str]) -> None:
                 f"node {node.name!r} ({node.op_type}) reads {name!r}, which is no input, initializer or "
                 "output of another node: the model is incomplete; export it again"
             )
+    stated: set[str] = set()
     for attribute in node.attribute:
+        if attribute.name in stated or not attribute.name:
+            raise ModelError(
+                f"node {node.name!r} ({node.op_type}) has two attributes called {attribute.name!r}, or one without a "
+                "name: every attribute needs a name of its own; export the model again"
+            )
+        stated.add(attribute.name)
         for tensor in ([attribute.t] if attribute.HasField("t") else []) + list(attribute.tensors):
             _check_tensor(f"attribute {attribute.name!r} of node {node.name!r} ({node.op_type})", tensor)
         for subgraph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
@@ -147,6 +156,12 @@ def check_versions(ir_version: int | None, opsets: Mapping[str, int]) -> None:
         )
     if not opsets:
         raise ModelError("the model imports no opset: set opset_import; `onnx.checker.check_model` says more")
+    for domain, number in opsets.items():
+        if not 1 <= number <= MAX_OPSET:
+            raise ModelError(
+                f"the model imports opset {number} of {domain or 'ai.onnx'}: versions count from 1 up to {MAX_OPSET}; "
+                "set opset_import, or export the model again"
+            )
     newest = onnx.defs.onnx_opset_version()
     version = opsets.get("", opsets.get("ai.onnx"))
     if version is not None and not 1 <= version <= newest:

@@ -10,6 +10,8 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import InlinePass
 
+from onnx_tf.budget import Budget
+from onnx_tf.errors import ModelError
 from onnx_tf.origins import through_inlining, unique_names
 from onnx_tf.passes._inference import infer
 from onnx_tf.passes.experimental_bodies import experimental_body
@@ -20,13 +22,19 @@ from onnx_tf.schema import schema_of
 _DOMAIN = "onnx_tf.function_body"
 
 
-def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, int], bool]) -> bool:
+def expand_schema_functions(
+    model: ir.Model, has_handler: Callable[[str, str, int], bool], budget: Budget | None = None
+) -> bool:
     """Expand operators without a handler, also those that the bodies use; return whether any was.
 
     Context-dependent bodies are built for the node's attributes and input types. A node stays as it
     is if its body needs operators that have neither a handler nor a body: it is what is unsupported,
     not something that the user never wrote. New nodes and values are named after the expanded node.
+
+    Raises:
+        ModelError: the bodies have more nodes than are left of the budget.
     """
+    budget = budget or Budget()
     expanded = False
     serial = itertools.count()
     while True:
@@ -36,6 +44,7 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
                 continue
             function = _function_body(node, next(serial))
             if function is not None and _is_supported(function, has_handler):
+                _draw(node, function, budget)
                 functions[function.identifier()] = function
                 node.domain, node.op_type, node.overload = _DOMAIN, function.name, ""
         if not functions:
@@ -52,6 +61,19 @@ def expand_schema_functions(model: ir.Model, has_handler: Callable[[str, str, in
         del model.opset_imports[_DOMAIN]
         infer(model)  # bodies of what the bodies use may depend on types
         expanded = True
+
+
+def _draw(node: ir.Node, function: ir.Function, budget: Budget) -> None:
+    size = sum(1 for _ in function.all_nodes())
+    if not budget.takes_nodes(size):
+        raise ModelError(
+            f"node {node.name!r} ({node.op_type}) is computed by a body of {size} nodes: more than are left of "
+            f"{budget.most_nodes()}; {budget.more_nodes()}",
+            node=node.name,
+            op=node.op_type,
+            domain=node.domain,
+            version=node.version,
+        )
 
 
 def _function_body(node: ir.Node, serial: int) -> ir.Function | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
+from onnx_tf.budget import Budget
 from onnx_tf.origins import hand_on
 from onnx_tf.passes._constants import add_initializer
 from onnx_tf.schema import float_attribute, ints_attribute, optional_int_attribute
@@ -22,19 +26,25 @@ FOLDABLE = frozenset(
     """.split()  # noqa: SIM905
 )
 MAX_GROWTH_BYTES = 1 << 20
-"""A result may be this much larger than the constants that it comes from, not more."""
+"""What operators make of a shape alone may be this much larger than the constants that it comes from, not more."""
 
 
-def fold_constants(model: ir.Model) -> bool:
-    """Replace foldable nodes by initializers; return whether any node was replaced."""
-    folded = [_fold_graph(graph) for graph in model.graphs()]
+def fold_constants(model: ir.Model, budget: Budget | None = None) -> bool:
+    """Replace foldable nodes by initializers; return whether any node was replaced.
+
+    Args:
+        model: the model.
+        budget: what the results are drawn from; a node whose result is larger than what is left stays.
+    """
+    budget = budget or Budget()
+    folded = [_fold_graph(graph, budget) for graph in model.graphs()]
     return any(folded)
 
 
-def _fold_graph(graph: ir.Graph) -> bool:
+def _fold_graph(graph: ir.Graph, budget: Budget) -> bool:
     folded = False
     for node in list(graph):
-        values = _constant_results(node)
+        values = _constant_results(node, budget)
         if values is None:
             continue
         for output, array in zip(node.outputs, values, strict=True):
@@ -44,7 +54,7 @@ def _fold_graph(graph: ir.Graph) -> bool:
     return folded
 
 
-def _constant_results(node: ir.Node) -> list[np.ndarray] | None:
+def _constant_results(node: ir.Node, budget: Budget) -> list[np.ndarray] | None:
     if node.domain != "" or node.op_type not in FOLDABLE:
         return None
     if any(output.is_graph_output() for output in node.outputs):
@@ -54,7 +64,7 @@ def _constant_results(node: ir.Node) -> list[np.ndarray] | None:
     constants = [_constant(value) for value in node.inputs]
     if not node.inputs or any(c is None for c, v in zip(constants, node.inputs, strict=True) if v is not None):
         return None
-    if _grows_too_much(node, constants):
+    if _grows_too_much(node, constants) or not budget.takes_bytes(_result_bytes(node, constants)):
         return None
     inputs = {
         str(v.name): c.numpy() for v, c in zip(node.inputs, constants, strict=True) if v is not None and c is not None
@@ -116,8 +126,37 @@ def _grows_too_much(node: ir.Node, constants: list[ir.TensorProtocol | None]) ->
         shape = node.outputs[0].shape
         if shape is None or not shape.is_static():
             return True
-        return int(np.prod(shape.numpy())) * 8 > given + MAX_GROWTH_BYTES
+        return math.prod(shape.numpy()) * 8 > given + MAX_GROWTH_BYTES
     return False
+
+
+def _result_bytes(node: ir.Node, constants: Sequence[ir.TensorProtocol | None]) -> int:
+    """Return how many bytes the results take at most, without computing them."""
+    given = [constant for constant in constants if constant is not None]
+    dims = [
+        output.shape.numpy() if output.shape is not None and output.shape.is_static() else None
+        for output in node.outputs
+    ]
+    known = [math.prod(shape) for shape in dims if shape is not None]
+    if len(known) == len(node.outputs):
+        elements = sum(known)
+    elif node.op_type.startswith("Gather"):
+        elements = given[0].size * max(given[-1].size, 1)
+    elif node.op_type == "NonZero":
+        elements = given[0].size * max(len(given[0].shape), 1)
+    else:  # what broadcasts has no dimension that none of its inputs has; others have no more elements than are given
+        elements = max(_broadcast_elements(given), sum(constant.size for constant in given))
+    return elements * max(_bytes_each(value.dtype) for value in (*node.inputs, *node.outputs) if value is not None)
+
+
+def _broadcast_elements(given: Sequence[ir.TensorProtocol]) -> int:
+    rank = max((len(constant.shape) for constant in given), default=0)
+    shapes = [(1,) * (rank - len(constant.shape)) + tuple(constant.shape.numpy()) for constant in given]
+    return math.prod(max(dims) for dims in zip(*shapes, strict=True))
+
+
+def _bytes_each(dtype: ir.DataType | None) -> int:
+    return 8 if dtype is None else math.ceil(dtype.itemsize)
 
 
 def _replace_by_initializer(graph: ir.Graph, output: ir.Value, array: np.ndarray) -> None:

@@ -13,11 +13,13 @@ from typing import Any
 import onnx_ir as ir
 import tensorflow as tf
 
+from onnx_tf.budget import Budget
 from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ConversionError
 from onnx_tf.origins import Origin
 from onnx_tf.registry import Handler, NodeContext
 from onnx_tf.runtime.ranks import Environment, Slot, in_this_graph, run
+from onnx_tf.supervision.journal import tell
 
 __all__ = ["BoundGraph", "BoundNode", "Constant", "Held", "Slot", "Subgraph"]
 
@@ -89,6 +91,7 @@ class BoundNode:
         Raises:
             ConversionError: the handler failed; the message names the node.
         """
+        tell("node", f"node {self.onnx_node!r} ({self.context.op_type})")
         inputs = [None if slot is None else environment[slot] for slot in self.inputs]
         keywords = dict(self.attributes)
         for name, subgraph in self.subgraphs.items():
@@ -97,6 +100,7 @@ class BoundNode:
             keywords["context"] = self.context
         try:
             # The slash keeps the scope as it is, wherever the node is called.
+            self.context.budget.trace_node()
             with tf.name_scope(f"{self.scope}/"):
                 results = self.handler.function(*inputs, **keywords)
         except Exception as error:
@@ -137,6 +141,7 @@ class BoundGraph:
         constants: its initializers by number.
         nodes: its nodes in topological order.
         held: of the main graph, the ONNX values that can be observed, by name.
+        budget: what a trace may make.
     """
 
     inputs: tuple[ir.Value, ...]
@@ -146,6 +151,7 @@ class BoundGraph:
     constants: Mapping[Slot, Constant]
     nodes: tuple[BoundNode, ...]
     held: Mapping[str, Held] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget, repr=False)
 
     def all_nodes(self) -> Iterator[BoundNode]:
         """Return the nodes, those of subgraphs included."""
@@ -153,6 +159,11 @@ class BoundGraph:
             yield node
             for subgraph in node.subgraphs.values():
                 yield from subgraph.all_nodes()
+
+    @functools.cached_property
+    def size(self) -> int:
+        """The number of nodes, those of subgraphs included."""
+        return sum(node.size for node in self.nodes)
 
     def serving(self, *, frozen: bool = False) -> BoundGraph:
         """Return the graph as it is served: no node is in training.
@@ -230,7 +241,7 @@ class Subgraph:
     @property
     def size(self) -> int:
         """The number of nodes, those of nested subgraphs included."""
-        return sum(1 for _ in self.graph.all_nodes())
+        return self.graph.size
 
     def __call__(self, *inputs: Any) -> list[Any]:
         """Compute the outputs from the subgraph's inputs, in order."""

@@ -10,6 +10,8 @@ import tensorflow as tf
 from onnx_tf import convert, prepare
 from onnx_tf.check import accuracy
 from onnx_tf.check.accuracy import compare_saved_model
+from onnx_tf.check.expected import expected_of
+from onnx_tf.check.interface import Interface
 from onnx_tf.cli import main
 from onnx_tf.errors import InputError, OnnxTfError
 from test.models import text_model
@@ -48,7 +50,7 @@ def test_a_saved_model_that_differs(tmp_path):
     model = text_model("g (float[2] x) => (float[2] y) { y = Neg (x) }")
     rep = prepare(model)
     prepare(text_model("g (float[2] x) => (float[2] y) { y = Abs (x) }")).export_graph(tmp_path / "other")
-    found = compare_saved_model(tmp_path / "other", rep, model)
+    found = compare_saved_model(tmp_path / "other", rep, expected_of(Interface.of(rep), model))
     assert not found.fits
     assert found.outputs[0].at
     assert found.known == {}
@@ -88,9 +90,9 @@ class TestCommand:
     def test_what_was_drawn(self, capsys):
         onnx.save(text_model("g (float[batch, seq] x) => (float[batch, seq] y) { y = Neg (x) }"), "model.onnx")
         assert main(["convert", "model.onnx", "-o", "out", "--check"]) == 0
-        assert "  checked with x: float32[2, 8]\n" in capsys.readouterr().out
+        assert " on 3 inputs: x: float32[2, 8]; x: float32[3, 16]\n" in capsys.readouterr().out
         assert main(["convert", "model.onnx", "-o", "out", "--check", "--json"]) == 0
-        assert json.loads(capsys.readouterr().out)["check"]["inputs"] == {"x": "float32[2, 8]"}
+        assert json.loads(capsys.readouterr().out)["check"]["inputs"][0] == {"x": "float32[2, 8]"}
 
     def test_nothing_that_could_be_drawn_runs(self, capsys):
         text = "g (float[N, 3] x) => (float[1, 3] y) <int64[1] i = {500}> { y = Gather (x, i) }"
@@ -120,10 +122,11 @@ class TestCommand:
 
     def test_numbers_that_differ(self, capsys, monkeypatch):
         onnx.save(text_model("g (float[3] x) => (float[3] y) { y = Neg (x) }"), "model.onnx")
-        outputs = {"y": np.ones(3, np.float32)}
+        outputs = {"y": np.full(3, 1.5, np.float32)}
         monkeypatch.setattr(accuracy.SavedModel, "run", lambda *_: outputs)
         assert main(["convert", "model.onnx", "-o", "out", "--check"]) == 1
         lines = capsys.readouterr().out.splitlines()
-        assert lines[-3].endswith("(tolerance 1e-03): DIFFERS")
+        assert "(tolerance 1e-03), absolute " in lines[-3]
+        assert lines[-3].endswith(": DIFFERS")
         assert lines[-2].startswith("    at [")
-        assert " 1 for -" in lines[-2]
+        assert " 1.5 for -" in lines[-2]

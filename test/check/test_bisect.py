@@ -64,6 +64,17 @@ def test_a_wrong_operator_alone():
     assert found.failure.startswith("s: ")
 
 
+def test_a_mistake_that_the_outputs_do_not_show():
+    model = text_model(
+        CHAIN.replace("y = Tanh (f)", "z = Mul (f, zero)  y = Add (z, one)").replace(
+            "float[4] two", "float[4] zero = {0, 0, 0, 0}, float[4] two"
+        )
+    )
+    with mistaken("Softmax", lambda result, _: result * 1.5):
+        found = bisect(model)
+    assert [node.op_type for node in found.model.graph.node] == ["Softmax"]
+
+
 def test_a_mistake_that_needs_the_node_before():
     """Wrong only behind a square root, as where two nodes become one operation."""
     model = text_model(CHAIN)

@@ -5,128 +5,46 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import onnx
 import pytest
-from onnx import numpy_helper
 
 from onnx_tf import prepare
 from onnx_tf.check.values import check_values
+from test.check.faults import (
+    FAULTS,
+    MAX_NODES,
+    NAMES,
+    found_by_bisect,
+    found_by_check,
+    guilty_node,
+    network,
+    wrong_operator,
+    wrong_weight,
+)
 from test.models import text_model
-from test.zoo.compare import MODELS, manifest
-from test.zoo.materialize import make_inputs, materialize
 
-ENTRIES = manifest()
-QUICK = ["vit_opset20_gelu", "silu_mlp_mixer"]
-SLOW = [
-    "resnet18",
-    "bert_cls",
-    "dinov2_swiglu_reg",
-    "mobilevit_deeplab",
-    "squeezebert",
-    "mpnet",
-    "llama",
-    "mobilevitv2",
-]
-NAMES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
+QUICK = 2
 
 
-def wrong_weight(model: onnx.ModelProto) -> str:
-    node, tensor = _with_weight(model, {"Conv", "MatMul", "Gemm"})
-    tensor.CopyFrom(numpy_helper.from_array(np.flip(numpy_helper.to_array(tensor)) + np.float32(0.25), tensor.name))
-    return node.name
-
-
-def wrong_operator(model: onnx.ModelProto) -> str:
-    node = _middle(model, {"Add", "Mul", "Sub"})
-    node.op_type = {"Add": "Mul", "Mul": "Add", "Sub": "Add"}[node.op_type]
-    return node.name
-
-
-CHANGED = {
-    "LeakyRelu": ("alpha", 5.0),
-    "BatchNormalization": ("epsilon", 5.0),
-    "LayerNormalization": ("epsilon", 5.0),
-    "Gemm": ("alpha", 3.0),
-    "Conv": ("dilations", [2, 2]),
-}
-"""Other values of attributes that leave the shape of the result as it is; of a Conv with padded windows of 3."""
-
-
-def changed_attribute(model: onnx.ModelProto) -> str | None:
-    found = next(filter(None, map(_changeable, model.graph.node)), None)
-    if found is None:
-        return None
-    node, name, value = found
-    replaced = {name, "pads"} if name == "dilations" else {name}
-    kept = [attribute for attribute in node.attribute if attribute.name not in replaced]
-    del node.attribute[:]
-    pads = [onnx.helper.make_attribute("pads", [2, 2, 2, 2])] if name == "dilations" else []
-    node.attribute.extend([*kept, *pads, onnx.helper.make_attribute(name, value)])
-    return node.name
-
-
-def _changeable(node: onnx.NodeProto):
-    given = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-    is_padded = list(given.get("kernel_shape", ())) == [3, 3] and list(given.get("pads", ())) == [1, 1, 1, 1]
-    if node.op_type not in CHANGED or (node.op_type == "Conv" and not is_padded):
-        return None
-    return node, *CHANGED[node.op_type]
-
-
-def swapped_axis(model: onnx.ModelProto) -> str | None:
-    """Exchange the axes of a square weight, or the first two of a filter that has as many of both."""
-    uses = [name for node in model.graph.node for name in node.input]
-    weights = {tensor.name: tensor for tensor in model.graph.initializer if uses.count(tensor.name) == 1}
-    for node in reversed(model.graph.node):
-        for name in list(node.input)[1:2]:
-            if node.op_type in {"Conv", "MatMul", "Gemm"} and name in weights:
-                array = numpy_helper.to_array(weights[name])
-                if array.ndim >= 2 and array.shape[0] == array.shape[1]:
-                    weights[name].CopyFrom(numpy_helper.from_array(array.swapaxes(0, 1).copy(), name))
-                    return node.name
-    return None
-
-
-FAULTS = (wrong_weight, wrong_operator, changed_attribute, swapped_axis)
-
-
-def _middle(model, kinds):
-    """Return a node that takes two computed values: a small constant may make no difference."""
-    constants = {tensor.name for tensor in model.graph.initializer}
-    constants |= {name for node in model.graph.node if node.op_type == "Constant" for name in node.output}
-    nodes = [node for node in model.graph.node if node.op_type in kinds and constants.isdisjoint(node.input)]
-    return nodes[len(nodes) // 2]
-
-
-def _with_weight(model, kinds):
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    found = [
-        (node, weights[name])
-        for node in model.graph.node
-        if node.op_type in kinds
-        for name in list(node.input)[1:2]
-        if name in weights and sum(name in other.input for other in model.graph.node) == 1
-    ]
-    return found[len(found) // 3]
-
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if i >= QUICK else []) for i, name in enumerate(NAMES)]
+)
 def test_the_guilty_node(name):
-    right = materialize(MODELS / f"{name}.onnx")
-    feed = make_inputs(ENTRIES[name]["inputs"])
-    assert check_values(right, prepare(right), feed).first_diverging is None
-    tried = 0
+    model, feed = network(name)
+    assert check_values(model, prepare(model), feed).first_diverging is None
     for fault in FAULTS:
-        wrong = onnx.ModelProto()
-        wrong.CopyFrom(right)
-        guilty = fault(wrong)
-        if guilty is None:
-            continue
-        tried += 1
-        found = check_values(right, prepare(wrong), feed).first_diverging
+        guilty = guilty_node(model, fault)
+        found = found_by_check(model, fault, guilty, feed)
         assert found, fault.__name__
         assert found.node == guilty, fault.__name__
-    assert tried >= 3  # not every model has a square weight, or an attribute that may be another
+
+
+@pytest.mark.parametrize(("name", "fault"), [("vit_opset20_gelu", wrong_weight), ("silu_mlp_mixer", wrong_operator)])
+def test_what_is_left_of_a_network(name, fault):
+    model, feed = network(name)
+    guilty = guilty_node(model, fault)
+    part = found_by_bisect(model, fault, guilty, feed)
+    assert guilty in part.nodes
+    assert len(part.nodes) <= MAX_NODES
 
 
 SMALL = """

@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from onnx_tf import convert
+from onnx_tf.check import through
 from onnx_tf.cli import main
 from test.check.test_bisect import mistaken
 from test.models import text_model
@@ -53,6 +54,24 @@ def test_an_artefact_of_another_model(path, capsys):
     assert "convert it again" in capsys.readouterr().out
     convert("model.onnx", path, check=False)
     assert main(["check", "model.onnx", path]) == 0
+
+
+@pytest.mark.parametrize("path", ["saved", "file.tflite", "file.keras"])
+def test_values_are_those_of_the_format(path, capsys, monkeypatch):
+    """A fault that one format alone has is found at its node."""
+    convert("model.onnx", path, check=False)
+    right = through.ThroughFiles.intermediate_values
+    told = []
+
+    def wrong(self, inputs, names):
+        told.append(self.kind)
+        found = right(self, inputs, names)
+        return found | {"t": found["t"] + 1}
+
+    monkeypatch.setattr(through.ThroughFiles, "intermediate_values", wrong)
+    assert main(["check", "model.onnx", path]) == 1
+    assert "first that differs: node 'Tanh_3' (Tanh)" in capsys.readouterr().out
+    assert told == [{"saved": "saved_model", "file.tflite": "tflite", "file.keras": "keras"}[path]]
 
 
 def test_what_can_be_known_before(capsys):

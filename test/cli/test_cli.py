@@ -65,9 +65,10 @@ def test_nothing_but_the_result_is_printed(folder):
     assert done.stderr == ""
     first, second, third, seconds = done.stdout.splitlines()
     assert first.startswith("out: SavedModel, ")
-    assert second == "  checked with x: float32[2, 3]"
-    assert "y: 0.0e+00 from ONNX Runtime" in third
-    assert third.endswith("ok")
+    assert re.fullmatch(
+        r"  compared with ONNX Runtime [\d.]+ on 3 inputs: x: float32\[2, 3\]; x: float32\[3, 3\]", second
+    )
+    assert third == "  y: equal: ok"
     total, *parts = map(float, re.findall(r"(\d+\.\d) s", seconds))
     assert total == pytest.approx(sum(parts), abs=0.06 * len(parts))
     assert [part.rsplit(" ", 2)[0].split()[-1] for part in seconds.split(", ")][-1] == "checks"
@@ -124,17 +125,25 @@ class TestConvert:
         assert summary["bytes"] > 1000
         assert summary["inputs"] == [{"name": "x", "dtype": "float32", "shape": ["N", 3]}]
         assert summary["channels_last_inputs"] == summary["channels_last_outputs"] == []
-        y = {"name": "y", "error": 0.0, "tolerance": 1e-3, "reason": "", "at": "", "fits": True, "known": []}
-        assert summary["check"] == {"fits": True, "inputs": {"x": "float32[2, 3]"}, "outputs": [y]}
+        check = summary["check"]
+        assert check["fits"]
+        assert check["reference"].startswith("ONNX Runtime ")
+        assert [inputs["x"] for inputs in check["inputs"]] == ["float32[2, 3]", "float32[3, 3]", "float32[2, 3]"]
+        (y,) = check["outputs"]
+        measures = y.pop("measures")
+        known: dict[str, object] = {"reason": "", "at": "", "fits": True, "random": False, "known": []}
+        assert y == {"name": "y", "error": 0.0, "tolerance": 1e-3} | known
+        equal = {"absolute": 0.0, "relative": 0.0, "agreement": 1.0, "not_finite": 0}
+        assert measures == equal | {"cosine": pytest.approx(1.0)}
 
     def test_check_with_inputs_of_ones_own(self, capsys):
         assert main(["convert", "model.onnx", "-o", "out", "--check", "--input", "x.npy"]) == 0
         assert "ok" in capsys.readouterr().out
 
     def test_a_difference_is_an_error(self, capsys, monkeypatch):
-        from onnx_tf.check import accuracy
+        from onnx_tf.check import reference
 
-        monkeypatch.setattr(accuracy.OnnxRuntime, "run", lambda *_: {"y": np.ones((1, 3), np.float32)})
+        monkeypatch.setattr(reference.OnnxRuntime, "run", lambda *_: {"y": np.ones((1, 3), np.float32)})
         assert main(["convert", "model.onnx", "-o", "out", "--check"]) == 1
         assert "DIFFERS" in capsys.readouterr().out
 

@@ -249,8 +249,8 @@ def test_an_edit_that_does_not_fit_names_its_step(capsys):
 
 
 def test_inputs_without_a_check(capsys):
-    assert main(["convert", "model.onnx", "-o", "out", "--input", "x.npy"]) == 2
-    check_one_line(capsys, "--input is what --check compares with: add --check")
+    assert main(["convert", "model.onnx", "-o", "out", "--no-check", "--input", "x.npy"]) == 2
+    check_one_line(capsys, "--input is what the check compares with: leave out --no-check")
 
 
 @pytest.mark.parametrize("name", ["x.tflit", "x.kears", "x.pb", "x.onnx"])

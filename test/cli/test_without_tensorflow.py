@@ -92,7 +92,7 @@ REFUSED = {
     "convert model.onnx -o out --report page.pdf": "--report page.pdf: the name must end in .html",
     "convert model.onnx -o out --report none/page.html": "none/page.html cannot be written: the folder none does not",
     "convert model.onnx -o out --channels-last-inputs z": "--channels-last-inputs: no input is called z",
-    "convert model.onnx -o out --input x.npy": "add --check",
+    "convert model.onnx -o out --no-check --input x.npy": "leave out --no-check",
     "convert model.onnx -o out --cast": "--cast is for what --input gives",
     "convert model.onnx -o out --check --input x=wide.npy": "input 'x' is float32[N, 3], got shape [2, 4]",
     "convert model.onnx -o out.tflite --input x=double.npy": "cast it with --cast",

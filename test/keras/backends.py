@@ -2,7 +2,8 @@
 
 Each backend is a Python that has it and Keras: ``tensorflow=.venv/bin/python jax=/path/to/python torch=...``. A file is
 written once and loaded by one process for each of them, which cannot import onnx_tf; the outputs are compared with ONNX
-Runtime's, on a second batch too where it is open.
+Runtime's, on a second batch too where it is open. A process that ends, or takes too long, is begun again for the next
+file. With ``--results FILE`` each model is a line of JSON there, and those that have one already are not run again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +42,8 @@ run = runpy.run_path(sys.argv[1])["main"]
 for line in sys.stdin:
     run(Path(line.strip()))
     sys.modules["keras"].backend.clear_session()
+    if "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()
     print("done", flush=True)
 """
 
@@ -47,12 +51,16 @@ for line in sys.stdin:
 class Served:
     """A process of another Python that loads files and runs them."""
 
-    def __init__(self, backend: str, python: str) -> None:
+    def __init__(self, backend: str, python: str, limit: float) -> None:
         self.backend = backend
+        self._python, self._limit = python, limit
+        self._process = self._begun()
+
+    def _begun(self) -> subprocess.Popen[str]:
         script = str(Path(keras_file.__file__).with_name("keras_process.py"))
-        environment = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
-        self._process = subprocess.Popen(
-            [python, "-c", SERVE, script],
+        environment = os.environ | {"KERAS_BACKEND": self.backend, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": ""}
+        return subprocess.Popen(
+            [self._python, "-c", SERVE, script],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -61,13 +69,26 @@ class Served:
         )
 
     def run(self, folder: Path) -> None:
-        """Do the task of a folder, see :mod:`onnx_tf.check.keras_process`."""
+        """Do the task of a folder, see :mod:`onnx_tf.check.keras_process`.
+
+        Raises:
+            RuntimeError: the process ended, or took longer than its limit; the next task has another one.
+        """
+        if self._process.poll() is not None:
+            self._process = self._begun()
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{folder}\n")
-        self._process.stdin.flush()
-        if self._process.stdout.readline().strip() != "done":
-            raise RuntimeError(f"the process of {self.backend} ended")
+        (folder / "done.json").unlink(missing_ok=True)
+        timer = threading.Timer(self._limit, self._process.kill)
+        timer.start()
+        try:
+            self._process.stdin.write(f"{folder}\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline().strip()
+        finally:
+            timer.cancel()
+        if answer != "done":
+            raise RuntimeError(f"the process of {self.backend} ended with status {self._process.wait()}")
 
     def close(self) -> None:
         """End the process."""
@@ -80,17 +101,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m test.keras.backends", description=__doc__)
     parser.add_argument("backends", nargs="+", metavar="NAME=PYTHON")
     parser.add_argument("--models", nargs="*", default=["*"])
+    parser.add_argument("--results", type=Path, help="a file of JSON lines to add to")
+    parser.add_argument("--limit", type=float, default=600.0, help="how many seconds one file may take")
     arguments = parser.parse_args()
-    served = [Served(*backend.split("=", 1)) for backend in arguments.backends]
+    served = [Served(*backend.split("=", 1), limit=arguments.limit) for backend in arguments.backends]
+    known = _known(arguments.results)
     right: collections.Counter[str] = collections.Counter()
     count = 0
     for path, entry in sorted(everything(), key=lambda pair: pair[1].get("ort_ms", 0.0)):
-        if entry["family"] == "classic_ml" or not any(fnmatch.fnmatch(entry["name"], p) for p in arguments.models):
+        name = entry["name"]
+        if entry["family"] == "classic_ml" or not any(fnmatch.fnmatch(name, p) for p in arguments.models):
             continue
         count += 1
-        verdicts = _verdicts(path, entry, served)
+        try:
+            verdicts = known.get(name) or _verdicts(path, entry, served)
+        except Exception as error:
+            verdicts = dict.fromkeys((s.backend for s in served), f"FAIL {type(error).__name__}: {_short(error)}")
         right.update(backend for backend, verdict in verdicts.items() if verdict.startswith("ok"))
-        print(f"{entry['name']:40s} " + "  ".join(f"{b}: {v}" for b, v in verdicts.items()), flush=True)
+        print(f"{name:40s} " + "  ".join(f"{b}: {v}" for b, v in verdicts.items()), flush=True)
+        if arguments.results and name not in known:
+            with arguments.results.open("a") as file:
+                file.write(json.dumps({"model": name, "verdicts": verdicts}) + "\n")
         keras.backend.clear_session()
         gc.collect()
     for each in served:
@@ -99,12 +130,21 @@ def main() -> int:
     return 0 if all(right[each.backend] >= 0.95 * count for each in served) else 1
 
 
+def _known(results: Path | None) -> dict[str, dict[str, str]]:
+    lines = results.read_text().splitlines() if results is not None and results.exists() else []
+    return {found["model"]: found["verdicts"] for found in map(json.loads, lines)}
+
+
+def _short(error: object) -> str:
+    return " ".join(str(error).split())[:300]
+
+
 def _verdicts(path: Path, entry: Mapping[str, Any], served: Sequence[Served]) -> dict[str, str]:
     model = materialize(path)
     try:
         rep = build(model, Options(target=KERAS))
     except (UnsupportedError, ExportError) as error:
-        return {each.backend: f"refused {' '.join(str(error).split())[:150]}" for each in served}
+        return {each.backend: f"refused {_short(error)}" for each in served}
     found = {}
     feeds = feeds_of(entry, (3,))
     with tempfile.TemporaryDirectory() as name:
@@ -112,11 +152,11 @@ def _verdicts(path: Path, entry: Mapping[str, Any], served: Sequence[Served]) ->
         try:
             write_keras(rep.model, folder / "model.keras")
         except ExportError as error:
-            return {each.backend: f"refused {error}" for each in served}
+            return {each.backend: f"refused {_short(error)}" for each in served}
         for index, feed in enumerate(feeds.values()):
             flat = rep.interface.flat(feed)
             np.savez(folder / f"inputs_{index}.npz", *(tensor.numpy() for tensor in flat.values()))
-        task = {"model": str(folder / "model.keras"), "runs": len(feeds)}
+        task = {"model": str(folder / "model.keras"), "weights": None, "runs": len(feeds)}
         (folder / "task.json").write_text(json.dumps(task))
         references = [Reference(entry, model, feed) for feed in feeds.values()]
         for each in served:
@@ -124,14 +164,14 @@ def _verdicts(path: Path, entry: Mapping[str, Any], served: Sequence[Served]) ->
                 each.run(folder)
                 found[each.backend] = _verdict(folder, rep, references)
             except Exception as error:
-                found[each.backend] = f"FAIL {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+                found[each.backend] = f"FAIL {type(error).__name__}: {_short(error)}"
     return found
 
 
 def _verdict(folder: Path, rep: KerasRep, references: Sequence[Reference]) -> str:
     done = json.loads((folder / "done.json").read_text())
     if done["error"]:
-        return f"FAIL {done['doing']}: {' '.join(done['error'].split())[:300]}"
+        return f"FAIL {done['doing']}: {_short(done['error'])}"
     worst = None
     for index, reference in enumerate(references):
         with np.load(folder / f"outputs_{index}.npz") as arrays:

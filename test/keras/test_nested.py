@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+
 import keras
 import numpy as np
 import onnx
@@ -54,7 +56,37 @@ def test_layers_of_deep_models_are_found_and_trained():
     assert (layer.kernel.numpy() != np.eye(2)).any()
 
 
-def test_the_source_of_a_deep_model_is_refused_at_once(tmp_path):
-    with pytest.raises(onnx_tf.ExportError, match=r"96\d operations deep.*a model of models"):
-        onnx_tf.convert(chain(scopes=True), tmp_path / "model.py")
-    assert list(tmp_path.iterdir()) == []
+def with_a_layer_of_all_parts(model: onnx.ModelProto) -> onnx.ModelProto:
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.eye(2, dtype=np.float32) * 0.5, "w"))
+    for i in (3, 320, 600, 956):
+        given, made = model.graph.node[i].input[0], model.graph.node[i].output[0]
+        matmul = helper.make_node("MatMul", [given, "w"], [made], name=f"/trunk/stage{i // 240}/fc/MatMul_{i}")
+        model.graph.node[i].CopyFrom(matmul)
+    return model
+
+
+def feed(batch: int) -> dict[str, np.ndarray]:
+    x = np.random.default_rng(batch).normal(size=(batch, 2)).astype(np.float32)
+    return {"x": x, "z": np.ones((batch, 1), np.float32)}
+
+
+def test_layers_that_parts_would_share_stay_outside(tmp_path):
+    model = check_keras(with_a_layer_of_all_parts(chain(scopes=True)), [feed(1), feed(3)], tmp_path)
+    assert [tuple(weight.shape) for weight in model.weights] == [(2, 2)]
+    assert sum(isinstance(layer, keras.layers.Dense) for layer in model.layers) == 1
+
+
+@pytest.mark.parametrize(("scopes", "shared"), [(True, False), (False, True)])
+def test_the_source_of_a_deep_model_is_nested_too(scopes, shared, tmp_path):
+    model = with_a_layer_of_all_parts(chain(scopes)) if shared else chain(scopes)
+    assert onnx_tf.convert(model, tmp_path / "model.py", check=feed(2)).fits
+    source = runpy.run_path(str(tmp_path / "model.py"))
+    built = source["build_model"]()
+    source["load_weights"](built, tmp_path / "model.npz")
+    assert sum(isinstance(layer, keras.Model) for layer in built.layers) >= 4
+    assert [tuple(weight.shape) for weight in built.weights] == [(2, 2)] * shared
+    built.save(tmp_path / "again.keras")
+    again = keras.saving.load_model(tmp_path / "again.keras")
+    inputs = list(feed(4).values())
+    for found, expected in zip(again(inputs), built(inputs), strict=True):
+        np.testing.assert_allclose(found, expected)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import numpy as np
 import pytest
 
-from onnx_tf import OnnxTfError, artifacts, convert, own_process
-from onnx_tf.check import litert
+from onnx_tf import convert, own_process
+from onnx_tf.check import litert, reference
 from onnx_tf.check.accuracy import compare_tflite
+from onnx_tf.check.expected import expected_of
+from onnx_tf.check.interface import Interface
 from test.models import relu_model, text_model
 
 
 @pytest.fixture(scope="module")
 def rep(tmp_path_factory):
     return convert(relu_model(), tmp_path_factory.mktemp("whole") / "model.tflite", check=False).rep
+
+
+@pytest.fixture(scope="module")
+def expected(rep):
+    return expected_of(Interface.of(rep), relu_model())
 
 
 def package(folder, code: str) -> str:
@@ -40,35 +46,36 @@ def test_tensorflows_own_interpreter_where_no_other_is(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", None])
-def test_a_file_that_is_none_is_a_verdict(content, rep, tmp_path):
+def test_a_file_that_is_none_is_a_verdict(content, rep, expected, tmp_path):
     file = tmp_path / "model.tflite"
     if content is not None:
         file.write_bytes(content)
-    accuracy = compare_tflite(file, rep, relu_model())
+    accuracy = compare_tflite(file, rep, expected)
     assert not accuracy.fits
     assert "with XNNPACK: LiteRT's interpreter refuses the file" in str(accuracy)
 
 
-def test_an_interpreter_that_dies_is_a_verdict(rep, tmp_path, monkeypatch):
+def test_an_interpreter_that_dies_is_a_verdict(rep, expected, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(package(tmp_path, "import os\nos.abort()"))
-    accuracy = compare_tflite("model.tflite", rep, relu_model())
+    accuracy = compare_tflite("model.tflite", rep, expected)
     assert "LiteRT's interpreter died (exit code -6)" in str(accuracy) or os.name != "posix"
     assert not accuracy.fits
     assert accuracy.runtime == ""
 
 
-def test_an_interpreter_that_hangs_or_cannot_start_is_a_verdict(rep, tmp_path, monkeypatch):
+def test_an_interpreter_that_hangs_or_cannot_start_is_a_verdict(rep, expected, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(package(tmp_path, "import time\ntime.sleep(60)"))
     monkeypatch.setattr(own_process, "MAX_SECONDS", 1.0)
-    assert "did not end within 1 s" in str(compare_tflite("model.tflite", rep, relu_model()))
+    assert "did not end within 1 s" in str(compare_tflite("model.tflite", rep, expected))
     monkeypatch.setattr(own_process.sys, "executable", str(tmp_path / "no python"))
-    assert "cannot be started" in str(compare_tflite("model.tflite", rep, relu_model()))
+    assert "cannot be started" in str(compare_tflite("model.tflite", rep, expected))
 
 
 def test_wrong_numbers_are_found(tmp_path):
     other = text_model("g (float[N, 3] x) => (float[N, 3] y) { y = Abs(x) }")
     done = convert(other, tmp_path / "model.tflite", check=False)
-    accuracy = compare_tflite(done.path, done.rep, relu_model(), {"x": np.full((2, 3), -1, np.float32)})
+    feed = {"x": np.full((2, 3), -1, np.float32)}
+    accuracy = compare_tflite(done.path, done.rep, expected_of(Interface.of(done.rep), relu_model(), feed))
     assert not accuracy.fits
     assert all(error > 0.5 for error in accuracy.modes.values())
 
@@ -94,10 +101,10 @@ def test_what_cannot_be_compared_is_written_and_said(reason, tmp_path):
     assert reason in done.artifacts[0].unchecked
 
 
-def test_without_onnx_runtime(tmp_path, monkeypatch):
-    monkeypatch.setattr(artifacts, "has_onnx_runtime", lambda: False)
-    assert convert(relu_model(), tmp_path / "a.tflite").artifacts[0].unchecked == "ONNX Runtime is not installed"
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(OnnxTfError, match="the check needs ONNX Runtime"):
-        convert(relu_model(), tmp_path / "b.tflite", check=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["a.tflite"]
+def test_onnxs_reference_implementation_where_onnx_runtime_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(reference, "has_onnx_runtime", lambda: False)
+    for check in (None, True):
+        accuracy = convert(relu_model(), tmp_path / "a.tflite", check=check).accuracy
+        assert accuracy.fits
+        assert accuracy.reference.startswith("onnx.reference ")
+        assert len(accuracy.fed) == 3

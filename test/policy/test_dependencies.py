@@ -24,7 +24,7 @@ FORBIDDEN = {
 }
 """What the modules of a folder never import."""
 
-SETS_UP_A_PROCESS = {"cli/console.py"}
+SETS_UP_A_PROCESS = {"cli/console.py", "supervision/child.py"}
 """Modules that belong to a program of their own, not to the library, and may set its environment."""
 
 

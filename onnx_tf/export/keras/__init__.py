@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from onnx_tf.export.keras import (  # noqa: F401  (registers the builders)
     activations,
+    attention,
     convolution,
     dense,
     elementwise,

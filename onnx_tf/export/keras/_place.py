@@ -177,7 +177,13 @@ class Place:
         raise RefusedError(why)
 
     def layer(
-        self, cls: Callable[..., Any], *inputs: Any, weights: Sequence[np.ndarray] = (), suffix: str = "", **config: Any
+        self,
+        cls: Callable[..., Any],
+        *inputs: Any,
+        weights: Sequence[np.ndarray] = (),
+        suffix: str = "",
+        given: Mapping[str, Any] | None = None,
+        **config: Any,
     ) -> Any:
         """Return what a layer gives for inputs, one tensor or several as a list.
 
@@ -186,6 +192,7 @@ class Place:
             inputs: its inputs.
             weights: their values, in the order of the layer's ``get_weights``.
             suffix: what follows the node's name in the layer's.
+            given: further arguments of the call, of which several inputs are the first ones then, and no list.
             config: the layer's arguments; those that are ``None`` are left out.
         """
         tensors = [self.tensor(value) for value in inputs]
@@ -196,9 +203,10 @@ class Place:
         alike = self.drawn.layers.setdefault((cls, repr(sorted(known.items())), str(dtype), self.constants), [])
         for layer, held in alike if arrays else ():
             if all(map(np.array_equal, held, arrays)):
-                return layer(*tensors)
+                return layer(*tensors, **given or {})
         layer = cls(name=self.drawn.names.take(self.name + suffix), dtype=dtype, **known)
-        result = layer(tensors[0] if len(tensors) == 1 else tensors)
+        is_listed = len(tensors) > 1 and given is None
+        result = layer(tensors) if is_listed else layer(*tensors, **given or {})
         if arrays:
             layer.set_weights(arrays)
             alike.append((layer, arrays))

@@ -14,7 +14,7 @@ from onnx_tf.export.keras._windows import every, padded, paddings
 CONV = {1: layers.Conv1D, 2: layers.Conv2D, 3: layers.Conv3D}
 TRANSPOSED = {1: layers.Conv1DTranspose, 2: layers.Conv2DTranspose, 3: layers.Conv3DTranspose}
 DEPTHWISE = {1: layers.DepthwiseConv1D, 2: layers.DepthwiseConv2D}
-FREE = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
+FREE: dict[str, Any] = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 """What is set by value needs no random numbers before."""
 
 
@@ -58,7 +58,7 @@ def _convolved(
     # TensorFlow has no depthwise kernel of unequal strides.
     if group > 1 and depth == 1 and rank in DEPTHWISE and len(set(config["strides"])) == 1:
         own = filters.reshape(*kernel, group, results // group)
-        initial = {"depthwise_initializer": "zeros", "bias_initializer": "zeros"}
+        initial: dict[str, Any] = {"depthwise_initializer": "zeros", "bias_initializer": "zeros"}
         multiplier = results // group
         layer = DEPTHWISE[rank]
         return place.layer(

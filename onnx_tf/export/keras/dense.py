@@ -11,7 +11,7 @@ from onnx_tf.export.keras._place import Place, is_constant, keras_op
 from onnx_tf.export.keras._sums import added
 from onnx_tf.registry import DENSE_DOMAIN
 
-FREE = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
+FREE: dict[str, Any] = {"kernel_initializer": "zeros", "bias_initializer": "zeros"}
 
 
 @keras_op("MatMul")

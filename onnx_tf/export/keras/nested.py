@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -52,12 +53,26 @@ def nested_model(steps: Sequence[Step], inputs: Sequence[Any], outputs: Sequence
         names.take(step.operation.name)
     own = {id(tensor) for tensor in inputs}
     rest = [step for step in steps if own.isdisjoint(map(id, step.outputs))]
-    root = _Part(name, list(_items(rest, 0, names)))
+    root = _Part(name, list(_around_shared(rest, names)))
     for step in rest:
         step.operation._inbound_nodes.clear()
     for step in steps:
         step.operation._outbound_nodes.clear()
     return _Rebuilt(rest, outputs).model(root, inputs, outputs)
+
+
+def _around_shared(steps: Sequence[Step], names: Names) -> Iterator[Step | _Part]:
+    """Yield steps and parts of them; layers that are called several times stay: Keras loads none that models share."""
+    counts = collections.Counter(id(step.operation) for step in steps)
+    if len(counts) == len(steps):
+        yield from _items(steps, 0, names)
+        return
+    for stays, group in itertools.groupby(steps, lambda step: counts[id(step.operation)] > 1 or not step.place):
+        own = list(group)
+        if stays or len(own) < MIN_STEPS:
+            yield from own
+        else:
+            yield _Part(names.take("part"), list(_items(own, 0, names)))
 
 
 def _items(steps: Sequence[Step], level: int, names: Names) -> Iterator[Step | _Part]:

@@ -9,7 +9,7 @@ from keras import layers, ops
 
 from onnx_tf.export.keras._place import Place, constant, is_constant, keras_op, static
 
-FREE = {"gamma_initializer": "zeros", "beta_initializer": "zeros"}
+FREE: dict[str, Any] = {"gamma_initializer": "zeros", "beta_initializer": "zeros"}
 
 
 @keras_op("BatchNormalization", since=7, channels_last=True)
@@ -29,7 +29,7 @@ def batch_normalization(
     if spatial == 0 or any(place.outputs[1:]):
         place.refuse("Keras normalizes by channel, and gives no statistics")
     weights = [constant(place, value, "statistics") for value in (scale, bias, mean, var)]
-    initial = {"moving_mean_initializer": "zeros", "moving_variance_initializer": "zeros"}
+    initial: dict[str, Any] = {"moving_mean_initializer": "zeros", "moving_variance_initializer": "zeros"}
     return place.layer(
         layers.BatchNormalization, x, weights=weights, epsilon=epsilon, momentum=momentum, **FREE, **initial
     )

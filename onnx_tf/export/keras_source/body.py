@@ -67,6 +67,7 @@ class Body:
         self.has_returned = False
         self._shared, self._blocks, self._family = shared, blocks, family
         self._families, self._items, self._results = shared.families, blocks[0].items, list(results)
+        self._is_called_once = family is None or family.is_nested
         self._users: dict[Value, list[int]] = {}
         for index, item in enumerate(self._items):
             for value in self._families.inputs_of(item):
@@ -192,20 +193,25 @@ class Body:
     def _name_of_item(self, index: int) -> str:
         """Return the expression of the name of a layer, or of what a function is called with."""
         text = self._text_of_name(index) or ""
-        if self._family is None:
+        if self._is_called_once:
             return flat(literal(text))
         return f'f"{{name}}{text}"' if text else "name"
 
     def _text_of_name(self, index: int) -> str | None:
         """Return the name of an item, or what in a function follows ``name``; ``None`` for those without layers."""
         layers = self._shared.layers
-        return layers.of.get(self._items[index]) if self._family is None else layers.after[self._family].get(index)
+        if self._family is None or self._is_called_once:
+            return layers.of.get(self._items[index])
+        return layers.after[self._family].get(index)
 
     def _call_of_function(self, index: int, name: str | None) -> Group:
         item = self._items[index]
         assert isinstance(item, Block)
         family = self._families.of[item]
         tensors = [self._scope.tensor(value) for value in self._families.inputs_of(item)]
+        if family.is_nested:
+            function = self._shared.functions.of[family]
+            return called("nested", function, *tensors, name=literal(function))
         leaves = zip(*(self._families.leaves(block.items[index]) for block in self._blocks), strict=True)
         keywords: dict[str, Expression] = {}
         rows = zip(self._shared.parameters[family], leaves, strict=True)
@@ -228,7 +234,7 @@ class Body:
         if not is_alone or first in self._kept or self._users[first][-1] != index:
             return 0
         names = [self._text_of_name(index + i) for i in range(count)]
-        counted = numbered(names, "" if self._family is None else "{name}")
+        counted = numbered(names, "" if self._is_called_once else "{name}")
         if counted is None:
             return 0
         numbers, text = counted

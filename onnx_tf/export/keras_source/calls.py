@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,13 @@ INFIX = {"ops.add": "+", "ops.subtract": "-", "ops.multiply": "*", "ops.divide":
 
 SQUEEZED = ("kernel_size", "strides", "dilation_rate", "pool_size", "size", "padding", "cropping")
 """Arguments of which one number stands for the same one along each axis."""
+
+OF_OTHERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "strides": lambda known: known.get("pool_size"),
+    "value_dim": lambda known: known["key_dim"],
+    "attention_axes": lambda _: (1,),
+}
+"""Arguments without a default of their own: what they are where they are not given, by the others."""
 
 LEFT_OUT = ("self", "args", "kwargs", "name", "dtype", "trainable", "seed", "data_format")
 
@@ -135,8 +142,8 @@ def layer_config(layer: Any, rank: int | None) -> tuple[Argument, ...]:
             continue
         default, value = parameter.default, known.get(name, parameter.default)
         value, default = _plain(layer, name, value, rank), _plain(layer, name, default, rank)
-        if name == "strides" and default is None:  # of pools
-            default = _plain(layer, name, known.get("pool_size"), rank)
+        if default is None and name in OF_OTHERS:
+            default = _plain(layer, name, OF_OTHERS[name](known), rank)
         positional = default is inspect.Parameter.empty and parameter.kind is not parameter.KEYWORD_ONLY
         found.append(Argument(name, value, default, positional))
     policy = layer.dtype_policy.name

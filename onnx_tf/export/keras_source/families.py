@@ -30,6 +30,7 @@ class Family:
         results: where the values that the function returns come from: item and number of its result.
         multiples: of leaves that are in each block so many times as large as another, by their texts in the blocks:
             the factor and the texts of the other.
+        is_nested: whether what the function computes is a model of its own; there is one call of it.
     """
 
     blocks: list[Block]
@@ -37,6 +38,7 @@ class Family:
     leaves: list[tuple[Leaf, ...]] = field(default_factory=list)
     results: list[tuple[int, int]] = field(default_factory=list)
     multiples: dict[tuple[str, ...], tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    is_nested: bool = False
 
     @property
     def has_distinct_tensors(self) -> bool:
@@ -71,6 +73,13 @@ class Families:
             self._group(own)
         self._dissolve(root)
         self._prune(root)
+
+    def add_nested(self, block: Block) -> None:
+        """Make a function of one block that becomes a model of its own."""
+        family = self._family([block])
+        family.is_nested = True
+        self.of[block] = family
+        self.all.append(family)
 
     def _prune(self, root: Block) -> None:
         """Write out functions that the others call too seldom, from the outermost on."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from onnx_tf.errors import ExportError
 from onnx_tf.export.keras import KerasRep
 from onnx_tf.export.keras.nested import MAX_DEPTH
 from onnx_tf.export.keras.steps import depth_of
@@ -19,6 +18,7 @@ from onnx_tf.export.keras_source.families import Families
 from onnx_tf.export.keras_source.functions import function_lines
 from onnx_tf.export.keras_source.graph import Graph, graph_of, scopes_of
 from onnx_tf.export.keras_source.names import FunctionNames, LayerNames, identifier
+from onnx_tf.export.keras_source.nesting import NESTED, nest
 
 __all__ = ["source_of"]
 
@@ -58,28 +58,25 @@ def source_of(rep: KerasRep, file: str) -> tuple[str, Iterator[tuple[str, np.nda
         file: the name of the source's file.
 
     Raises:
-        ExportError: something has no form in source, or the model is too deep.
+        ExportError: something has no form in source.
     """
-    depth = depth_of(rep.steps)
-    if depth > MAX_DEPTH:
-        raise ExportError(
-            f"the model is {depth} operations deep, and Keras makes none of more than about {MAX_DEPTH} from source: "
-            "write a .keras file, which is a model of models, or cut the model with output_names and input_names"
-        )
-    names = [tensor.name for tensor in rep.model.inputs]
-    inputs = [step.outputs[0] for name in names for step in rep.steps if step.operation.name == name]
+    taken = {step.operation.name: step.outputs[0] for step in rep.steps}
+    inputs = [taken.get(tensor.name, tensor) for tensor in rep.model.inputs]
     outputs = [tensor for step in rep.steps if step.operation.name in rep.model.output_names for tensor in step.outputs]
     graph = graph_of(rep.steps, outputs)
     root = tree_of(graph.calls, scopes_of(graph)) if graph.calls else None
     assert root is not None  # every output has a layer of its own
     root.scope = ()
     families = Families(root, graph.outputs)
+    if depth_of(rep.steps) > MAX_DEPTH:
+        nest(families, root)
     functions = FunctionNames(families.all)
     shared = Shared(families, functions, LayerNames(root, families, functions))
     parts = [function_lines(shared, family) for family in families.all]
     parts.append(_build_model(shared, graph, root, inputs, rep.model.name))
     functions_text = "\n\n\n".join("\n".join(part) for part in parts)
     body = f"{functions_text}\n\n{LOAD}"
+    body = f"{NESTED.strip()}\n\n\n{body}" if "nested(" in body else body
     weight = f"\n{WEIGHT}" if "Weight(" in body else ""
     uses = ["layers"] * ("layers." in body or bool(weight)) + ["ops"] * ("ops." in body or bool(weight))
     imports = ["import keras", "import numpy as np"] + [f"from keras import {', '.join(uses)}"] * bool(uses)

@@ -17,7 +17,7 @@ from onnx_tf.export.keras_source.families import Families, Family
 
 __all__ = ["FunctionNames", "LayerNames", "hint_of", "identifier", "singular"]
 
-TAKEN = {"keras", "layers", "np", "ops", "name", "i", "build_model", "load_weights", "Weight"}
+TAKEN = {"keras", "layers", "np", "ops", "name", "i", "build_model", "load_weights", "nested", "Weight"}
 """What names in the source stand for already."""
 
 GENERIC = {"conv", "activ", "act", "activation", "linear", "dense", "relu", "norm", "bn", "lin"}
@@ -90,9 +90,9 @@ class FunctionNames:
 
     def _take(self, family: Family) -> str:
         word = _common_word([singular(block.scope) for block in family.blocks])
-        word = identifier(word or _layer_of(family), "block")
+        word = identifier(word or ("part" if family.is_nested else _layer_of(family)), "block")
         plain = self._plain.setdefault(word, family)
-        if plain is not family:
+        if plain is not family and not family.is_nested:
             others = _scopes_in(plain)
             own = [scope for scope in _scopes_in(family) if scope not in others]
             word = f"{word}_with_{identifier(own[0])}" if own else word
@@ -164,7 +164,7 @@ class LayerNames:
         named = [i for i, item in enumerate(family.blocks[0].items) if item in self.of]
         rows = [[self.of[block.items[i]] for i in named] for block in family.blocks]
         self.after[family] = {}
-        if not named:
+        if not named or family.is_nested:
             return
         scopes = [_safe("/".join(block.scope)) for block in family.blocks]
         prefixes, ends = ([], []) if family in self._numbered else _split(rows, scopes)
