@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table set-up
+.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -51,6 +51,9 @@ ops-table: set-up  ## convert a case of each operator (20 minutes), then write d
 	$(BIN)/python -m test.handler_table
 	$(BIN)/python -m test.operator_coverage
 	$(BIN)/onnx-tf ops --markdown > doc/supported_ops.md
+
+doc-images: set-up  ## the pictures of doc/report.md (needs Chromium)
+	$(BIN)/python -m test.report
 
 set-up: $(VENV)/ready
 

@@ -1,7 +1,7 @@
 """Entries of onnx2tf's parameter replacement in the terms of the ONNX graph.
 
-They speak of a graph in which every value of three axes or more lies as N, spatial..., C: axis ``i`` of it is the ONNX
-axis ``channels_last(rank)[i]``. Values of fewer axes are as they are in ONNX.
+They speak of a graph in which every value of three axes or more lies as N, spatial..., C. Values of fewer axes are as
+they are in ONNX.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from onnx_tf.edits.channels_last import channels_last, in_onnx_order
 from onnx_tf.edits.misfit import Misfit
 from onnx_tf.edits.node_changes import input_index, schema_of
+from onnx_tf.edits.operation_terms import of_operation
 from onnx_tf.overrides import NodeOverride, Replacement
 
-__all__ = ["channels_last", "translated"]
+__all__ = ["translated"]
 
-_INT64_MAX = (1 << 63) - 1
 _BROADCASTING = frozenset({
     "Add", "And", "BitShift", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "Div", "Equal", "Greater", "GreaterOrEqual",
     "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod", "Mul", "Or", "PRelu", "Pow", "Sub", "Sum", "Where", "Xor",
@@ -36,7 +37,7 @@ def translated(node: ir.Node, entry: Replacement) -> NodeOverride:
         Misfit: it cannot be said of the ONNX node, or a rank is missing.
     """
     if entry.target == "op":
-        return _operation(node, entry)
+        return of_operation(node, entry)
     if entry.target == "outputs":
         perm = entry.post_process_transpose_perm or ()
         return NodeOverride(entry.node, transpose_after={entry.parameter: _perm(perm)}, place=entry.place)
@@ -50,11 +51,6 @@ def translated(node: ir.Node, entry: Replacement) -> NodeOverride:
     return NodeOverride(entry.node, inputs=inputs, transpose_before=before, place=entry.place)
 
 
-def channels_last(rank: int) -> tuple[int, ...]:
-    """Return the ONNX axes in the order in which a channels-last value has them."""
-    return (0, *range(2, rank), 1) if rank > 2 else tuple(range(rank))
-
-
 def _perm(perm: Sequence[int]) -> tuple[int, ...]:
     """Return a permutation of a channels-last value's axes, which gives another such value, in ONNX's axes."""
     order = channels_last(len(perm))
@@ -62,14 +58,6 @@ def _perm(perm: Sequence[int]) -> tuple[int, ...]:
     for axis, source in enumerate(perm):
         found[order[axis]] = order[source]
     return tuple(found)
-
-
-def _sizes(values: Sequence[Any]) -> list[Any]:
-    """Return numbers, one for each axis, in the order of the ONNX axes."""
-    found = list(values)
-    for axis, value in zip(channels_last(len(found)), values, strict=True):
-        found[axis] = value
-    return found
 
 
 def _axis(axis: Any, rank: int) -> int:
@@ -124,7 +112,7 @@ def _constant(node: ir.Node, name: str, values: Any) -> Any:
     what = formals[min(index, len(formals) - 1)].name if formals else ""
     special = _INPUTS.get((node.op_type, what)) or _INPUTS.get(("", what))
     if special is not None:
-        return special(node, values if isinstance(values, list) else [values])
+        return special(node, values if isinstance(values, list) or what == "indices" else [values])
     if node.op_type in ("Conv", "ConvTranspose") and index == 1:
         array = np.asarray(values)
         return array.transpose(array.ndim - 1, array.ndim - 2, *range(array.ndim - 2))
@@ -144,7 +132,7 @@ def _data(node: ir.Node, array: np.ndarray) -> np.ndarray:
 
 def _pads(_node: ir.Node, values: Sequence[Any]) -> list[Any]:
     half = len(values) // 2
-    return _sizes(values[:half]) + _sizes(values[half:])
+    return in_onnx_order(values[:half]) + in_onnx_order(values[half:])
 
 
 def _positions(node: ir.Node, values: Sequence[Any]) -> Sequence[Any]:
@@ -154,13 +142,13 @@ def _positions(node: ir.Node, values: Sequence[Any]) -> Sequence[Any]:
         return values
     if len(values) != _rank(node.inputs[0], "the input"):
         raise Misfit("it is not known which axes are meant: state all of them")
-    return _sizes(values)
+    return in_onnx_order(values)
 
 
 def _resized(node: ir.Node, values: Sequence[Any], of_input: Callable[[int | ir.SymbolicDim], Any]) -> list[Any]:
     rank = _rank(node.inputs[0], "the input")
     if len(values) == rank:
-        return _sizes(values)
+        return in_onnx_order(values)
     shape = node.inputs[0].shape if node.inputs[0] is not None else None
     if len(values) != rank - 2 or shape is None:
         raise Misfit(f"{len(values)} numbers are given, of {rank - 2} spatial axes")
@@ -187,7 +175,19 @@ def _along_axes(node: ir.Node, values: Sequence[Any]) -> list[int]:
 
 
 def _in_order(_node: ir.Node, values: Sequence[Any]) -> list[Any]:
-    return _sizes(values)
+    return in_onnx_order(values)
+
+
+def _indices(node: ir.Node, values: Sequence[Any]) -> Any:
+    """Return indices of a Gather; into a shape they are axes."""
+    shape = node.inputs[0].producer() if node.inputs[0] is not None else None
+    index = np.asarray(values)
+    if shape is not None and shape.op_type == "Shape" and not shape.attributes:
+        order = channels_last(_rank(shape.inputs[0], "what the shape is of"))
+        if index.size and not -len(order) <= index.min() <= index.max() < len(order):
+            raise Misfit(f"{index.tolist()} are no axes of {len(order)}")
+        return np.asarray(order)[index]
+    return index.transpose(np.argsort(channels_last(index.ndim)))
 
 
 def _as_it_is(_node: ir.Node, values: Sequence[Any]) -> Sequence[Any]:
@@ -206,41 +206,6 @@ _INPUTS: Mapping[tuple[str, str], Callable[[ir.Node, Sequence[Any]], Any]] = {
     ("Resize", "scales"): _scales,
     ("Resize", "sizes"): _resized_to,
     ("Split", "split"): _as_it_is,
+    ("Gather", "indices"): _indices,
 }
 """What the inputs mean that hold no data, by operator (``""``: any) and the schema's name."""
-
-
-def _operation(node: ir.Node, entry: Replacement) -> NodeOverride:
-    """Return what an entry for a whole operation says of the node: new_shape, and the slices of TensorFlow."""
-    settings = entry.settings
-    if set(settings) == {"new_shape"}:
-        shape = settings["new_shape"]
-        if not isinstance(shape, list):
-            raise Misfit(f"new_shape: a list is expected, not {shape!r}")
-        return NodeOverride(entry.node, inputs={"shape": _sizes(shape)}, replace_by="Reshape", place=entry.place)
-    if node.op_type == "Slice" and (node.version or 1) >= 10:
-        return NodeOverride(entry.node, inputs=_slice(settings), place=entry.place)
-    raise Misfit(
-        f"{', '.join(settings)} for a {node.op_type} cannot be said in ONNX's terms: state the node's attributes and "
-        "inputs in the form of doc/overrides.md"
-    )
-
-
-def _slice(settings: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"begin", "end", "strides", "begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"}
-    others = set(settings) - known | {
-        key for key in ("ellipsis_mask", "new_axis_mask", "shrink_axis_mask") if settings.get(key)
-    }
-    if others or "begin" not in settings or "end" not in settings:
-        raise Misfit(f"a Slice takes begin, end, strides, begin_mask and end_mask, and not {', '.join(sorted(others))}")
-    begin, end = list(settings["begin"]), list(settings["end"])
-    steps = list(settings.get("strides") or [1] * len(begin))
-    if not len(begin) == len(end) == len(steps):
-        raise Misfit("begin, end and strides are not of one length")
-    for axis, step in enumerate(steps):
-        if settings.get("begin_mask", 0) >> axis & 1:
-            begin[axis] = 0 if step > 0 else _INT64_MAX
-        if settings.get("end_mask", 0) >> axis & 1:
-            end[axis] = _INT64_MAX if step > 0 else -_INT64_MAX
-    axes = list(range(len(begin)))
-    return {"starts": _sizes(begin), "ends": _sizes(end), "axes": axes, "steps": _sizes(steps)}

@@ -68,8 +68,9 @@ class Changes:
     def _replace(self, node: ir.Node, operator: str) -> None:
         domain, _, op_type = operator.rpartition(".")
         domain = normalize_domain(domain)
-        version = self._model.graph.opset_imports.get(domain) or 1
         handlers = known_handlers()
+        newest = max(handlers.versions(domain, op_type), default=1)
+        version = self._model.graph.opset_imports.get(domain) or newest
         schema = operator_schema(domain, op_type, version)
         if not handlers.supports(domain, op_type, version) and not (schema is not None and schema.has_function):
             near = did_you_mean(op_type, {known.op_type for known in handlers.handlers()})
@@ -145,6 +146,8 @@ class Changes:
         self.changed += transpose.outputs
 
     def _transpose(self, value: ir.Value, perm: Sequence[int], name: str) -> ir.Node:
+        if sorted(perm) != list(range(len(perm))):
+            raise Misfit(f"{list(perm)} is no permutation, as in [0, 2, 3, 1]")
         if value.shape is not None and len(value.shape) != len(perm):
             raise Misfit(f"{value.name!r} has {len(value.shape)} axes, the permutation {list(perm)} is of {len(perm)}")
         node = ir.node("Transpose", [value], {"perm": list(perm)}, name=name)

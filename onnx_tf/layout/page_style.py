@@ -18,7 +18,8 @@ BASE = """
   --line: #343c46; --edge: #6e7884; --last: #56b4e9; --last-fill: #123a52; --moved: #e69f00; --moved-text: #1b1200;
   --good: #56c271; --bad: #ff8f85; --warn: #e3b341; } }
 * { box-sizing: border-box; }
-body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--bg); }
+body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--bg);
+  overflow-wrap: break-word; }
 h1 { margin: 0; font-size: 1.3rem; overflow-wrap: anywhere; } p { margin: 2px 0; }
 a { color: var(--last); } summary { cursor: pointer; }
 table { border-collapse: collapse; font-size: .9em; } caption { text-align: left; color: var(--muted); }
@@ -36,6 +37,7 @@ GRAPH = """
 .legend .end { border-radius: 10px; }
 .start { position: absolute; width: 1px; height: 1px; scroll-snap-align: center;
   animation: 1ms linear 1s forwards free; }
+/* the first picture alone */ .start ~ .start { display: none; }
 @keyframes free { to { scroll-snap-align: none; } }
 .graph { display: block; } .graph text { font: 12px system-ui, sans-serif; text-anchor: middle; fill: var(--text); }
 .graph rect { fill: var(--bg); stroke: var(--edge); } .graph .last rect { fill: var(--last-fill); stroke: var(--last); }

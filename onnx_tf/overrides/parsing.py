@@ -71,7 +71,9 @@ def _onnx2tf(content: Mapping[str, Any], problems: list[str]) -> Overrides:
     if content.get("format_version") != 1:
         problems.append(f"format_version: 1 is what is known, not {content.get('format_version')!r}")
     entries = _list(content.get("operations"), "operations", problems)
-    made = [_replacement(entry, f"operations[{index}]", problems) for index, entry in enumerate(entries)]
+    # Files of this kind say some things twice.
+    distinct = {index: entry for index, entry in enumerate(entries) if entry not in entries[:index]}
+    made = [_replacement(entry, f"operations[{index}]", problems) for index, entry in distinct.items()]
     return Overrides(replacements=tuple(entry for entry in made if entry is not None))
 
 

@@ -169,7 +169,8 @@ def _bars(rows: Sequence[tuple[str, float, str]], title: str) -> Iterator[str]:
 
 def layout(report: Report) -> Iterator[str]:
     """Yield memory orders, the Transposes that are left, and the picture of the graph."""
-    yield f"<p>{escape(report.layout.totals())}.</p>"
+    totals = report.layout.totals()
+    yield f"<p>{escape(totals[0].upper() + totals[1:])}.</p>"
     yield from tables(report.layout)
     yield '<div class="scroll picture" role="region" tabindex="0" aria-label="the rewritten graph">'
     yield from drawn(report.layout, 3)

@@ -27,6 +27,7 @@ nav {{ display: flex; flex-wrap: wrap; gap: 2px 16px; margin-top: 12px; font-siz
   background: var(--last); border-radius: 2px; }}
 .picture {{ position: relative; scroll-snap-type: x mandatory; max-height: 78vh;
   border: 1px solid var(--line); border-radius: 6px; margin-top: 10px; }}
+.picture .graph {{ margin: 0 auto; }} .picture h3 {{ padding-left: 24px; }}
 .pair {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 4px 34px; }}
 details {{ margin: 6px 0; }}
 code {{ overflow-wrap: anywhere; }} td code {{ display: block; min-width: 11em; }}

@@ -48,6 +48,8 @@ def judged(report: Report) -> Judgement:
     poor = [part for part in artifacts if part.kind == "warn" and part.text]
     if poor:
         return Judgement("warn", poor[0].text, details)
+    if "quantised" in [part.text for part in artifacts]:
+        return Judgement("good", "It is quantised, and close to ONNX Runtime", details)
     if "good" in kinds or values.kind == "good":
         return Judgement("good", "It computes what ONNX Runtime does", details)
     return Judgement("warn", "It was not compared with ONNX Runtime", details)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 from onnx import helper
 
 from onnx_tf import EditError
-from onnx_tf.edits.channels_last_terms import channels_last
+from onnx_tf.edits.channels_last import channels_last
 from test.models import node_model, text_model
 from test.overrides.test_overrides import check, softmax
 
@@ -119,6 +120,43 @@ def test_a_new_shape() -> None:
     np.testing.assert_array_equal(found, X)
     found = replaced(one("Unsqueeze", opset=11, axes=[1]), {"param_target": "op", "new_shape": [2, 60]})
     np.testing.assert_array_equal(found, X.reshape(2, 60))
+
+
+def test_indices_into_a_shape_are_axes() -> None:
+    text = "g (float[2, 3, 4, 5] x) => (int64[1] y) <int64[1] i = {0}> { s = Shape(x) y = Gather(s, i) }"
+    model = text_model(text)
+    model.graph.node[1].name = "node"
+    for index, size in enumerate((2, 4, 5, 3)):
+        np.testing.assert_array_equal(replaced(model, constant("i", [index])), [size])
+    with pytest.raises(EditError, match=r"\[4\] are no axes of 4"):
+        replaced(model, constant("i", [4]))
+
+
+def test_an_entry_that_is_there_twice_counts_once() -> None:
+    entry = {"param_target": "inputs", "param_name": "x", "pre_process_transpose_perm": [0, 2, 1, 3]}
+    found = replaced(one("Relu"), entry, entry)
+    np.testing.assert_array_equal(last(found), np.maximum(last(X).transpose(0, 2, 1, 3), 0))
+
+
+@pytest.mark.parametrize(
+    ("padding", "strides", "size"),
+    [("SAME", [2, 3], [8, 15]), ("SAME", [2, 2], [7, 9]), ("VALID", [2, 3], [9, 15]), ("VALID", [2, 3], [10, 17])],
+)
+def test_a_transposed_convolution_of_tensorflow(padding: str, strides: list[int], size: list[int]) -> None:
+    weights = RNG.normal(size=(3, 6, 3, 3)).astype(np.float32)
+    model = one("ConvTranspose", {"w": weights}, strides=[1, 1], pads=[1, 1, 1, 1])
+    shape = [2, *size, 6]
+    entry = {"param_target": "op", "output_shape": shape, "strides": [1, *strides, 1], "padding": padding}
+    found = replaced(model, {**entry, "dilations": [1, 1, 1, 1]})
+    expected = tf.nn.conv2d_transpose(last(X), weights.transpose(2, 3, 1, 0), shape, strides, padding)
+    np.testing.assert_allclose(last(found), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_transposed_convolution_of_other_sizes_is_refused() -> None:
+    model = one("ConvTranspose", {"w": np.zeros((3, 6, 3, 3))})
+    entry = {"param_target": "op", "output_shape": [2, 30, 15, 6], "strides": [1, 2, 3, 1], "padding": "SAME"}
+    with pytest.raises(EditError, match="4 elements make no 30 with the stride 2 and SAME"):
+        replaced(model, entry)
 
 
 def test_values_of_two_axes_are_as_they_are() -> None:

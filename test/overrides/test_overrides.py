@@ -182,6 +182,16 @@ def test_a_registered_handler() -> None:
 
 
 @pytest.mark.usefixtures("handlers")
+def test_the_newest_version_of_a_domain_that_the_model_does_not_import() -> None:
+    @onnx_op("Versioned", domain="my.domain", since=3)
+    def versioned(x: Any) -> Any:
+        return x * 3
+
+    rep = prepare(net(), overrides={"nodes": [{"node": "softmax", "replace_by": "my.domain.Versioned"}]})
+    np.testing.assert_allclose(rep.run(X)["y"], 3 * (X + W).reshape(2, 12), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("handlers")
 def test_a_node_that_onnx_runtime_does_not_know_is_written_and_not_compared(tmp_path) -> None:
     @onnx_op("Same", domain="my.domain", since=1)
     def same(x: Any) -> Any:
@@ -204,6 +214,12 @@ def test_python_s_own_values_of_overrides() -> None:
     overrides = Overrides((NodeOverride("softmax", attributes={"axis": 1}),), rename_outputs={"y": "z"})
     found = check(net(), overrides, {"x": X})
     np.testing.assert_allclose(found["z"], softmax(X + W, 1).reshape(2, 12), rtol=1e-5)
+
+
+def test_a_permutation_that_is_none() -> None:
+    overrides = Overrides((NodeOverride("softmax", transpose_before={"a": (0, 2, 2)}),))
+    with pytest.raises(EditError, match=r"softmax: transpose_before: \[0, 2, 2\] is no permutation"):
+        prepare(net(), overrides=overrides)
 
 
 def test_files_of_json_and_yaml(tmp_path) -> None:

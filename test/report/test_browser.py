@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
 from onnx_tf import convert
+from onnx_tf.check import accuracy, values
+from onnx_tf.check.compare import compare
 from onnx_tf.cli import main
+from test.models import text_model
 from test.report.browser import CHROMIUM, Browser, browser
 from test.zoo.compare import MODELS
 from test.zoo.materialize import materialize
@@ -94,6 +98,25 @@ def test_a_phone_begins_where_the_graph_does(page: Browser, report: Path) -> Non
         " return [n.left - p.left, p.right - n.right]; })()"
     )
     assert min(place) > -40
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_report_of_what_differs_and_has_long_names(page: Browser, tmp_path, monkeypatch, dark: bool) -> None:
+    for module in (accuracy, values):
+        monkeypatch.setattr(module, "compare", lambda _, found, *rest: compare(found, wrong(found), *rest))
+    model = text_model("g (float[2, 3] x) => (float[2, 3] y) { a = Relu(x) y = Neg(a) }")
+    model.graph.node[0].name = "/".join(["", *["a_part_of_a_name"] * 9])
+    convert(model, tmp_path / "out", report=tmp_path / "report.html")
+    page.open(tmp_path / "report.html", width=390, dark=dark)
+    assert page.evaluate("document.querySelector('.verdict').className") == "verdict bad"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.querySelectorAll('.plot .differs').length") == 2
+    assert page.evaluate(CONTRAST) == []
+    assert page.complaints(tmp_path / "report.html") == []
+
+
+def wrong(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array + np.float32(1) for name, array in arrays.items()}
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
