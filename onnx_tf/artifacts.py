@@ -234,7 +234,7 @@ class Run:
 def _refuse_check(written: Written) -> None:
     """Raise what keeps a file from being compared here: it is written nevertheless, unless a check is asked for."""
     if not has_onnx_runtime():
-        raise OnnxTfError("ONNX Runtime is not installed")
+        raise CheckError("ONNX Runtime is not installed")
     foreign = foreign_operators(written.operators or {})
     if foreign:
-        raise OnnxTfError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")
+        raise CheckError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")
