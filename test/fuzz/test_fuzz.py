@@ -58,7 +58,7 @@ def tried(self, case, path, *, exported):
     {FAULTY[verdict]}
 worker.Trier._try = tried
 driving._warm = lambda: None
-driving.MAX_SECONDS = 2.0
+driving.MAX_SECONDS, driving.MAX_WAIT = 2.0, 4.0
 print([outcome.verdict for outcome in driving.drive("bytes", 0, range(2), few())])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

@@ -34,7 +34,17 @@ KINDS: dict[str, Maker] = {
 EXPORTED = 25
 """Of the models that are converted, one of so many is written too."""
 
-_READ = ("/proc/", "/sys/", "/usr/", "/lib", "/etc/ld", "/etc/local", sys.prefix, sys.base_prefix)
+_READ = (
+    "/proc/",
+    "/sys/",
+    "/usr/",
+    "/lib",
+    "/etc/ld",
+    "/etc/local",
+    os.path.expanduser("~/.keras"),
+    sys.prefix,
+    sys.base_prefix,
+)
 _WRITTEN = ("/dev/null",)
 
 
