@@ -72,6 +72,7 @@ def _try(kind: str, arguments: argparse.Namespace, seeds: list[Seed], found: lis
         reading, writing = os.pipe()
         if not os.fork():
             try:
+                os.close(reading)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when nothing reads any more
                 with os.fdopen(writing, "w") as answers:
                     for outcome in drive(kind, arguments.seed, range(job, arguments.cases, arguments.jobs), seeds):
