@@ -249,4 +249,4 @@ def _refuse_check(written: Written) -> None:
     """Raise what keeps a file from being compared here: it is written nevertheless, unless a check is asked for."""
     foreign = foreign_operators(written.operators or {})
     if foreign:
-        raise OnnxTfError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")
+        raise CheckError(f"the Python packages of LiteRT and TensorFlow have no kernel for {', '.join(foreign)}")

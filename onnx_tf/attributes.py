@@ -8,7 +8,7 @@ from typing import Any
 import onnx_ir as ir
 
 from onnx_tf.dtypes import carried
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import ModelError
 from onnx_tf.registry import LEGACY_ATTRIBUTES, Handler
 from onnx_tf.schema import schema_of
 
@@ -55,7 +55,7 @@ def attribute_value(attribute: ir.Attr) -> Any:
         kind.TYPE_PROTO: lambda a: a.value,
     }
     if attribute.type not in convert:
-        raise OnnxTfError(f"attribute {attribute.name!r} has type {attribute.type.name}, which no operator uses")
+        raise ModelError(f"attribute {attribute.name!r} has type {attribute.type.name}, which no operator uses")
     return convert[attribute.type](attribute)
 
 

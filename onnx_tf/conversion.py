@@ -26,7 +26,7 @@ from onnx_tf.export.writing import written_file, written_files
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
 from onnx_tf.overrides import overrides_of
-from onnx_tf.preflight import preflight
+from onnx_tf.preflight import Ready, preflight
 from onnx_tf.quantizing import quantizing
 from onnx_tf.report.collecting import collected
 from onnx_tf.report.files import check_report, write_report
@@ -215,29 +215,16 @@ def convert(
     gc.collect()  # the model that was looked at refers to itself
     paths = ready.paths
     reference = functools.partial(edited_source, model, Options.of(**edits))
-    groups = (FLOATS, INTEGERS) if ready.has_integers else ((*FLOATS, *KINDS),)
-    kinds = [{precision: paths[precision] for precision in kind if precision in paths} for kind in groups]
     with contextlib.ExitStack() as stack:
         run = Run(model, options, reference, ready.check, progress)
         wanted = [] if ready.has_integers else list(paths)
         run.quantizing = quantizing(
             stack, model, wanted, how, data, Options.of(**edits), reference, ready.check, progress
         )
-        of_keras = {kind: paths[kind] for kind in OF_KERAS if kind in paths}
-        if of_keras:
-            own = {
-                kind: stack.enter_context(written_files(with_companions(kind, path))) for kind, path in of_keras.items()
-            }
-            run.write_keras(own, of_keras)
-        for files in filter(None, kinds):
-            allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
-            temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
-            chosen = litert(
-                int64_as_int32=int64_as_int32,
-                padded_selections=nms == "padded",
-                quantized=ready.has_integers and not set(files).isdisjoint(INTEGERS),
-            )
-            run.write_tflite(temporary, files, allowed, chosen)
+        _write_keras(run, stack, paths)
+        forms = {"int64_as_int32": int64_as_int32, "padded_selections": nms == "padded"}
+        allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
+        _write_tflite(run, stack, ready, forms, allowed)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
@@ -246,6 +233,26 @@ def convert(
         write_report(page, collected(done, model, options, reference, ready.check, progress))
     run.raise_failed_check(written)
     return done
+
+
+def _write_keras(run: Run, stack: contextlib.ExitStack, paths: Mapping[str, Path]) -> None:
+    """Write the formats of Keras into files that take their places when the stack ends."""
+    wanted = {kind: paths[kind] for kind in OF_KERAS if kind in paths}
+    if wanted:
+        own = {kind: stack.enter_context(written_files(with_companions(kind, path))) for kind, path in wanted.items()}
+        run.write_keras(own, wanted)
+
+
+def _write_tflite(
+    run: Run, stack: contextlib.ExitStack, ready: Ready, forms: Mapping[str, bool], allowed: Mapping[str, bool]
+) -> None:
+    """Write .tflite files likewise: those of floats and those of integers have targets of their own."""
+    for group in (FLOATS, INTEGERS) if ready.has_integers else ((*FLOATS, *KINDS),):
+        files = {precision: ready.paths[precision] for precision in group if precision in ready.paths}
+        if files:
+            temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}
+            quantized = ready.has_integers and not set(files).isdisjoint(INTEGERS)
+            run.write_tflite(temporary, files, allowed, litert(quantized=quantized, **forms))
 
 
 def _isolated(

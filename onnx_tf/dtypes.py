@@ -16,7 +16,7 @@ import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import ConversionError
 
 __all__ = ["carried", "from_tf", "is_carried", "restored", "to_tf"]
 
@@ -52,7 +52,7 @@ def to_tf(dtype: ir.DataType | int) -> tf.DType:
     try:
         return tf.as_dtype(_CARRIERS.get(dtype) or dtype.numpy())
     except TypeError as error:
-        raise OnnxTfError(f"TensorFlow {tf.__version__} has no dtype for ONNX's {dtype.name}") from error
+        raise ConversionError(f"TensorFlow {tf.__version__} has no dtype for ONNX's {dtype.name}") from error
 
 
 def from_tf(dtype: tf.DType) -> ir.DataType:

@@ -82,7 +82,13 @@ def _is_list_of_inputs(value: ir.Value, inputs: Sequence[Any]) -> bool:
     if _is_tensor(inputs[0]) or isinstance(inputs[0], np.generic) or inputs[0] is None:
         return True
     rank = None if value.shape is None else len(value.shape)
-    return rank is None or np.ndim(inputs[0]) == rank
+    try:
+        return rank is None or np.ndim(inputs[0]) == rank
+    except ValueError as error:
+        raise InputError(
+            f"input {value.name!r} is {type_of(value)}, got lists of different lengths: give an array, or lists that "
+            "are equally long"
+        ) from error
 
 
 def _is_tensor(item: Any) -> bool:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import CrashError
 
 __all__ = ["ProcessDiedError", "call", "call_telling", "python", "tell"]
 
@@ -32,7 +32,7 @@ _TOLD = "onnx-tf: "
 """How lines begin that a process tells: libraries write lines of their own."""
 
 
-class ProcessDiedError(OnnxTfError):
+class ProcessDiedError(CrashError):
     """A process ended with another exit code than 0."""
 
 
@@ -47,16 +47,16 @@ def call(what: str, code: str, *arguments: str) -> None:
         arguments: its arguments.
 
     Raises:
-        OnnxTfError: the process cannot be started, hangs or dies.
+        CrashError: the process cannot be started, hangs or dies.
     """
     try:
         with _lifeline() as stdin:
             command = python(_END_TOO + code, arguments)
             done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=MAX_SECONDS, check=False)
     except OSError as error:
-        raise OnnxTfError(f"{what} cannot be started: {error}") from error
+        raise CrashError(f"{what} cannot be started: {error}") from error
     except subprocess.TimeoutExpired as error:
-        raise OnnxTfError(f"{what} did not end within {MAX_SECONDS:.0f} s") from error
+        raise CrashError(f"{what} did not end within {MAX_SECONDS:.0f} s") from error
     _refuse_death(what, done.returncode, done.stderr)
 
 
@@ -64,7 +64,7 @@ def call_telling(what: str, code: str, *arguments: str, told: Callable[[str], No
     """Run Python code as :func:`call` does, for as long as it takes, and hand on what it says by :func:`tell`.
 
     Raises:
-        OnnxTfError: the process cannot be started.
+        CrashError: the process cannot be started.
         ProcessDiedError: it dies.
     """
     with tempfile.TemporaryFile() as errors, _lifeline() as stdin:
@@ -72,7 +72,7 @@ def call_telling(what: str, code: str, *arguments: str, told: Callable[[str], No
         try:
             process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE, stderr=errors)
         except OSError as error:
-            raise OnnxTfError(f"{what} cannot be started: {error}") from error
+            raise CrashError(f"{what} cannot be started: {error}") from error
         with process:
             assert process.stdout is not None
             try:

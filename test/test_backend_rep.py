@@ -103,6 +103,7 @@ def test_every_form_of_several_inputs(two, positional, keywords):
         ({"x": X, "z": X}, ["no input 'z'"]),
         ([["a", "b", "c"]], ["input 'x'", "float32"]),
         ([[1, 2], [3]], ["input 'x'"]),
+        ([[[1, 2], [3]]], ["input 'x'", "lists of different lengths"]),
         ("text", ["input 'x'"]),
         ([[1j, 0, 0]], ["input 'x'"]),
         (object(), ["input 'x'"]),

@@ -26,7 +26,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf.check.interface import Interface, in_artifact_order, in_onnx_order
 from onnx_tf.check.onnx_runtime import OnnxRuntime
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import CheckError
 from onnx_tf.runtime.run_errors import run_error
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ class SavedModel:
         try:
             self._loaded = tf.saved_model.load(os.fspath(path))  # owns the variables
         except OSError as error:
-            raise OnnxTfError(f"{os.fspath(path)} holds no SavedModel: {str(error).splitlines()[0]}") from error
+            raise CheckError(f"{os.fspath(path)} holds no SavedModel: {str(error).splitlines()[0]}") from error
         if SIGNATURE not in self._loaded.signatures:
-            raise OnnxTfError(f"{os.fspath(path)}: no signature {SIGNATURE!r}, only {list(self._loaded.signatures)}")
+            raise CheckError(f"{os.fspath(path)}: no signature {SIGNATURE!r}, only {list(self._loaded.signatures)}")
         self._signature = self._loaded.signatures[SIGNATURE]
         specs = self._signature.structured_input_signature[1]
         self._keywords = _keywords(Path(path), specs)

@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.check.uses import index_limit
-from onnx_tf.errors import InputError, OnnxTfError, either
+from onnx_tf.errors import CheckError, InputError, OnnxTfError, either
 
 if TYPE_CHECKING:
     from onnx_tf.check.reference import Reference
@@ -116,7 +116,7 @@ def accepted_inputs(
         empty = empty or (feed, outputs)
     if empty is not None:
         return empty
-    raise OnnxTfError(
+    raise CheckError(
         f"no drawn input runs; tried {'; '.join(tried)}. With the first: {reason}. Give {OWN_INPUTS}, "
         f"or fix the open dimensions ({either('input_shapes', '--input-shape NAME:SIZES')})"
     )

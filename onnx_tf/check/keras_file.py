@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.check.interface import Interface
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import CheckError
 from onnx_tf.own_process import call
 
 __all__ = ["KerasFile"]
@@ -62,7 +62,7 @@ class KerasFile:
             done = json.loads((Path(folder) / "done.json").read_text())
             self.runtime = done["runtime"]
             if done["error"]:
-                raise OnnxTfError(f"Keras {done['doing']}: {done['error']}")
+                raise CheckError(f"Keras {done['doing']}: {done['error']}")
             found = []
             for index in range(len(feeds)):
                 with np.load(Path(folder) / f"outputs_{index}.npz") as arrays:

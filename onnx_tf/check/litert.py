@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.check.interface import Interface
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import CheckError
 from onnx_tf.own_process import call
 
 __all__ = ["LiteRT"]
@@ -64,7 +64,7 @@ class LiteRT:
             done = json.loads((Path(folder) / "done.json").read_text())
             self.runtime = done["runtime"]
             if done["error"]:
-                raise OnnxTfError(f"LiteRT's interpreter {done['doing']}: {done['error']}")
+                raise CheckError(f"LiteRT's interpreter {done['doing']}: {done['error']}")
             return [_loaded(Path(folder) / f"outputs_{i}.npz", names) for i, names in enumerate(done["outputs"])]
 
     def _call(self, folder: str) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnx_tf.errors import InputError, OnnxTfError, OptionError
+from onnx_tf.errors import CheckError, InputError, OptionError
 from onnx_tf.model.loading import ModelSource
 
 __all__ = ["PRECISE", "OnnxRuntime", "has_onnx_runtime", "intermediate_values", "require_onnx_runtime"]
@@ -110,7 +110,7 @@ class OnnxRuntime:
                 results = self._session.run_with_ort_values(foreign, in_memory)
                 found |= {name: _taken(result) for name, result in zip(foreign, results, strict=True)}
         except Exception as error:
-            raise OnnxTfError(f"ONNX Runtime cannot run the model on these inputs: {_reason(error)}") from error
+            raise CheckError(f"ONNX Runtime cannot run the model on these inputs: {_reason(error)}") from error
         return {name: found[name] for name in names}
 
     def _written(self, model: Any) -> str:
@@ -166,7 +166,7 @@ def _session(source: str | bytes, optimized: bool, options: Mapping[str, str], t
         import onnxruntime
         from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
     except ImportError as error:
-        raise OnnxTfError("the check needs ONNX Runtime: pip install 'onnx-tf[check]'") from error
+        raise CheckError("the check needs ONNX Runtime: pip install 'onnx-tf[check]'") from error
 
     def opened(entries: Mapping[str, str]) -> Any:
         settings = onnxruntime.SessionOptions()
@@ -184,7 +184,7 @@ def _session(source: str | bytes, optimized: bool, options: Mapping[str, str], t
         except NoKernel:  # the precise kernels take no int8 x int8 products, which never saturate
             return opened({key: value for key, value in options.items() if key not in PRECISE})
     except Exception as error:
-        raise OnnxTfError(f"ONNX Runtime does not take the model: {_reason(error)}") from error
+        raise CheckError(f"ONNX Runtime does not take the model: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
@@ -219,7 +219,7 @@ def _proto(model: ir.Model) -> tuple[onnx.ModelProto, Path | None]:
     tensors = [value.const_value for graph in model.graphs() for value in graph.initializers.values()]
     folders = {Path(tensor.base_dir).absolute() for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
     if len(folders) > 1:
-        raise OnnxTfError(
+        raise CheckError(
             f"the external data of the model lies in {sorted(map(str, folders))}: ONNX Runtime reads it from one "
             "folder; save the model, then pass its path"
         )

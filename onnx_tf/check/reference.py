@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
 from onnx_tf.check.onnx_runtime import OnnxRuntime, has_onnx_runtime
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import CheckError
 from onnx_tf.model.loading import ModelSource, load_model
 
 __all__ = ["OnnxReference", "Reference", "open_reference", "reference_name"]
@@ -32,7 +32,7 @@ def open_reference(model: ModelSource, *, optimized: bool = True) -> Reference:
         optimized: whether ONNX Runtime may rewrite the graph.
 
     Raises:
-        OnnxTfError: it does not take the model.
+        CheckError: it does not take the model.
     """
     return OnnxRuntime(model, optimized=optimized) if has_onnx_runtime() else OnnxReference(model)
 
@@ -51,24 +51,24 @@ class OnnxReference:
         """Load a model, as :func:`open_reference` does.
 
         Raises:
-            OnnxTfError: the reference implementation does not take it.
+            CheckError: the reference implementation does not take it.
         """
         proto = ir.to_proto(ir.external_data.load_to_model(load_model(model)))
         try:
             self._evaluator = ReferenceEvaluator(proto)
         except Exception as error:
-            raise OnnxTfError(f"onnx.reference does not take the model: {_reason(error)}") from error
+            raise CheckError(f"onnx.reference does not take the model: {_reason(error)}") from error
 
     def run(self, feed: Mapping[str, Any]) -> dict[str, Any]:
         """See :class:`Reference`.
 
         Raises:
-            OnnxTfError: it cannot run the model on these inputs.
+            CheckError: it cannot run the model on these inputs.
         """
         try:
             found = self._evaluator.run(None, dict(feed))
         except Exception as error:
-            raise OnnxTfError(f"onnx.reference cannot run the model on these inputs: {_reason(error)}") from error
+            raise CheckError(f"onnx.reference cannot run the model on these inputs: {_reason(error)}") from error
         return dict(zip(self._evaluator.output_names, found, strict=True))
 
 

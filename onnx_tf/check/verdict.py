@@ -14,7 +14,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.litert import LiteRT
 from onnx_tf.check.onnx_runtime import OnnxRuntime
-from onnx_tf.errors import OnnxTfError
+from onnx_tf.errors import CheckError
 from onnx_tf.export.file_graph import FileGraph, Steps
 from onnx_tf.model.loading import ModelSource
 
@@ -182,7 +182,7 @@ def _outputs(
 def _error(name: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]], steps: Mapping[str, float]) -> OutputError:
     for wanted, given in pairs:
         if wanted.shape != given.shape:
-            raise OnnxTfError(
+            raise CheckError(
                 f"output {name!r} has the shape {list(given.shape)} where {list(wanted.shape)} is expected"
             )
     wide = [(wanted.astype(np.float64), given.astype(np.float64)) for wanted, given in pairs]

@@ -18,6 +18,9 @@ FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 """A model or a verdict; wrong names, files and options; Ctrl-C."""
 
 _WRONG_USAGE = (UsageError, OptionError, InputError, FileError, PathError)
+OUTSIDE = "outside-error"
+"""The code of errors that are raised by the operating system, by Python or by TensorFlow."""
+
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 
@@ -49,10 +52,11 @@ def report(error: BaseException, *, as_json: bool, program: str = "onnx-tf", ver
     message = _message(error)
     print(f"{program}: {message}", file=sys.stderr)
     if as_json:
-        fields = error.fields() if isinstance(error, OnnxTfError) else {}
-        content = {"error": {"type": type(error).__name__, "message": message} | fields}
+        content = {"type": type(error).__name__, "code": OUTSIDE, "message": message}
+        if isinstance(error, OnnxTfError):
+            content |= {"code": error.code, "advice": error.advice_for_command_line(), **error.fields()}
         with contextlib.suppress(OSError):  # it may be standard output itself that failed
-            print(json_text.text(content), flush=True)
+            print(json_text.text({"error": content}), flush=True)
 
 
 @contextlib.contextmanager

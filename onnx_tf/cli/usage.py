@@ -5,3 +5,6 @@ from onnx_tf.errors import OnnxTfError
 
 class UsageError(OnnxTfError):
     """The arguments do not fit the model or each other."""
+
+    code = "wrong-usage"
+    next_step = "onnx-tf COMMAND --help shows the options"

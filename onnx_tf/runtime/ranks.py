@@ -77,6 +77,9 @@ class UnknownRankError(ConversionError):
         depends_on: the values that decide it, as far as the graph tells.
     """
 
+    code = "unknown-rank"
+    next_step = "state the shapes of the inputs that the message names"
+
     def __init__(self, reason: str, value: str = "", depends_on: Iterable[Slot] = (), **fields: Any) -> None:
         super().__init__(reason, **fields)
         self.value = value

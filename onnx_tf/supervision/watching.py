@@ -125,6 +125,7 @@ class Watched:
         name = {"time": "timeout", "memory": "max_memory"}[what]
         return ProcessLimitError(
             f"{self.what} {text}{self._where()}: {self._left()}; give it more {what}, or leave out {option(name)}",
+            advice=f"give it more {what}, or leave out {option(name)}",
             step=self.journal.step or None,
         )
 

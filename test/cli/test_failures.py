@@ -169,6 +169,8 @@ def test_json_names_the_node(folder, capsys):
     error = json.loads(check_one_line(capsys, "node 'Add_0'"))["error"]
     assert error.pop("message").endswith("Incompatible shapes: [2] vs. [3]")
     given = {"x": "float32[2]", "z": "float32[3]"}
+    assert error.pop("advice")
+    assert error.pop("code") == "run-failed"
     assert error == {"type": "RunError", "node": "Add_0", "op": "Add", "domain": "", "version": 17, "inputs": given}
 
     model = text_model("g (float[2] x, float[3] z) => (float[c] y) { y = Add(x, z) }")

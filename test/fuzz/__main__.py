@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -36,11 +37,16 @@ def main() -> int:
     seconds: dict[str, float] = {}
     kinds = arguments.kind or list(KINDS)
     for kind in kinds:
-        start = time.monotonic()
-        found = _tried(kind, arguments, seeds)
+        start, found = time.monotonic(), list[Outcome]()
+        try:
+            _try(kind, arguments, seeds, found)
+        except KeyboardInterrupt:  # what is known until then is told
+            kinds = []
         outcomes, seconds[kind] = outcomes + found, time.monotonic() - start
         _keep([outcome for outcome in found if outcome.verdict not in ALLOWED], arguments, seeds)
         print(table(found, seconds), file=sys.stderr, flush=True)
+        if not kinds:
+            break
     print(table(outcomes, seconds))
     return 1 if any(outcome.verdict not in ALLOWED for outcome in outcomes) else 0
 
@@ -59,13 +65,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _tried(kind: str, arguments: argparse.Namespace, seeds: list[Seed]) -> list[Outcome]:
-    """Try the cases of a kind in several processes."""
+def _try(kind: str, arguments: argparse.Namespace, seeds: list[Seed], found: list[Outcome]) -> None:
+    """Try the cases of a kind in several processes, and add what becomes of them."""
     readers = []
     for job in range(arguments.jobs):
         reading, writing = os.pipe()
         if not os.fork():
             try:
+                os.close(reading)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when nothing reads any more
                 with os.fdopen(writing, "w") as answers:
                     for outcome in drive(kind, arguments.seed, range(job, arguments.cases, arguments.jobs), seeds):
                         answers.write(json.dumps(vars(outcome)) + "\n")
@@ -74,13 +82,12 @@ def _tried(kind: str, arguments: argparse.Namespace, seeds: list[Seed]) -> list[
                 os._exit(0)
         os.close(writing)
         readers.append(os.fdopen(reading))
-    found = []
     for reader in readers:
         with reader:
-            found += [Outcome(**json.loads(line)) for line in reader]
+            found += (Outcome(**json.loads(line)) for line in reader)
     for _ in readers:
         os.wait()
-    return sorted(found, key=lambda outcome: outcome.number)
+    found.sort(key=lambda outcome: outcome.number)
 
 
 def _keep(wrong: list[Outcome], arguments: argparse.Namespace, seeds: list[Seed]) -> None:

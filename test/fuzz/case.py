@@ -23,6 +23,7 @@ class Case:
         content: the model.
         feed: what it is run with, by position or by name; ``None`` where it is not run.
         files: what lies beside it: a kind (``file``, ``link``, ``folder``, ``pipe``), a path, and bytes or a target.
+        form: the format that it is written in; ``""`` where it is prepared and run.
         key: of cases that share their model, the same: it is converted once for them.
     """
 
@@ -30,6 +31,7 @@ class Case:
     content: bytes
     feed: Any = None
     files: tuple[tuple[str, str, Any], ...] = ()
+    form: str = ""
     key: str = ""
 
 

@@ -14,18 +14,25 @@ from test.fuzz.driving import Outcome, table
 from test.fuzz.seeds import few
 from test.fuzz.worker import KINDS, case_of
 
-CASES = 25
+CASES = {"names": 6, **dict.fromkeys(("bytes", "structure", "crafted", "external", "runtime"), 25)}
 
 
 def test_none_ends_the_process_or_raises_another_error(tmp_path):
-    command = [sys.executable, "-m", "test.fuzz", "--few", "--cases", str(CASES), "--keep", str(tmp_path)]
+    for cases in sorted(set(CASES.values())):
+        kinds = [kind for kind in KINDS if CASES[kind] == cases]
+        counts = tried("--few", "--cases", str(cases), "--keep", str(tmp_path), *(f"--kind={kind}" for kind in kinds))
+        assert list(counts) == kinds
+        assert all(sum(row) == cases for row in counts.values())
+        assert sum(row[0] for row in counts.values()) >= cases // 2  # enough of them are computed
+
+
+def tried(*arguments: str) -> dict[str, list[int]]:
+    """Return how often each verdict was, by kind."""
     environment = os.environ | {"PYTHONPATH": ROOT, "CUDA_VISIBLE_DEVICES": "-1"}
+    command = [sys.executable, "-m", "test.fuzz", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    counts = {row.split()[0]: list(map(int, row.split()[1:8])) for row in done.stdout.splitlines()[1:]}
-    assert counts.keys() == KINDS.keys()
-    assert all(sum(row) == CASES for row in counts.values())
-    assert sum(row[0] for row in counts.values()) > CASES  # enough of them are computed
+    return {row.split()[0]: list(map(int, row.split()[1:8])) for row in done.stdout.splitlines()[1:]}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,7 +65,7 @@ def tried(self, case, path, *, exported):
     {FAULTY[verdict]}
 worker.Trier._try = tried
 driving._warm = lambda: None
-driving.MAX_SECONDS = 2.0
+driving.MAX_SECONDS, driving.MAX_WAIT = 2.0, 4.0
 print([outcome.verdict for outcome in driving.drive("bytes", 0, range(2), few())])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import runpy
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from typing import Any
 
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.supervision.journal import telling_to
-from test.fuzz import of_bytes, of_feeds, of_files, of_schemas, of_structure
+from test.fuzz import of_bytes, of_feeds, of_files, of_names, of_schemas, of_structure
 from test.fuzz.case import Case, Maker, lay
 from test.fuzz.seeds import Seed
 
@@ -30,11 +31,22 @@ KINDS: dict[str, Maker] = {
     "crafted": of_schemas.make,
     "external": of_files.make,
     "runtime": of_feeds.make,
+    "names": of_names.make,
 }
 EXPORTED = 25
 """Of the models that are converted, one of so many is written too."""
 
-_READ = ("/proc/", "/sys/", "/usr/", "/lib", "/etc/ld", "/etc/local", sys.prefix, sys.base_prefix)
+_READ = (
+    "/proc/",
+    "/sys/",
+    "/usr/",
+    "/lib",
+    "/etc/ld",
+    "/etc/local",
+    os.path.expanduser("~/.keras"),
+    sys.prefix,
+    sys.base_prefix,
+)
 _WRITTEN = ("/dev/null",)
 
 
@@ -80,6 +92,9 @@ class Trier:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if case.form:
+                self._write(case, path.parent.parent)
+                return
             rep = self._reps.get(case.key)
             if rep is None:
                 rep = prepare(path if case.files else case.content)
@@ -88,6 +103,19 @@ class Trier:
                 rep.run(list(case.feed))
             if exported:
                 rep.export_graph(path.parent.parent / "target")
+
+    def _write(self, case: Case, folder: Path) -> None:
+        """Write a model, and run what is code of it."""
+        from onnx_tf import convert
+
+        target = folder / "target"
+        done = convert(case.content, target, formats=[case.form], check=False)  # type: ignore[list-item]
+        if case.form == "keras_source":
+            source = runpy.run_path(str(done.path))
+            source["load_weights"](source["build_model"](), done.path.with_suffix(".npz"))
+        beside = set(os.listdir(folder)) - {"target", "model", "secret.bin"}
+        if beside:
+            self.outside.append(f"it wrote {sorted(beside)}")
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event not in ("open", "os.mkdir", "os.rename", "os.symlink", "os.remove"):

@@ -207,6 +207,14 @@ class TestCommandLine:
         assert is_gone(child)
         assert os.listdir(folder) == ["model.onnx"]
 
+    def test_a_process_that_is_killed_from_outside_is_a_line(self, folder):
+        with onnx_tf("convert", "model.onnx", "-o", "out") as process:
+            os.kill(the_child_of(process), signal.SIGKILL)
+            output, errors = process.communicate(timeout=60)
+        assert (process.returncode, output, errors.count("\n")) == (1, "", 1)
+        assert errors.startswith("onnx-tf: convert was ended from outside (SIGKILL), most often because")
+        assert os.listdir(folder) == ["model.onnx"]
+
     def test_the_process_ends_with_the_one_that_watches(self, folder):
         with onnx_tf("convert", "model.onnx", "-o", "out") as process:
             child = the_child_of(process)
