@@ -94,7 +94,7 @@ class Run:
         self.written: dict[str, Written] = {}
         self.timings: dict[str, float] = {}
         self.checking = 0.0
-        self._known: dict[bool, Expected] = {}
+        self._known: dict[bool | None, Expected] = {}
 
     def _convert(self, target: Target) -> TensorflowRep:
         source, options = self._begun(target)
@@ -158,13 +158,18 @@ class Run:
             if how is not None and precision in KINDS:
                 self.written[precision] = self._judged(written, precision, file, rep)
                 continue
-            tolerance = OfScale(single=FLOAT16_TOLERANCE if precision == "float16" else OfScale().single)
+            tolerance = OfScale(single=FLOAT16_TOLERANCE) if precision == "float16" else None
             # Where weights alone are integers, what is computed of them are the same floats.
             rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
             steps = output_steps(file.read_bytes()) if rounds else None
             compare = functools.partial(compare_tflite, rep=rep, tolerance=tolerance, steps=steps)
             self.written[precision] = self._checked_file(
-                written, compare, file, f".tflite ({precision})", Interface.of(rep), optimized=steps is None
+                written,
+                compare,
+                file,
+                f".tflite ({precision})",
+                Interface.of(rep),
+                optimized=None if steps is None else False,
             )
 
     def _judged(self, written: Written, kind: str, file: Path, rep: TensorflowRep) -> Written:
@@ -192,7 +197,7 @@ class Run:
         what: str,
         interface: Interface,
         *,
-        optimized: bool = True,
+        optimized: bool | None = None,
     ) -> Written:
         """Return what is told of an artefact that is compared unless the user does not want it."""
         if self.check is False:
@@ -211,7 +216,7 @@ class Run:
             self.timings["check"] = self.timings.get("check", 0.0) + seconds
         return replace(written, accuracy=accuracy)
 
-    def _expected(self, interface: Interface, optimized: bool) -> Expected:
+    def _expected(self, interface: Interface, optimized: bool | None) -> Expected:
         """Return what the model's outputs are to be, the same for all artefacts that are compared alike."""
         if optimized not in self._known:
             feed = self.check if isinstance(self.check, Mapping) else None

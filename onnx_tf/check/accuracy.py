@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import collections
 import itertools
 import math
 import os
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnx_tf.check.artifacts import SavedModel
-from onnx_tf.check.compare import Comparison, Difference, OfScale, OfSteps, Tolerance, compare, worst
+from onnx_tf.check.compare import Comparison, Difference, OfScale, OfSteps, Tolerance, compare, step_tolerance, worst
 from onnx_tf.check.expected import Expected
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.known_differences import explanations
 from onnx_tf.check.litert import LiteRT
+from onnx_tf.check.stability import unstable_outputs
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
 
@@ -37,6 +39,8 @@ class Accuracy(Comparison):
         fed: for each run dtype and shape of what both were fed, by name, in the artefact's memory order.
         reference: what it was compared with, as in ``ONNX Runtime 1.32.0``.
         random: the outputs that depend on random numbers, of which shape and dtype count alone.
+        unstable: in how many runs an output does not count, by name: it differs, but so does the reference from itself
+            where its inputs differ in their last digits.
         known: for each output that differs, what is known of ONNX Runtime's own ways on the
             operators that it comes from.
         runtime: what ran a .tflite or .keras file, as in ``ai-edge-litert 2.3.0``; empty for SavedModels.
@@ -47,6 +51,7 @@ class Accuracy(Comparison):
     fed: tuple[Mapping[str, str], ...] = ()
     reference: str = ""
     random: Collection[str] = ()
+    unstable: Mapping[str, int] = field(default_factory=dict)
     known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runtime: str = ""
     modes: Mapping[str, float] = field(default_factory=dict)
@@ -70,8 +75,7 @@ def compare_saved_model(path: str | os.PathLike[str], rep: TensorflowRep, expect
         OnnxTfError: it cannot be loaded.
     """
     interface = Interface.of(rep)
-    outputs = _differences(_found(SavedModel(path, interface), expected), expected)
-    return _accuracy(outputs, interface, expected)
+    return _judged({"": _found(SavedModel(path, interface), expected)}, interface, expected)
 
 
 def compare_tflite(
@@ -101,12 +105,9 @@ def compare_tflite(
     interface = Interface.of(rep)
     artifacts = {how: LiteRT(path, interface, xnnpack=xnnpack) for how, xnnpack in _MODES.items()}
     runs = {how: _found(artifact, expected) for how, artifact in artifacts.items()}
-    limits = tolerance if steps is None else _in_steps(expected, list(runs.values()), steps)
-    outputs = {how: _differences(found, expected, limits, f"{how}: ") for how, found in runs.items()}
-    modes = {how: max((output.error for output in own), default=0.0) for how, own in outputs.items()}
+    judged = _judged(runs, interface, expected, tolerance, steps)
     runtime = next((artifact.runtime for artifact in artifacts.values() if artifact.runtime), "")
-    judged = _accuracy(list(itertools.chain(*outputs.values())), interface, expected)
-    return replace(judged, runtime=runtime, modes=modes, unit="" if steps is None else "steps")
+    return replace(judged, runtime=runtime)
 
 
 _MODES = {"with XNNPACK": True, "without XNNPACK": False}
@@ -125,16 +126,62 @@ def _found(artifact: SavedModel | LiteRT | KerasFile, expected: Expected) -> _Ru
     return [_without_padding(wanted, found) for wanted, found in zip(expected.outputs, results, strict=True)]
 
 
+def _judged(
+    runs: Mapping[str, _Run],
+    interface: Interface,
+    expected: Expected,
+    tolerance: Tolerance | None = None,
+    steps: Mapping[str, float] | None = None,
+) -> Accuracy:
+    """Return the verdict over what an artefact gave in one or several ways."""
+    integer_limits = None if steps is None else _in_steps(expected, list(runs.values()), steps)
+
+    def limits(outputs: Mapping[str, Any]) -> Mapping[str, Tolerance]:
+        return integer_limits or _limits(outputs, expected, tolerance)
+
+    found = {how: _differences(run, expected, limits, f"{how}: " if how else "") for how, run in runs.items()}
+    failing = [{o.name for own in found.values() for o in own[i] if not o.fits} for i in range(len(expected.feeds))]
+    unstable = unstable_outputs(expected, failing, limits)
+    kept = {
+        how: [_unless(output, names) for outputs, names in zip(own, unstable, strict=True) for output in outputs]
+        for how, own in found.items()
+    }
+    modes = {how: max((output.error for output in own), default=0.0) for how, own in kept.items() if how}
+    by_name: dict[str, list[Difference]] = {}
+    for output in itertools.chain(*kept.values()):
+        by_name.setdefault(output.name, []).append(output)
+    judged = tuple(map(worst, by_name.values()))
+    moved = interface.channels_last_inputs
+    fed = tuple({k: described(v) for k, v in in_artifact_order(feed, moved).items()} for feed in expected.feeds)
+    counts = collections.Counter(itertools.chain(*unstable))
+    unit = "steps" if steps is not None or expected.quantized else ""
+    known = _known(expected.model, judged)
+    return Accuracy(judged, fed, expected.reference, expected.random, counts, known, modes=modes, unit=unit)
+
+
+def _limits(outputs: Mapping[str, Any], expected: Expected, tolerance: Tolerance | None) -> dict[str, Tolerance]:
+    """Return what counts as equal for each output of a run."""
+    limits: dict[str, Tolerance] = {}
+    for name, value in outputs.items():
+        limits[name] = step_tolerance(value) if expected.quantized else tolerance or OfScale()
+    return limits | dict.fromkeys(expected.random, _ANY)
+
+
 def _differences(
-    found: _Run, expected: Expected, tolerance: Tolerance | Mapping[str, Tolerance] | None = None, place: str = ""
-) -> list[Difference]:
-    names = list(expected.outputs[0])
+    found: _Run, expected: Expected, limits: Callable[[Mapping[str, Any]], Mapping[str, Tolerance]], place: str
+) -> list[list[Difference]]:
+    """Return the difference of each output in each run."""
     if isinstance(found, OnnxTfError):
-        return [Difference(name, math.inf, 0.0, f"{place}{found}") for name in names]
-    limits = dict(tolerance) if isinstance(tolerance, Mapping) else dict.fromkeys(names, tolerance or OfScale())
-    limits |= dict.fromkeys(expected.random, _ANY)
-    compared = (compare(*both, limits) for both in zip(expected.outputs, found, strict=True))
-    return [output for comparison in compared for output in comparison.outputs]
+        return [[Difference(n, math.inf, 0.0, f"{place}{found}") for n in outputs] for outputs in expected.outputs]
+    pairs = zip(expected.outputs, found, strict=True)
+    return [list(compare(wanted, given, limits(wanted)).outputs) for wanted, given in pairs]
+
+
+def _unless(output: Difference, unstable: Collection[str]) -> Difference:
+    """Return a difference that counts as equal where rounding alone decides."""
+    if output.name not in unstable or output.fits:
+        return output
+    return Difference(output.name, 0.0, output.tolerance)
 
 
 def _in_steps(expected: Expected, runs: Sequence[_Run], steps: Mapping[str, float]) -> dict[str, Tolerance]:
@@ -167,8 +214,8 @@ def compare_keras(
         OnnxTfError: Keras cannot be started.
     """
     artifact = KerasFile(path, interface, weights)
-    outputs = _differences(_found(artifact, expected), expected)
-    return replace(_accuracy(outputs, interface, expected), runtime=artifact.runtime)
+    judged = _judged({"": _found(artifact, expected)}, interface, expected)
+    return replace(judged, runtime=artifact.runtime)
 
 
 def _without_padding(expected: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -185,18 +232,6 @@ def _trimmed(expected: Any, found: Any, counts: Container[int]) -> Any:
         return found
     sizes = zip(expected.shape, found.shape, strict=True)
     return found[tuple(slice(n if n < more and n in counts else None) for n, more in sizes)]
-
-
-def _accuracy(outputs: Sequence[Difference], interface: Interface, expected: Expected) -> Accuracy:
-    moved = interface.channels_last_inputs
-    fed = tuple(
-        {name: described(value) for name, value in in_artifact_order(feed, moved).items()} for feed in expected.feeds
-    )
-    of_one: dict[str, list[Difference]] = {}
-    for output in outputs:
-        of_one.setdefault(output.name, []).append(output)
-    judged = tuple(map(worst, of_one.values()))
-    return Accuracy(judged, fed, expected.reference, expected.random, _known(expected.model, judged))
 
 
 def _known(model: ModelSource, outputs: tuple[Difference, ...]) -> dict[str, tuple[str, ...]]:

@@ -12,11 +12,11 @@ import onnx_ir as ir
 from onnx_tf.backend import prepare
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.artifacts import Prepared
-from onnx_tf.check.compare import compare
+from onnx_tf.check.compare import compare, step_tolerance
 from onnx_tf.check.expected import expected_outputs
 from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.onnx_runtime import OnnxRuntime, intermediate_values
-from onnx_tf.check.values import check_values, step_tolerance
+from onnx_tf.check.values import check_values
 from onnx_tf.edits.cut import cut
 from onnx_tf.edits.neutral import with_neutral_names, with_random_weights
 from onnx_tf.errors import ModelError, OnnxTfError

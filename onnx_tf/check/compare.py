@@ -13,7 +13,17 @@ import onnx_ir as ir
 
 from onnx_tf.check.measures import Measures, measure, worst_of
 
-__all__ = ["Comparison", "Difference", "Elementwise", "OfScale", "OfSteps", "Tolerance", "compare", "worst"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Elementwise",
+    "OfScale",
+    "OfSteps",
+    "Tolerance",
+    "compare",
+    "step_tolerance",
+    "worst",
+]
 
 
 @dataclass(frozen=True)
@@ -158,6 +168,12 @@ class OfSteps:
 
 
 _ROUNDING = 0.01
+
+
+def step_tolerance(expected: Any) -> OfSteps:
+    """Return what counts as equal for a value of a quantised model: roundings add up, a wrong node is far off."""
+    is_of_steps = isinstance(expected, np.ndarray) and expected.dtype.kind in "iu" and expected.dtype.itemsize == 1
+    return OfSteps(1.0 if is_of_steps else None, steps=8.0, of_all=True)
 
 
 Tolerance = OfScale | Elementwise | OfSteps

@@ -15,6 +15,7 @@ from onnx_tf.check.reference import Reference, open_reference, reference_name
 from onnx_tf.check.upstream import random_outputs
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
+from onnx_tf.model.quantized import is_quantized
 from onnx_tf.runtime.feeding import to_numpy
 
 __all__ = ["Expected", "expected_of", "expected_outputs"]
@@ -30,6 +31,8 @@ class Expected:
         outputs: the outputs of each run, likewise.
         reference: what computed them, with its version.
         random: the outputs that depend on random numbers.
+        quantized: whether the model is quantised: roundings add up in it.
+        optimized: whether ONNX Runtime might rewrite the graph.
     """
 
     model: ModelSource
@@ -37,10 +40,12 @@ class Expected:
     outputs: Sequence[Mapping[str, Any]]
     reference: str
     random: frozenset[str]
+    quantized: bool
+    optimized: bool
 
 
 def expected_of(
-    interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None = None, *, optimized: bool = True
+    interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None = None, *, optimized: bool | None = None
 ) -> Expected:
     """Return inputs that a reference runs on and its outputs.
 
@@ -50,11 +55,15 @@ def expected_of(
         feed: inputs by ONNX name, as the artefact takes them, to which a second batch of twice the size is added
             where that is open. By default three are drawn: values that are likely, others in other sizes where
             dimensions are open, values at the ends of what is likely; or those of them that the reference takes.
-        optimized: whether ONNX Runtime may rewrite the graph.
+        optimized: whether ONNX Runtime may rewrite the graph; by default unless the model is quantised, since its
+            integer kernels are further off on some processors.
 
     Raises:
         OnnxTfError: the reference cannot run the model on these inputs.
     """
+    loaded = load_model(model)
+    quantized = is_quantized(loaded)
+    optimized = not quantized if optimized is None else optimized
     given, outputs, reference = expected_outputs(interface, model, feed, optimized=optimized)
     if feed is None:
         drawn = drawn_inputs(interface.inputs, interface.channels_last_inputs)
@@ -62,7 +71,8 @@ def expected_of(
     else:
         more = _twice(given, interface, reference)
     feeds, results = zip((given, outputs), *more, strict=True)
-    return Expected(model, feeds, results, reference_name(), frozenset(random_outputs(load_model(model))))
+    random = frozenset(random_outputs(loaded))
+    return Expected(model, feeds, results, reference_name(), random, quantized, optimized)
 
 
 def expected_outputs(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.check.compare import Difference, OfSteps, Tolerance, compare
+from onnx_tf.check.compare import Difference, Tolerance, compare, step_tolerance
 from onnx_tf.check.expected import expected_outputs
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
@@ -22,7 +22,7 @@ from onnx_tf.passes.infer_shapes import infer_shapes
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
 
-__all__ = ["CheckedValue", "Inside", "Values", "check_values", "step_tolerance"]
+__all__ = ["CheckedValue", "Inside", "Values", "check_values"]
 
 MAX_BYTES = 256 << 20
 """How many bytes of values ONNX Runtime and TensorFlow each hold at once, as far as shapes tell."""
@@ -164,12 +164,6 @@ def check_values(
             checked.append(CheckedValue(name, str(node.name), node.op_type, difference, _is_finite(found.pop(name))))
     inputs = {name: described(value) for name, value in own.items()}
     return Values(tuple(checked), tuple(name for name in nodes if name not in known), inputs)
-
-
-def step_tolerance(expected: Any) -> OfSteps:
-    """Return what counts as equal for a value of a quantised model: roundings add up, a wrong node is far off."""
-    is_of_steps = isinstance(expected, np.ndarray) and expected.dtype.kind in "iu" and expected.dtype.itemsize == 1
-    return OfSteps(1.0 if is_of_steps else None, steps=8.0, of_all=True)
 
 
 def _is_used(value: ir.Value) -> bool:

@@ -18,6 +18,7 @@ def accuracy_fields(accuracy: Accuracy) -> dict[str, Any]:
         | {
             "fits": output.fits,
             "random": output.name in accuracy.random,
+            "unstable": accuracy.unstable.get(output.name, 0),
             "known": list(accuracy.known.get(output.name, ())),
         }
         for output in accuracy.outputs
@@ -38,6 +39,9 @@ def print_accuracy(accuracy: Accuracy) -> None:
         print(f"  {output.name}: {_found(output, accuracy)}: {'ok' if output.fits else 'DIFFERS'}")
         if not output.fits and not output.reason:
             print(f"    at {output.at}")
+        if count := accuracy.unstable.get(output.name):
+            inputs = f"{count} of {len(accuracy.fed)} inputs"
+            print(f"    not judged on {inputs}: the reference differs from itself where their last digits do")
         for sentence in accuracy.known.get(output.name, ()):
             print(f"    {sentence}")
 
@@ -52,6 +56,8 @@ def _found(output: Difference, accuracy: Accuracy) -> str:
         return output.reason
     if output.name in accuracy.random:
         return "random numbers, of which only shape and dtype are compared"
+    if accuracy.unstable.get(output.name) == len(accuracy.fed):
+        return "rounding alone decides it; onnx-tf check compares the values before it"
     if output.error == 0.0 and not (output.measures and output.measures.not_finite):
         return "equal"
     limit = f"{output.tolerance:.1f}" if accuracy.unit else f"{output.tolerance:.0e}"
