@@ -91,6 +91,14 @@ def test_a_glance_does_not_find_it_right(what: str) -> None:
     assert has_only_handled_nodes(right, known_handlers(()))
 
 
+def test_windows_of_microsofts_operators_are_held_against_the_same_ranges() -> None:
+    model = one_node("FusedConv", [IMAGE, FILTERS], strides=[0, 1])
+    model.graph.node[0].domain = "com.microsoft"
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    with pytest.raises(ModelError, match=r"com.microsoft.FusedConv, opset 1\): attribute 'strides' holds 0"):
+        prepare(model)
+
+
 def test_sequences_have_one_dtype_and_are_no_tensors() -> None:
     mixed = text_model(
         """g (float[2] x, int64[2] i) => (float[2] y)

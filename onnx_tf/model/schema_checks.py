@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
-from onnx_tf.model.attribute_ranges import choice_problem, range_problem
+from onnx_tf.model.attribute_ranges import WINDOWS, choice_problem, range_problem
 from onnx_tf.operator_schema import operator_schema
 
 __all__ = ["check_nodes", "node_problem", "value_problem"]
@@ -89,7 +89,7 @@ def node_problem(
 def value_problem(
     domain: str, op_type: str, integers: Mapping[str, Sequence[int]], texts: Mapping[str, str], outputs: int
 ) -> str | None:
-    """Return what is wrong with what the attributes of a node of the standard hold, ``None`` where nothing is.
+    """Return what is wrong with what the attributes of a known operator hold, ``None`` where nothing is.
 
     Args:
         domain: the operator's domain.
@@ -98,6 +98,8 @@ def value_problem(
         texts: its strings by the attribute's name.
         outputs: the number of its outputs.
     """
+    if domain == "com.microsoft":
+        return range_problem({name: numbers for name, numbers in integers.items() if name in WINDOWS})
     if domain not in ("", "ai.onnx.ml"):
         return None
     if op_type == "Split" and integers.get("num_outputs", (outputs,)) != (outputs,):
