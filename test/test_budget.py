@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_tf import ModelError, OptionError, prepare
+from onnx_tf import ModelError, OptionError, convert, prepare, to_keras
 from onnx_tf.budget import MAX_UNROLLED_NODES, Budget
 from onnx_tf.errors import ConversionError
 from onnx_tf.options import Options
@@ -90,6 +92,17 @@ def test_calls_of_calls_that_multiply_are_refused_before_they_are_made() -> None
     assert "pass a larger max_nodes" in str(raised.value)
     with pytest.raises(ModelError, match=r"more than are left of max_nodes=7"):
         lowered(calls(3), max_nodes=7)
+
+
+def test_every_way_to_convert_takes_the_limits(tmp_path: Path) -> None:
+    for way in (
+        lambda: convert(calls(3), tmp_path / "model", max_nodes=7),
+        lambda: convert(calls(3), tmp_path / "model.tflite", max_nodes=7),
+        lambda: to_keras(calls(3), max_nodes=7),
+    ):
+        with pytest.raises(ModelError, match=r"more than are left of max_nodes=7"):
+            way()
+    assert not list(tmp_path.iterdir())
 
 
 def test_calls_of_functions_without_nodes_count() -> None:

@@ -81,6 +81,24 @@ def test_what_is_wrong_is_refused_by_node(what: str) -> None:
     assert raised.value.node == "node" or "'x0'" in str(raised.value)
 
 
+@pytest.mark.parametrize("what", ["strides of 0", "no direction", "input missing", "more parts than outputs"])
+def test_a_glance_does_not_find_it_right(what: str) -> None:
+    from onnx_tf.handler_table import known_handlers
+    from onnx_tf.model.survey import has_only_handled_nodes
+
+    assert not has_only_handled_nodes(REFUSED[what][0], known_handlers(()))
+    right = one_node("Conv", [IMAGE, FILTERS], strides=[1, 2])
+    assert has_only_handled_nodes(right, known_handlers(()))
+
+
+def test_windows_of_microsofts_operators_are_held_against_the_same_ranges() -> None:
+    model = one_node("FusedConv", [IMAGE, FILTERS], strides=[0, 1])
+    model.graph.node[0].domain = "com.microsoft"
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    with pytest.raises(ModelError, match=r"com.microsoft.FusedConv, opset 1\): attribute 'strides' holds 0"):
+        prepare(model)
+
+
 def test_sequences_have_one_dtype_and_are_no_tensors() -> None:
     mixed = text_model(
         """g (float[2] x, int64[2] i) => (float[2] y)

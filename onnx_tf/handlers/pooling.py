@@ -298,9 +298,13 @@ def _counts(w: Windows, count_include_pad: int, dtype: tf.DType) -> tf.Tensor:
         zip(w.dims, w.strides, w.dilations, w.pads, w.outs, strict=True)
     ):
         starts = tf.range(out, dtype=tf.int64) * s - before
-        places = tf.expand_dims(starts, 1) + tf.range(w.kernel[i], dtype=tf.int64) * d
         low, high = (-before, n + after) if count_include_pad else (0, n)
-        inside = tf.reduce_sum(tf.cast((places >= low) & (places < high), dtype), 1)
+        if d == 1:
+            first, last = tf.maximum(starts, low), tf.minimum(starts + w.kernel[i], high)
+            inside = tf.cast(tf.maximum(last - first, 0), dtype)
+        else:
+            places = tf.expand_dims(starts, 1) + tf.range(w.kernel[i], dtype=tf.int64) * d
+            inside = tf.reduce_sum(tf.cast((places >= low) & (places < high), dtype), 1)
         counts *= tf.reshape(inside, [1] * (i + 1) + [-1] + [1] * (len(w.dims) - i))
     return counts
 

@@ -214,6 +214,8 @@ def col2im(
     if rank is None:
         raise ValueError("the length of image_shape is unknown: state the shape of this input in the model")
     image, block = (elements_of(shaped(s, [rank])) for s in (image_shape, block_shape))
+    if any(isinstance(size, int) and size < 1 for size in block):
+        raise ValueError(f"input 'block_shape' must hold positive sizes, got {block}")
     if 0 in x.shape:  # TensorFlow's scatter refuses places in nothing
         return tf.zeros(as_shape([dims_of(x)[0], dims_of(x)[1] // product(block), *image]), x.dtype)
     dilations, strides, pads = dilations or [1] * rank, strides or [1] * rank, pads or [0] * 2 * rank

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-__all__ = ["choice_problem", "range_problem"]
+__all__ = ["WINDOWS", "choice_problem", "range_problem"]
 
 MAX_SIZE = 2**31 - 1
 """Kernels count windows, steps and dimensions in 32 bits."""
@@ -56,6 +56,9 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "time_axis": (0, 1),
 }
 """The least and the largest integer of attributes that mean the same wherever they are."""
+
+WINDOWS = frozenset(["dilations", "group", "kernel_shape", "output_padding", "output_shape", "pads", "strides"])
+"""Those of windows, which mean the same in com.microsoft."""
 
 MAX_AXIS = 1023
 """No tensor has as many axes; numbers beyond 32 bits are wrong in every kernel."""

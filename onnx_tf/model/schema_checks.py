@@ -13,10 +13,10 @@ import onnx
 import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
-from onnx_tf.model.attribute_ranges import choice_problem, range_problem
+from onnx_tf.model.attribute_ranges import WINDOWS, choice_problem, range_problem
 from onnx_tf.operator_schema import operator_schema
 
-__all__ = ["check_nodes", "node_problem"]
+__all__ = ["check_nodes", "node_problem", "value_problem"]
 
 _TYPES = {int(kind): name for name, kind in onnx.AttributeProto.AttributeType.items()}
 
@@ -86,6 +86,27 @@ def node_problem(
     return None
 
 
+def value_problem(
+    domain: str, op_type: str, integers: Mapping[str, Sequence[int]], texts: Mapping[str, str], outputs: int
+) -> str | None:
+    """Return what is wrong with what the attributes of a known operator hold, ``None`` where nothing is.
+
+    Args:
+        domain: the operator's domain.
+        op_type: the operator.
+        integers: its integers by the attribute's name.
+        texts: its strings by the attribute's name.
+        outputs: the number of its outputs.
+    """
+    if domain == "com.microsoft":
+        return range_problem({name: numbers for name, numbers in integers.items() if name in WINDOWS})
+    if domain not in ("", "ai.onnx.ml"):
+        return None
+    if op_type == "Split" and integers.get("num_outputs", (outputs,)) != (outputs,):
+        return f"attribute 'num_outputs' is {integers['num_outputs'][0]}, it has {outputs} outputs"
+    return range_problem(integers) or choice_problem(op_type, texts)
+
+
 def _between(least: int, most: int) -> str:
     if least == most:
         return str(least)
@@ -102,15 +123,10 @@ def check_nodes(graph: ir.Graph | ir.Function) -> None:
         given = [value is not None for value in node.inputs]
         types = {name: int(a.type.value) for name, a in node.attributes.items() if not a.is_ref()}
         problem = node_problem(node.domain, node.op_type, node.version or 1, given, len(node.outputs), types)
-        if problem is None and node.domain in ("", "ai.onnx.ml"):
-            stated = {name: a for name, a in node.attributes.items() if not a.is_ref()}
-            texts = {name: a.as_string() for name, a in stated.items() if a.type is ir.AttributeType.STRING}
-            problem = range_problem({name: _integers(a) for name, a in stated.items()})
-            problem = problem or choice_problem(node.op_type, texts)
-        if problem is None and (node.domain, node.op_type) == ("", "Split") and "num_outputs" in node.attributes:
-            count = node.attributes["num_outputs"]
-            if not count.is_ref() and count.as_int() != len(node.outputs):
-                problem = f"attribute 'num_outputs' is {count.as_int()}, it has {len(node.outputs)} outputs"
+        stated = {name: a for name, a in node.attributes.items() if not a.is_ref()}
+        integers = {name: _integers(attribute) for name, attribute in stated.items()}
+        texts = {name: a.as_string() for name, a in stated.items() if a.type is ir.AttributeType.STRING}
+        problem = problem or value_problem(node.domain, node.op_type, integers, texts, len(node.outputs))
         if problem is not None:
             raise ModelError(
                 f"node {node.name!r} ({node.domain or 'ai.onnx'}.{node.op_type}, opset {node.version}): {problem}; "

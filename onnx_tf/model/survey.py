@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import onnx
 
-from onnx_tf.model.schema_checks import node_problem
+from onnx_tf.model.schema_checks import node_problem, value_problem
 from onnx_tf.model.validation import check_model, check_versions
 from onnx_tf.operator_schema import attribute_problems, operator_schema
 from onnx_tf.registry import Registry, normalize_domain
 
 __all__ = ["all_nodes", "has_only_handled_nodes"]
+
+_INT = onnx.AttributeProto.INT
 
 
 def has_only_handled_nodes(model: onnx.ModelProto, handlers: Registry) -> bool:
@@ -60,6 +62,10 @@ def _is_handled(node: onnx.NodeProto, opsets: dict[str, int], handlers: Registry
     types = {name: int(attribute.type) for name, attribute in names.items()}
     given = list(map(bool, node.input))
     if node_problem(domain, node.op_type, version, given, len(node.output), types) is not None:
+        return False
+    integers = {name: (a.i,) if a.type == _INT else tuple(a.ints) for name, a in names.items()}
+    texts = {name: a.s.decode(errors="replace") for name, a in names.items() if a.type == onnx.AttributeProto.STRING}
+    if value_problem(domain, node.op_type, integers, texts, len(node.output)) is not None:
         return False
     return not any(attribute_problems(handler, operator_schema(domain, node.op_type, version), names))
 
