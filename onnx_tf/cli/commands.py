@@ -146,6 +146,8 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        if written.format in ("keras", "keras_source"):
+            _print_images(done)
         quantizing.print_quantized(written)
         if written.accuracy is not None:
             print_accuracy(written.accuracy)
@@ -155,6 +157,18 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
     print(f"{sum(waited.values()):.1f} s: {', '.join(f'{step} {seconds:.1f} s' for step, seconds in waited.items())}")
     for step, seconds in done.timings.items() if timings else ():
         print(f"  {seconds:8.3f} s  {step}")
+
+
+def _print_images(done: Conversion) -> None:
+    """Say what makes inputs N, spatial..., C, as Keras users give images: those that are turned at once."""
+    inputs = [str(name) for name in done.rep.inputs]
+    turned = {transpose.value for transpose in done.rep.layout_report.transposes}
+    images = [name for name in inputs if name in turned and name not in _moved(done)["inputs"]]
+    if images:
+        them = "all" if len(images) == len(inputs) else ",".join(images)
+        print(
+            f"  N, C, spatial... as in the model: {', '.join(images)} (--channels-last-inputs {them}: N, spatial..., C)"
+        )
 
 
 def _unchecked(written: Written) -> str:

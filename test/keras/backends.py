@@ -122,7 +122,9 @@ def main() -> int:
             verdicts = dict.fromkeys((s.backend for s in served), f"FAIL {type(error).__name__}: {_short(error)}")
         right.update(backend for backend, verdict in verdicts.items() if verdict.startswith("ok"))
         print(f"{name:40s} " + "  ".join(f"{b}: {v}" for b, v in verdicts.items()), flush=True)
-        if arguments.results and name not in known:
+        if name in known:
+            continue
+        if arguments.results:
             with arguments.results.open("a") as file:
                 file.write(json.dumps({"model": name, "verdicts": verdicts}) + "\n")
         keras.backend.clear_session()

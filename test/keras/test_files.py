@@ -128,3 +128,13 @@ def test_it_trains():
     rng = np.random.default_rng(0)
     model.fit(rng.normal(size=(8, 3, 32, 32)), rng.normal(size=(8, 10)), verbose=0)
     assert all((weight.numpy() != old).any() for weight, old in zip(model.trainable_weights, before, strict=True))
+
+
+def test_convert_says_how_images_become_channels_last(tmp_path, capsys):
+    (tmp_path / "model.onnx").write_bytes(image_network().SerializeToString())
+    command = ["convert", str(tmp_path / "model.onnx"), "-o", str(tmp_path / "model.keras"), "--no-check"]
+    said = []
+    for options in ([], ["--channels-last-inputs", "all"]):
+        assert main([*command, *options]) == 0
+        said.append("(--channels-last-inputs all: N, spatial..., C)" in capsys.readouterr().out)
+    assert said == [True, False]
