@@ -15,6 +15,7 @@ keyword-only parameter that is not an attribute.
 from __future__ import annotations
 
 import bisect
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -173,6 +174,14 @@ class Handler:
         """The function's place, as in ``swish of my_module``."""
         name = getattr(self.function, "__qualname__", type(self.function).__name__)
         return f"{name} of {getattr(self.function, '__module__', 'an unknown module')}"
+
+    @functools.cached_property
+    def takes(self) -> tuple[int, float]:
+        """How many inputs the function takes: at least, and at most."""
+        parameters = inspect.signature(self.function).parameters.values()
+        given = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        return sum(p.default is p.empty for p in given), math.inf if is_open else len(given)
 
     @property
     def is_of_this_package(self) -> bool:

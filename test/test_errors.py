@@ -96,6 +96,23 @@ def test_a_handler_that_leaves_out_an_output():
         registry.unregister("OneOfTwo", since=1, domain="acme")
 
 
+@pytest.mark.parametrize(
+    ("op", "count", "says"),
+    [
+        ("FusedMatMul", 1, "takes 2 inputs, the node has 1"),
+        ("FusedMatMul", 4, "takes 2 inputs, the node has 4"),
+        ("QLinearWhere", 2, "takes 9 inputs, the node has 2"),
+        ("SkipSimplifiedLayerNormalization", 2, "takes 3 or more inputs, the node has 2"),
+    ],
+)
+def test_a_node_with_another_number_of_inputs_than_its_operator_takes(op, count, says):
+    model = text_model("g (float[2, 2] x) => (float[2, 2] y) { y = Relu(x) }")
+    model.graph.node[0].CopyFrom(onnx.helper.make_node(op, ["x"] * count, ["y"], domain="com.microsoft"))
+    model.opset_import.add(domain="com.microsoft", version=1)
+    with pytest.raises(ConversionError, match=f"the operator {says}"):
+        prepare(model)
+
+
 LOOP = """g (int64 n, bool c, float[A] x, float[B] z) => (float[C] y) {
     y = Loop (n, c, x) <body = b (int64 i, bool d, float[E] s) => (bool d2, float[F] s2) {
         d2 = Identity(d)

@@ -67,6 +67,8 @@ def twins_in_place(model: ir.Model) -> Iterator[None]:
         twin = _TWINS.get((node.domain, node.op_type))
         if twin is None or optional_int_attribute(node, "channels_last"):
             continue
+        if not isinstance(twin[1], slice) and len(node.inputs) <= max(twin[1]):
+            continue  # it lacks inputs, which is said where it is computed
         replaced.append((node, node.domain, node.op_type, node.inputs))
         inputs = node.inputs[twin[1]] if isinstance(twin[1], slice) else [node.inputs[i] for i in twin[1]]
         node.domain, node.op_type = "", twin[0]

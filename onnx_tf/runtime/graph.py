@@ -105,6 +105,7 @@ class BoundNode:
         """
         tell("node", f"node {self.onnx_node!r} ({self.context.op_type})")
         inputs = [None if slot is None else environment[slot] for slot in self.inputs]
+        self._refuse_count(inputs)
         keywords = dict(self.attributes)
         for name, subgraph in self.subgraphs.items():
             keywords[name] = Subgraph(subgraph, environment)
@@ -127,6 +128,13 @@ class BoundNode:
             raise self._explain(TypeError(f"it computes {len(results)} of {len(self.outputs)} outputs"), inputs)
         for slot, result in zip(self.outputs, results, strict=False):
             environment[slot] = result
+
+    def _refuse_count(self, inputs: Sequence[Any]) -> None:
+        least, most = self.handler.takes
+        if not least <= len(inputs) <= most:
+            few = str(least) if most == least else f"{least} or more" if most > len(inputs) else f"{least} to {most}"
+            reason = f"the operator takes {few} inputs, the node has {len(inputs)}: export the model again"
+            raise self._explain(TypeError(reason), inputs)
 
     def _explain(self, error: Exception, inputs: Sequence[Any]) -> ConversionError:
         given = zip(self.inputs, inputs, strict=True)

@@ -28,6 +28,15 @@ MAX_BYTES = 10**9
 MAX_CASES = 400
 """Of one process: what TensorFlow keeps of each model adds up."""
 
+MAX_UNCLEAR = 20
+"""How many kinds of messages are shown that are in the words of Python."""
+
+_OF_PYTHON = re.compile(
+    "object has no attribute|unsupported operand|not subscriptable|positional argument|unexpected keyword|KeyError|"
+    "index out of range|object is not|object cannot be interpreted|not supported between|has no len|AssertionError|"
+    "IndexError|TypeError|AttributeError|NameError|not enough values|too many values"
+)
+
 ALLOWED = ("ran", "refused")
 
 
@@ -180,4 +189,11 @@ def table(outcomes: Sequence[Outcome], seconds: dict[str, float]) -> str:
             wrong.setdefault(f"{outcome.verdict}: {outcome.text}", []).append(outcome)
     for text, found in sorted(wrong.items(), key=lambda item: -len(item[1])):
         lines.append(f"{len(found):5d}  {text}  ({found[0].kind} {found[0].number})")
+    unclear = [outcome for outcome in outcomes if outcome.verdict == "refused" and _OF_PYTHON.search(outcome.text)]
+    if unclear:
+        lines.append(f"{len(unclear)} refusals in the words of Python, not of the model:")
+    places = collections.Counter(re.sub(r"'[^']*'|\d+", "N", outcome.text)[:160] for outcome in unclear)
+    first = {re.sub(r"'[^']*'|\d+", "N", outcome.text)[:160]: outcome for outcome in reversed(unclear)}
+    for text, count in places.most_common(MAX_UNCLEAR):
+        lines.append(f"{count:5d}  {first[text].text[:300]}  ({first[text].kind} {first[text].number})")
     return "\n".join(lines)

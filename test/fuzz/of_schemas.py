@@ -12,12 +12,15 @@ import onnx
 from onnx import AttributeProto, TensorProto, helper
 from onnx.defs import OpSchema
 
+from onnx_tf.handler_table import known_handlers
+from onnx_tf.registry import Handler
 from test.fuzz.case import Case
 from test.fuzz.of_structure import FLOATS, number, text
 from test.fuzz.seeds import Seed
 
 __all__ = ["make"]
 
+MICROSOFT = "com.microsoft"
 DIMS = (0, 1, 1, 2, 2, 3, 4, 7)
 DTYPES = [dtype for dtype in range(1, 24) if dtype not in (TensorProto.STRING,)]
 
@@ -30,6 +33,8 @@ def _schemas() -> list[OpSchema]:
 
 def make(rng: random.Random, _seeds: Sequence[Seed], _number: int) -> Case:
     """Return a model of one node, whose inputs are graph inputs or constants."""
+    if rng.random() < 0.2:
+        return _of_microsoft(rng)
     schema = rng.choice(_schemas())
     count = rng.randint(schema.min_input, min(schema.max_input, schema.min_input + 3))
     chosen = {
@@ -63,6 +68,39 @@ def make(rng: random.Random, _seeds: Sequence[Seed], _number: int) -> Case:
     return Case(
         f"{schema.domain or 'ai.onnx'}.{schema.name} {schema.since_version}", model.SerializeToString(), tuple(feed)
     )
+
+
+@functools.cache
+def _microsoft() -> list[Handler]:
+    return [handler for handler in known_handlers().handlers() if handler.domain == MICROSOFT]
+
+
+def _of_microsoft(rng: random.Random) -> Case:
+    """Return a model of an operator that has no schema here: what it takes is guessed."""
+    handler = rng.choice(_microsoft())
+    kinds = ("float", "float", "float", "int32", "int64", "uint8", "int8", "float16", "bool")
+    rank = rng.choice((1, 2, 2, 3, 3, 4))
+    inputs, constants, feed, names = [], [], [], []
+    for place in range(rng.randint(1, 7)):
+        if place and rng.random() < 0.2:
+            names.append("")
+            continue
+        names.append(f"i{place}")
+        array = _array(rng, f"tensor({rng.choice(kinds)})", rank if rng.random() < 0.6 else 1)
+        if rng.random() < 0.4:
+            constants.append(_tensor(array, names[-1]))
+        else:
+            inputs.append(helper.make_tensor_value_info(names[-1], _dtype(array), array.shape))
+            feed.append(array)
+    node = helper.make_node(handler.op_type, names, ["o"], domain=MICROSOFT)
+    for name in sorted(handler.attributes):
+        if rng.random() < 0.6:
+            value = rng.choice((0, 1, 1, 2, 4, 8, number(rng), 0.5, rng.choice(FLOATS), text(rng), [1, 2]))
+            node.attribute.append(helper.make_attribute(name, value))
+    graph = helper.make_graph([node], "g", inputs, [helper.make_empty_tensor_value_info("o")], constants)
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid(MICROSOFT, 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
+    return Case(f"{MICROSOFT}.{handler.op_type}", model.SerializeToString(), tuple(feed))
 
 
 def _array(rng: random.Random, kind: str, rank: int) -> np.ndarray:

@@ -162,8 +162,8 @@ def _hook(folder: Path, fault: str, number: int) -> Callable[[str, tuple[object,
         if event == "open" and fault in ("full", "rights") and "w" not in str(arguments[1]):
             return
         left[0] -= 1
-        if left[0]:
-            return
+        if left[0] > 0 or (left[0] < 0 and (fault in ("kill", "interrupt") or event == "os.rename")):
+            return  # a disk that is full stays so
         if fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif fault == "interrupt":
