@@ -20,7 +20,7 @@ from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.known_differences import explanations
 from onnx_tf.check.litert import LiteRT
-from onnx_tf.check.stability import unstable_outputs
+from onnx_tf.check.stability import shape_of, unstable_outputs
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
 
@@ -140,8 +140,10 @@ def _judged(
         return integer_limits or _limits(outputs, expected, tolerance)
 
     found = {how: _differences(run, expected, limits, f"{how}: " if how else "") for how, run in runs.items()}
-    failing = [{o.name for own in found.values() for o in own[i] if not o.fits} for i in range(len(expected.feeds))]
-    unstable = unstable_outputs(expected, failing, limits)
+    failing = [_failing(i, runs, found) for i in range(len(expected.feeds))]
+    known = _known(expected.model, [output for own in itertools.chain(*found.values()) for output in own])
+    unclear = [{name: shapes for name, shapes in own.items() if name not in known} for own in failing]
+    unstable = unstable_outputs(expected, unclear, limits)
     kept = {
         how: [_unless(output, names) for outputs, names in zip(own, unstable, strict=True) for output in outputs]
         for how, own in found.items()
@@ -155,8 +157,22 @@ def _judged(
     fed = tuple({k: described(v) for k, v in in_artifact_order(feed, moved).items()} for feed in expected.feeds)
     counts = collections.Counter(itertools.chain(*unstable))
     unit = "steps" if steps is not None or expected.quantized else ""
-    known = _known(expected.model, judged)
     return Accuracy(judged, fed, expected.reference, expected.random, counts, known, modes=modes, unit=unit)
+
+
+def _failing(
+    index: int, runs: Mapping[str, _Run], found: Mapping[str, Sequence[Sequence[Difference]]]
+) -> dict[str, set[tuple[int, ...]]]:
+    """Return the outputs that differ in a run in any way, with their shapes."""
+    failing: dict[str, set[tuple[int, ...]]] = {}
+    for how, differences in found.items():
+        run = runs[how]
+        if isinstance(run, OnnxTfError):
+            continue
+        for output in differences[index]:
+            if not output.fits and output.name in run[index]:
+                failing.setdefault(output.name, set()).add(shape_of(run[index][output.name]))
+    return failing
 
 
 def _limits(outputs: Mapping[str, Any], expected: Expected, tolerance: Tolerance | None) -> dict[str, Tolerance]:
@@ -234,8 +250,9 @@ def _trimmed(expected: Any, found: Any, counts: Container[int]) -> Any:
     return found[tuple(slice(n if n < more and n in counts else None) for n, more in sizes)]
 
 
-def _known(model: ModelSource, outputs: tuple[Difference, ...]) -> dict[str, tuple[str, ...]]:
-    differing = [output.name for output in outputs if not output.fits]
+def _known(model: ModelSource, outputs: Sequence[Difference]) -> dict[str, tuple[str, ...]]:
+    """Return what is known of ONNX Runtime's own ways for those outputs that differ."""
+    differing = {output.name for output in outputs if not output.fits}
     if not differing:
         return {}
     loaded = load_model(model)
