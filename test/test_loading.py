@@ -535,3 +535,11 @@ def test_an_output_without_a_name_gets_one():
 def test_a_path_with_a_null_character():
     with pytest.raises(ModelError, match="holds a null character"):
         prepare("a\0b.onnx")
+
+
+@pytest.mark.parametrize("equation", ["i1->i", "i;j->ij", "[i]->i", "i*j->ij"])
+def test_an_equation_holds_letters_alone(equation):
+    model = text_model("g (float[2] x) => (float[2] y) { y = Relu(x) }")
+    model.graph.node[0].CopyFrom(onnx.helper.make_node("Einsum", ["x"], ["y"], name="e", equation=equation))
+    with pytest.raises(ModelError, match=r"node 'e' \(Einsum\) has the equation .*: it takes letters from a to z"):
+        prepare(model)

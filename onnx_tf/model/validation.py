@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 
 import onnx
@@ -85,6 +86,7 @@ def _initializers(graph: onnx.GraphProto) -> Iterable[tuple[str, onnx.TensorProt
 
 
 def _check_node(node: onnx.NodeProto, defined: frozenset[str]) -> None:
+    _check_equation(node)
     for name in node.input:
         if name and name not in defined:
             raise ModelError(
@@ -105,6 +107,16 @@ def _check_node(node: onnx.NodeProto, defined: frozenset[str]) -> None:
             _check_tensor(f"attribute {attribute.name!r} of node {node.name!r} ({node.op_type})", tensor)
         for subgraph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
             _check_graph(subgraph, defined)
+
+
+def _check_equation(node: onnx.NodeProto) -> None:
+    # Inference of onnx does not come back from some other characters.
+    equation = next((attribute.s for attribute in node.attribute if attribute.name == "equation"), b"")
+    if node.op_type == "Einsum" and not re.fullmatch(rb"[A-Za-z,. >-]*", equation):
+        raise ModelError(
+            f"node {node.name!r} (Einsum) has the equation {equation.decode(errors='replace')!r}: it takes letters "
+            "from a to z, commas, spaces, '...' and '->'; export the model again"
+        )
 
 
 def _check_tensor(what: str, tensor: onnx.TensorProto) -> None:

@@ -32,7 +32,8 @@ def tried(*arguments: str) -> dict[str, list[int]]:
     command = [sys.executable, "-m", "test.fuzz", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    return {row.split()[0]: list(map(int, row.split()[1:8])) for row in done.stdout.splitlines()[1:]}
+    rows = [row.split() for row in done.stdout.splitlines()]
+    return {row[0]: list(map(int, row[1:8])) for row in rows if row and row[0] in KINDS}
 
 
 @pytest.mark.parametrize("kind", KINDS)
