@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from onnx_tf.errors import ConversionError, OptionError, either, option
+from onnx_tf.errors import ConversionError, OptionError, option
 
 __all__ = ["MAX_CONSTANT_BYTES", "MAX_NODES", "Budget"]
 
@@ -134,4 +134,4 @@ class Budget:
 
 
 def _more(name: str) -> str:
-    return either(f"pass a larger {name}", f"convert in Python with a larger {name}")
+    return f"allow more with {option(name)}"

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from onnx_tf import ModelError, OptionError, convert, prepare, to_keras
 from onnx_tf.budget import MAX_UNROLLED_NODES, Budget
+from onnx_tf.cli import main
 from onnx_tf.errors import ConversionError
 from onnx_tf.options import Options
 from onnx_tf.pipeline import Lowered, lower
@@ -89,7 +90,7 @@ def test_calls_of_calls_that_multiply_are_refused_before_they_are_made() -> None
     with pytest.raises(ModelError, match=r"'call' calls the function local.f39, .* 1099511627776 nodes") as raised:
         lowered(calls(40))
     assert (raised.value.step, raised.value.node) == ("inline functions", "call")
-    assert "pass a larger max_nodes" in str(raised.value)
+    assert "allow more with max_nodes" in str(raised.value)
     with pytest.raises(ModelError, match=r"more than are left of max_nodes=7"):
         lowered(calls(3), max_nodes=7)
 
@@ -103,6 +104,18 @@ def test_every_way_to_convert_takes_the_limits(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match=r"more than are left of max_nodes=7"):
             way()
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_line_takes_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "model.onnx", tmp_path / "out"
+    onnx.save(calls(3), path)
+    assert main(["convert", str(path), "-o", str(out), "--max-nodes", "7"]) == 1
+    assert "allow more with --max-nodes" in capsys.readouterr().err
+    assert main(["convert", str(path), "-o", str(out), "--max-nodes", "8"]) == 0
+    onnx.save(sparse([10]), path)
+    assert main(["info", str(path), "--max-constant-bytes", "39"]) == 2
+    assert "allow more with --max-constant-bytes" in capsys.readouterr().err
+    assert main(["convert", str(path), "-o", str(out), "--max-constant-bytes", "1k"]) == 0
 
 
 def test_calls_of_functions_without_nodes_count() -> None:
@@ -130,7 +143,7 @@ def sparse(dims: list[int]) -> onnx.ModelProto:
 def test_sparse_tensors_that_would_be_too_large_are_refused() -> None:
     np.testing.assert_array_equal(prepare(sparse([10])).run([X])[0], X + 5)
     for dims in ([1 << 40], [1 << 40, 1 << 40, 1 << 40]):
-        with pytest.raises(ModelError, match=r"sparse tensor 'w' .* max_constant_bytes=2147483648: pass a larger"):
+        with pytest.raises(ModelError, match=r"sparse tensor 'w' .* max_constant_bytes=2147483648: allow more"):
             lowered(sparse(dims))
     with pytest.raises(ModelError, match=r"takes 40 bytes as a dense one"):
         lowered(sparse([10]), max_constant_bytes=39)

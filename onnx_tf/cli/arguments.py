@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def edits(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the options of the library that edit a model first."""
+    """Return the options of the library that edit a model first, and say what may be made of it."""
     from onnx_tf.overrides import overrides_of
 
     shapes = dict(arguments.input_shape)
@@ -28,7 +28,13 @@ def edits(arguments: argparse.Namespace) -> dict[str, Any]:
         "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
         "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
         "overrides": overrides_of(arguments.overrides),
+        **budget(arguments),
     }
+
+
+def budget(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that say what a conversion may make out of a file."""
+    return {"max_constant_bytes": arguments.max_constant_bytes, "max_nodes": arguments.max_nodes}
 
 
 def layout(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def check(arguments: argparse.Namespace) -> int:
 
         source = edited_source(arguments.model, options)
         terminal.step("Converting")
-        rep = prepare(source, **given.layout(arguments))
+        rep = prepare(source, **given.layout(arguments), **given.budget(arguments))
         inside = None if artifact is None else _inside(artifact, rep, source, arguments.layout)
         values = check_values(
             source, rep, feed, inside=inside, progress=lambda text: terminal.step(f"Checking: {text}")
@@ -73,7 +73,7 @@ def _known_before(arguments: argparse.Namespace) -> tuple[Options, dict[str, Any
     if getattr(arguments, "report", None) is not None:
         check_report(arguments.report)
     options = Options.of(**given.edits(arguments), **given.layout(arguments))
-    loaded = load_model(arguments.model)
+    loaded = load_model(arguments.model, options.budget())
     return options, given.feed(arguments, options, loaded) if arguments.input else None
 
 
@@ -142,6 +142,7 @@ def bisect(arguments: argparse.Namespace) -> int:
             neutral=arguments.neutral,
             progress=terminal.step,
             **given.layout(arguments),
+            **given.budget(arguments),
         )
     if found is None:
         if arguments.json:

@@ -74,7 +74,8 @@ def _known_before(arguments: argparse.Namespace) -> Any:
 
     if arguments.report is not None:
         check_report(arguments.report)
-    options, loaded = Options.of(**given.edits(arguments), **given.layout(arguments)), load_model(arguments.model)
+    options = Options.of(**given.edits(arguments), **given.layout(arguments))
+    loaded = load_model(arguments.model, options.budget())
     check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
     ready = preflight(
         arguments.model,
@@ -227,7 +228,7 @@ def _known_before_running(arguments: argparse.Namespace, options: Options, targe
     from onnx_tf.model.loading import load_model
     from onnx_tf.preflight import refuse_unknown_operators
 
-    loaded = load_model(arguments.model)
+    loaded = load_model(arguments.model, options.budget())
     feed = given.feed(arguments, options, loaded)
     outputs = edit(loaded, options).graph.outputs
     if target is not None and target.suffix == ".npy" and len(outputs) != 1:

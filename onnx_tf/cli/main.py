@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import onnx_tf
+from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.cli import commands
 from onnx_tf.cli.completion import SHELLS
 from onnx_tf.cli.parser import Parser, check_command
@@ -22,7 +23,9 @@ from onnx_tf.cli.quantizing import add_quantizing
 from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
 from onnx_tf.cli.supervisor import add_limits, is_supervised, supervise
 from onnx_tf.cli.usage import UsageError
+from onnx_tf.errors import OptionError
 from onnx_tf.supervision.child import supervised
+from onnx_tf.supervision.limits import memory_size
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Parser]
@@ -168,6 +171,7 @@ def _add_convert(commands: Commands) -> Parser:
     add_quantizing(convert)
     _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     _add_edits(convert)
+    _add_budget(convert)
     _add_layout(convert)
     return convert
 
@@ -178,6 +182,7 @@ def _add_run(commands: Commands) -> Parser:
     _add_inputs(run, "an input; several times for several inputs")
     run.add_argument("-o", "--output", metavar="FILE", help="save the outputs: .npz, or .npy for a single one")
     _add_edits(run)
+    _add_budget(run)
     _add_layout(run)
     return run
 
@@ -188,6 +193,7 @@ def _add_info(commands: Commands) -> Parser:
     )
     info.add_argument("model", help="the .onnx file")
     _add_edits(info)
+    _add_budget(info)
     return info
 
 
@@ -202,6 +208,7 @@ def _add_plan(commands: Commands) -> Parser:
         help="saved_model (default), tflite, keras, ...: all but saved_model start TensorFlow",
     )
     _add_edits(plan)
+    _add_budget(plan)
     _add_layout(plan)
     return plan
 
@@ -213,6 +220,7 @@ def _add_layout_command(commands: Commands) -> Parser:
     layout.add_argument("model", help="the .onnx file")
     layout.add_argument("--html", metavar="FILE", help="draw the graph, its memory orders and Transposes, as a page")
     _add_edits(layout)
+    _add_budget(layout)
     _add_layout(layout)
     return layout
 
@@ -227,6 +235,7 @@ def _add_check(commands: Commands) -> Parser:
     check.add_argument("--report", metavar="FILE.html", help="show the comparison as a page")
     _add_inputs(check, "an input instead of random numbers; several times for several inputs")
     _add_edits(check)
+    _add_budget(check)
     _add_layout(check)
     return check
 
@@ -239,6 +248,7 @@ def _add_bisect(commands: Commands) -> Parser:
     bisect.add_argument("--neutral", action="store_true", help="give it neutral names and, if it fails then, weights")
     _add_inputs(bisect, "an input instead of random numbers; several times for several inputs")
     _add_edits(bisect)
+    _add_budget(bisect)
     _add_layout(bisect)
     return bisect
 
@@ -271,7 +281,7 @@ def _add_inputs(parser: Parser, text: str) -> None:
 def _add_edits(parser: Parser) -> None:
     group = parser.add_argument_group("edits before anything else")
     group.add_argument(
-        "--batch-size", type=_batch_size, metavar="N", help="the leading dimension of every input that leaves it open"
+        "--batch-size", type=_count, metavar="N", help="the leading dimension of every input that leaves it open"
     )
     group.add_argument(
         "--input-shape",
@@ -295,7 +305,32 @@ def _add_edits(parser: Parser) -> None:
     )
 
 
-def _batch_size(text: str) -> int:
+def _add_budget(parser: Parser) -> None:
+    group = parser.add_argument_group("what may be made out of a file, besides what it holds")
+    group.add_argument(
+        "--max-constant-bytes",
+        type=_constant_bytes,
+        default=MAX_CONSTANT_BYTES,
+        metavar="SIZE",
+        help="constants, as in 8G (default: 2 GiB); what goes beyond is computed in the graph, or refused",
+    )
+    group.add_argument(
+        "--max-nodes",
+        type=_count,
+        default=MAX_NODES,
+        metavar="N",
+        help="nodes of functions, loops and choices (default: %(default)s)",
+    )
+
+
+def _constant_bytes(text: str) -> int:
+    try:
+        return memory_size(text)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size like 8G or 512MiB") from error
+
+
+def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
     return int(text)

@@ -39,10 +39,13 @@ def refuse_sizes(model: ir.Model) -> bool:
     return False
 
 
+_UNSIZED = (ir.DataType.STRING, ir.DataType.UNDEFINED)
+
+
 def least_bytes(value: ir.Value) -> int:
     """Return how many bytes a value takes where its open dimensions, and those of 0, are 1; 0 for an unknown rank."""
     dims = [] if value.shape is None else [dim for dim in value.shape if isinstance(dim, int) and dim]
-    each = 1 if value.dtype is None or value.dtype is ir.DataType.STRING else value.dtype.itemsize
+    each = 1 if value.dtype in _UNSIZED or value.dtype is None else value.dtype.itemsize
     return 0 if value.shape is None else math.ceil(math.prod(dims) * each)
 
 
