@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from onnx_tf.value_types import ValueType
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-__all__ = ["described", "did_you_mean", "listed", "size", "type_of"]
+__all__ = ["described", "did_you_mean", "listed", "place_of", "size", "type_of"]
 
 MAX_LISTED = 10
 
@@ -55,3 +55,10 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def place_of(node: ir.Node | None) -> dict[str, Any]:
+    """Return the fields by which an error names a node, none where there is no node."""
+    if node is None:
+        return {}
+    return {"node": node.name, "op": node.op_type, "domain": node.domain, "version": node.version}

@@ -15,6 +15,7 @@ import onnx_ir as ir
 from onnx_tf.errors import ModelError
 from onnx_tf.model.attribute_ranges import WINDOWS, choice_problem, range_problem
 from onnx_tf.operator_schema import operator_schema
+from onnx_tf.telling import place_of
 
 __all__ = ["check_nodes", "node_problem", "value_problem"]
 
@@ -131,10 +132,7 @@ def check_nodes(graph: ir.Graph | ir.Function) -> None:
             raise ModelError(
                 f"node {node.name!r} ({node.domain or 'ai.onnx'}.{node.op_type}, opset {node.version}): {problem}; "
                 "check the model's opset version, or export it again",
-                node=node.name,
-                op=node.op_type,
-                domain=node.domain,
-                version=node.version,
+                **place_of(node),
             )
 
 

@@ -18,6 +18,7 @@ from onnx_tf.passes.experimental_bodies import experimental_body
 from onnx_tf.passes.microsoft_bodies import microsoft_body
 from onnx_tf.registry import normalize_domain
 from onnx_tf.schema import schema_of
+from onnx_tf.telling import place_of
 
 _DOMAIN = "onnx_tf.function_body"
 
@@ -71,10 +72,7 @@ def _draw(node: ir.Node, function: ir.Function, budget: Budget) -> None:
         raise ModelError(
             f"node {node.name!r} ({node.op_type}) is computed by a body of {size} nodes: more than are left of "
             f"{budget.most_nodes()}; {budget.more_nodes()}",
-            node=node.name,
-            op=node.op_type,
-            domain=node.domain,
-            version=node.version,
+            **place_of(node),
         )
 
 

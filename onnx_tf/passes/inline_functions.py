@@ -13,6 +13,7 @@ from onnx_ir.passes.common import InlinePass, RemoveUnusedFunctionsPass
 from onnx_tf.budget import Budget
 from onnx_tf.errors import ModelError
 from onnx_tf.origins import through_inlining
+from onnx_tf.telling import place_of
 
 
 def inline_model_functions(
@@ -95,10 +96,7 @@ def _draw(model: ir.Model, functions: Mapping[ir.OperatorIdentifier, ir.Function
             raise ModelError(
                 f"node {node.name!r} calls the function {node.domain}.{node.op_type}, whose body with those of all "
                 f"calls in it has {size} nodes: more than are left of {budget.most_nodes()}; {budget.more_nodes()}",
-                node=node.name,
-                op=node.op_type,
-                domain=node.domain,
-                version=node.version,
+                **place_of(node),
             )
 
 

@@ -13,7 +13,7 @@ import onnx_ir as ir
 from onnx_tf.errors import ConversionError
 from onnx_tf.origins import stand_for
 from onnx_tf.passes._constants import add_constant
-from onnx_tf.telling import type_of
+from onnx_tf.telling import place_of, type_of
 
 __all__ = ["SCALARS_TAKEN", "VECTORS", "make_vectors"]
 
@@ -61,10 +61,7 @@ def make_vectors(model: ir.Model) -> bool:
             is_rank = "a scalar (rank 0)" if rank == 0 else f"of rank {rank}"
             raise ConversionError(
                 f"input {name!r} must be a vector (rank 1), but it is {is_rank}: reshape it to one dimension",
-                node=node.name,
-                op=node.op_type,
-                domain=node.domain,
-                version=node.version,
+                **place_of(node),
                 inputs={str(given.name): type_of(given) for given in node.inputs if given is not None},
             )
         node.replace_input_with(index, _vector(node, value))

@@ -12,6 +12,7 @@ import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
 from onnx_tf.operator_schema import operator_schema
+from onnx_tf.telling import place_of
 
 __all__ = ["refuse_kinds"]
 
@@ -27,10 +28,7 @@ def refuse_kinds(model: ir.Model) -> bool:
             raise ModelError(
                 f"node {node.name!r} ({node.domain or 'ai.onnx'}.{node.op_type}, opset {node.version}): {problem}; "
                 "correct the model, or export it again",
-                node=node.name,
-                op=node.op_type,
-                domain=node.domain,
-                version=node.version,
+                **place_of(node),
             )
     return False
 

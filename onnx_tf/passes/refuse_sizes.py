@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from onnx_tf.errors import ModelError
+from onnx_tf.telling import place_of
 
 __all__ = ["MAX_VALUE_BYTES", "least_bytes", "refuse_sizes"]
 
@@ -31,10 +32,7 @@ def refuse_sizes(model: ir.Model) -> bool:
                 raise ModelError(
                     f"{value.name!r} has the shape {[d if isinstance(d, int) else str(d) for d in shape]}, which takes "
                     f"{size} bytes, more than memory can hold: correct the model, or the shapes of its inputs",
-                    node=None if node is None else node.name,
-                    op=None if node is None else node.op_type,
-                    domain=None if node is None else node.domain,
-                    version=None if node is None else node.version,
+                    **place_of(node),
                 )
     return False
 
