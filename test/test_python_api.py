@@ -123,7 +123,7 @@ class TestRegistering:
         def greedy(x, y, z):  # noqa: ARG001
             return x
 
-        for function, says in ((nothing, "it returned None"), (greedy, "missing 2 required positional arguments")):
+        for function, says in ((nothing, "it returned None"), (greedy, "it takes 3 inputs, the node has 1")):
             onnx_op("Swish", domain="acme", override=True)(function)
             with pytest.raises(ConversionError, match=rf"acme.Swish.*its handler, .*{function.__name__} of .*{says}"):
                 prepare(CUSTOM)

@@ -15,7 +15,7 @@ from onnx_tf.check.reference import Reference, open_reference, reference_name
 from onnx_tf.check.upstream import random_outputs
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
-from onnx_tf.model.quantized import is_quantized
+from onnx_tf.model.quantized import rounds_values
 from onnx_tf.runtime.feeding import to_numpy
 
 __all__ = ["Expected", "expected_of", "expected_outputs"]
@@ -31,7 +31,7 @@ class Expected:
         outputs: the outputs of each run, likewise.
         reference: what computed them, with its version.
         random: the outputs that depend on random numbers.
-        quantized: whether the model is quantised: roundings add up in it.
+        quantized: whether the model rounds what it computes to steps: roundings add up.
         optimized: whether ONNX Runtime might rewrite the graph.
     """
 
@@ -62,7 +62,7 @@ def expected_of(
         OnnxTfError: the reference cannot run the model on these inputs.
     """
     loaded = load_model(model)
-    quantized = is_quantized(loaded)
+    quantized = rounds_values(loaded)
     optimized = not quantized if optimized is None else optimized
     given, outputs, reference = expected_outputs(interface, model, feed, optimized=optimized)
     if feed is None:

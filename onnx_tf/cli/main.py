@@ -8,24 +8,21 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import re
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import onnx_tf
-from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.cli import commands
 from onnx_tf.cli.completion import SHELLS
+from onnx_tf.cli.model_options import add_budget, add_edits, add_inputs, add_layout, names
 from onnx_tf.cli.parser import Parser, check_command
 from onnx_tf.cli.quantizing import add_quantizing
 from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
 from onnx_tf.cli.supervisor import add_limits, is_supervised, supervise
 from onnx_tf.cli.usage import UsageError
-from onnx_tf.errors import OptionError
 from onnx_tf.supervision.child import supervised
-from onnx_tf.supervision.limits import memory_size
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Parser]
@@ -133,10 +130,10 @@ def _add_convert(commands: Commands) -> Parser:
         metavar="PATH",
         help="a SavedModel's folder, or a .tflite or .keras file; with --formats a folder for all of them",
     )
-    convert.add_argument("--formats", type=_names, metavar="FORMAT,...", help="write saved_model, tflite, keras, ...")
+    convert.add_argument("--formats", type=names, metavar="FORMAT,...", help="write saved_model, tflite, keras, ...")
     convert.add_argument(
         "--tflite",
-        type=_names,
+        type=names,
         metavar="KIND,...",
         help="kinds of .tflite files: float32, float16, dynamic_range_quant; integer_quant, of quantised models or by "
         "--data; by --data full_integer_quant, integer_quant_with_int16_act, full_integer_quant_with_int16_act",
@@ -169,21 +166,21 @@ def _add_convert(commands: Commands) -> Parser:
     convert.add_argument("--report", metavar="FILE.html", help="show the conversion as a page, values inside included")
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
     add_quantizing(convert)
-    _add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
-    _add_edits(convert)
-    _add_budget(convert)
-    _add_layout(convert)
+    add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
+    add_edits(convert)
+    add_budget(convert)
+    add_layout(convert)
     return convert
 
 
 def _add_run(commands: Commands) -> Parser:
     run = commands.add_parser("run", help="compute a model's outputs", description=_RUN, epilog=_examples("run"))
     run.add_argument("model", help="the .onnx file")
-    _add_inputs(run, "an input; several times for several inputs")
+    add_inputs(run, "an input; several times for several inputs")
     run.add_argument("-o", "--output", metavar="FILE", help="save the outputs: .npz, or .npy for a single one")
-    _add_edits(run)
-    _add_budget(run)
-    _add_layout(run)
+    add_edits(run)
+    add_budget(run)
+    add_layout(run)
     return run
 
 
@@ -192,8 +189,8 @@ def _add_info(commands: Commands) -> Parser:
         "info", help="describe a model and what of it is not supported", description=_INFO, epilog=_examples("info")
     )
     info.add_argument("model", help="the .onnx file")
-    _add_edits(info)
-    _add_budget(info)
+    add_edits(info)
+    add_budget(info)
     return info
 
 
@@ -203,13 +200,13 @@ def _add_plan(commands: Commands) -> Parser:
     plan.add_argument("model", help="the .onnx file")
     plan.add_argument(
         "--formats",
-        type=_names,
+        type=names,
         metavar="FORMAT,...",
         help="saved_model (default), tflite, keras, ...: all but saved_model start TensorFlow",
     )
-    _add_edits(plan)
-    _add_budget(plan)
-    _add_layout(plan)
+    add_edits(plan)
+    add_budget(plan)
+    add_layout(plan)
     return plan
 
 
@@ -219,9 +216,9 @@ def _add_layout_command(commands: Commands) -> Parser:
     )
     layout.add_argument("model", help="the .onnx file")
     layout.add_argument("--html", metavar="FILE", help="draw the graph, its memory orders and Transposes, as a page")
-    _add_edits(layout)
-    _add_budget(layout)
-    _add_layout(layout)
+    add_edits(layout)
+    add_budget(layout)
+    add_layout(layout)
     return layout
 
 
@@ -233,10 +230,10 @@ def _add_check(commands: Commands) -> Parser:
         "artifact", nargs="?", help="a SavedModel, .tflite or .keras file of it, whose outputs are compared too"
     )
     check.add_argument("--report", metavar="FILE.html", help="show the comparison as a page")
-    _add_inputs(check, "an input instead of random numbers; several times for several inputs")
-    _add_edits(check)
-    _add_budget(check)
-    _add_layout(check)
+    add_inputs(check, "an input instead of random numbers; several times for several inputs")
+    add_edits(check)
+    add_budget(check)
+    add_layout(check)
     return check
 
 
@@ -246,10 +243,10 @@ def _add_bisect(commands: Commands) -> Parser:
     bisect.add_argument("model", help="the .onnx file")
     bisect.add_argument("-o", "--output", required=True, metavar="FILE", help="the .onnx file to write")
     bisect.add_argument("--neutral", action="store_true", help="give it neutral names and, if it fails then, weights")
-    _add_inputs(bisect, "an input instead of random numbers; several times for several inputs")
-    _add_edits(bisect)
-    _add_budget(bisect)
-    _add_layout(bisect)
+    add_inputs(bisect, "an input instead of random numbers; several times for several inputs")
+    add_edits(bisect)
+    add_budget(bisect)
+    add_layout(bisect)
     return bisect
 
 
@@ -265,103 +262,6 @@ def _add_completion(commands: Commands) -> Parser:
     completion = commands.add_parser("completion", help=about, description=_COMPLETION, epilog=_examples("completion"))
     completion.add_argument("shell", choices=SHELLS)
     return completion
-
-
-def _add_inputs(parser: Parser, text: str) -> None:
-    parser.add_argument(
-        "--input",
-        action="append",
-        default=[],
-        metavar="[NAME=]VALUE",
-        help=f"{text}: a file (.npy, .npz, an image, .txt for strings), a number, a [LIST], random or zeros",
-    )
-    parser.add_argument("--cast", action="store_true", help="cast arrays of other dtypes to those of the inputs")
-
-
-def _add_edits(parser: Parser) -> None:
-    group = parser.add_argument_group("edits before anything else")
-    group.add_argument(
-        "--batch-size", type=_count, metavar="N", help="the leading dimension of every input that leaves it open"
-    )
-    group.add_argument(
-        "--input-shape",
-        action="append",
-        type=_input_shape,
-        default=[],
-        metavar="NAME:DIMS",
-        help="fix open dimensions, as in x:1,3,224,224 ('?' leaves one open); several times for several inputs",
-    )
-    for side, verb in (("input", "begin"), ("output", "end")):
-        group.add_argument(
-            f"--{side}-names",
-            action="append",
-            type=_names,
-            default=[],
-            metavar="NAME,...",
-            help=f"{verb} at these values instead of the model's {side}s; several times for several",
-        )
-    group.add_argument(
-        "--overrides", metavar="FILE", help="change single nodes as a .json or .yaml file says, onnx2tf's among them"
-    )
-
-
-def _add_budget(parser: Parser) -> None:
-    group = parser.add_argument_group("what may be made out of a file, besides what it holds")
-    group.add_argument(
-        "--max-constant-bytes",
-        type=_constant_bytes,
-        default=MAX_CONSTANT_BYTES,
-        metavar="SIZE",
-        help="constants, as in 8G (default: 2 GiB); what goes beyond is computed in the graph, or refused",
-    )
-    group.add_argument(
-        "--max-nodes",
-        type=_count,
-        default=MAX_NODES,
-        metavar="N",
-        help="nodes of functions, loops and choices (default: %(default)s)",
-    )
-
-
-def _constant_bytes(text: str) -> int:
-    try:
-        return memory_size(text)
-    except OptionError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size like 8G or 512MiB") from error
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return int(text)
-
-
-def _input_shape(text: str) -> tuple[str, list[int | str]]:
-    name, colon, dims = text.rpartition(":")
-    entries = [dim.strip() for dim in dims.split(",")] if dims else []
-    if not colon or not name or not all(entries):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME:DIMS, as in x:1,3,224,224")
-    return name, [int(dim) if re.fullmatch(r"-?\d+", dim) else dim for dim in entries]
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",")]
-    if not all(names):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME,NAME,...")
-    return names
-
-
-def _add_layout(parser: Parser) -> None:
-    group = parser.add_argument_group("memory order")
-    group.add_argument("--layout", choices=["auto", "keep"], default="auto", help="default: %(default)s")
-    for side, verb in (("inputs", "take"), ("outputs", "give")):
-        group.add_argument(
-            f"--channels-last-{side}",
-            action="append",
-            default=[],
-            metavar="NAME",
-            help=f"{verb} this one as N, spatial..., C ('all' for all); several times for several",
-        )
 
 
 def _examples(command: str) -> str:

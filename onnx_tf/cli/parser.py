@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 from onnx_tf.cli.reporting import USAGE, report
 from onnx_tf.cli.usage import UsageError
+from onnx_tf.errors import OptionError
+from onnx_tf.supervision.limits import memory_size
 from onnx_tf.telling import did_you_mean
 
 
@@ -53,3 +55,15 @@ def check_command(parser: Parser, commands: Sequence[str], argv: Sequence[str]) 
     if first.lower().endswith(".onnx"):
         parser.error(f"say what to do with {first}, as in: onnx-tf info {first}")
     parser.error(f"there is no command {first!r}{did_you_mean(first, commands)} (commands: {', '.join(commands)})")
+
+
+def memory(text: str) -> int:
+    """Return the bytes that an argument like ``4G`` or ``512MiB`` states.
+
+    Raises:
+        ArgumentTypeError: it states none.
+    """
+    try:
+        return memory_size(text)
+    except OptionError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size like 4G or 512MiB") from error

@@ -15,8 +15,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onnx_tf.errors import OnnxTfError, OptionError
-from onnx_tf.supervision.limits import Limits, can_watch, memory_size
+from onnx_tf.cli.parser import memory
+from onnx_tf.errors import OnnxTfError
+from onnx_tf.supervision.limits import Limits, can_watch
 from onnx_tf.supervision.watching import Watched
 
 _WORK = "from onnx_tf.cli.main import work; work()"
@@ -32,16 +33,9 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     """Add the options that limit what a command may take."""
     group = parser.add_argument_group("limits")
     group.add_argument(
-        "--max-memory", type=_memory, metavar="SIZE", help="end with an error where it takes more memory, as in 4G"
+        "--max-memory", type=memory, metavar="SIZE", help="end with an error where it takes more memory, as in 4G"
     )
     group.add_argument("--timeout", type=float, metavar="SECONDS", help="end with an error where it takes longer")
-
-
-def _memory(text: str) -> int:
-    try:
-        return memory_size(text)
-    except OptionError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size like 4G or 512MiB") from error
 
 
 def is_supervised(arguments: argparse.Namespace, *, is_program: bool) -> bool:

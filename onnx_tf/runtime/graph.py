@@ -133,7 +133,7 @@ class BoundNode:
         least, most = self.handler.takes
         if not least <= len(inputs) <= most:
             few = str(least) if most == least else f"{least} or more" if most > len(inputs) else f"{least} to {most}"
-            reason = f"the operator takes {few} inputs, the node has {len(inputs)}: export the model again"
+            reason = f"it takes {few} inputs, the node has {len(inputs)}: export the model again"
             raise self._explain(TypeError(reason), inputs)
 
     def _explain(self, error: Exception, inputs: Sequence[Any]) -> ConversionError:

@@ -131,7 +131,7 @@ class TestConvert:
         assert [inputs["x"] for inputs in check["inputs"]] == ["float32[2, 3]", "float32[3, 3]", "float32[2, 3]"]
         (y,) = check["outputs"]
         measures = y.pop("measures")
-        known: dict[str, object] = {"reason": "", "at": "", "fits": True, "random": False, "known": []}
+        known: dict[str, object] = {"reason": "", "at": "", "fits": True, "random": False, "unstable": 0, "known": []}
         assert y == {"name": "y", "error": 0.0, "tolerance": 1e-3} | known
         equal = {"absolute": 0.0, "relative": 0.0, "agreement": 1.0, "not_finite": 0}
         assert measures == equal | {"cosine": pytest.approx(1.0)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -246,6 +247,7 @@ def onnx_tf(*arguments: str, program: list[str] | None = None) -> subprocess.Pop
             stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": ROOT},
             text=True,
+            preexec_fn=functools.partial(signal.signal, signal.SIGHUP, signal.SIG_DFL),  # nohup ignores it
         )
     finally:
         signal.signal(signal.SIGINT, inherited)
