@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import tensorflow as tf
@@ -110,6 +110,20 @@ def windows(
         reach.append((before, after))
         outs.append(out)
     return Windows(dims, tuple(kernel), strides, dilations, tuple(padding), tuple(reach), tuple(outs))
+
+
+def within_data(w: Windows) -> Windows:
+    """Return the windows without what a single one along an axis has of padding, if that has all the data.
+
+    Only the elements that it takes stay the same: what counts as its size is that of the windows given.
+    """
+    kernel, strides = list(w.kernel), list(w.strides)
+    pads, reach = list(w.pads), list(w.reach)
+    for i, (n, k, out, (before, _)) in enumerate(zip(w.dims, w.kernel, w.outs, w.reach, strict=True)):
+        known = isinstance(n, int) and isinstance(k, int) and isinstance(before, int) and isinstance(out, int)
+        if known and out == 1 and w.dilations[i] == 1 and before >= 0 and k > n > 0 and k - before >= n:
+            kernel[i], strides[i], pads[i], reach[i] = n, 1, (0, 0), (0, 0)
+    return replace(w, kernel=tuple(kernel), strides=tuple(strides), pads=tuple(pads), reach=tuple(reach))
 
 
 def _rounded_to_zero(size: int, extent: int, stride: int) -> int:

@@ -20,7 +20,7 @@ from onnx_tf.handlers._tensors import (
     reshaped,
     widened,
 )
-from onnx_tf.handlers._windows import Windows, is_same_padding, maximum, pad_spatial, windows
+from onnx_tf.handlers._windows import Windows, is_same_padding, maximum, pad_spatial, windows, within_data
 from onnx_tf.registry import NodeContext
 
 MIN_POOLED_CHANNELS = 8
@@ -225,6 +225,7 @@ def _spatial(x: tf.Tensor, first: int) -> list[int]:
 def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
     if _is_nothing(x, w):
         return _of_nothing(x, w, lowest(x.dtype))
+    w = within_data(w)
     has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
     by_kernel = _max_pool_of_finite if context.bounded_below[0] or not x.dtype.is_floating else _max_pool_of_any
     if has_kernel and is_same_padding(w):
@@ -277,10 +278,11 @@ def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor
     if not count_include_pad and is_same_padding(w) and _has_kernel(x, w) and 0 not in x.shape:
         # TensorFlow's SAME leaves the padding out of the count.
         return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
-    total = math.prod(w.kernel)
-    mean = widened(lambda x: _pool_mean(x, w), x)
+    inside = within_data(w)
+    total = math.prod(inside.kernel)
+    mean = widened(lambda x: _pool_mean(x, inside), x)
     counted = w.pads if count_include_pad else ((0, 0),) * len(w.pads)
-    if all(map(_is_equal, itertools.chain(*w.reach), itertools.chain(*counted))):
+    if inside.kernel == w.kernel and all(map(_is_equal, itertools.chain(*w.reach), itertools.chain(*counted))):
         return mean
     wide = tf.float64 if x.dtype == tf.float64 else tf.float32
     return mean * tf.cast(total / _counts(w, count_include_pad, wide), x.dtype)
@@ -311,6 +313,7 @@ def _counts(w: Windows, count_include_pad: int, dtype: tf.DType) -> tf.Tensor:
 
 def _lp_pool(x: tf.Tensor, w: Windows, p: float) -> tf.Tensor:
     """Return the p-norm of each window, N, windows..., C."""
+    w = within_data(w)
     return widened(lambda x: _root(_pool_mean(_power(x, p), w) * math.prod(w.kernel), p), x)
 
 

@@ -31,6 +31,11 @@ CEIL = {
     "ceil": ((1, 2, 7, 8), {"kernel_shape": [3, 3], "strides": [2, 3], "ceil_mode": 1}),
     "ceil_padded": ((1, 2, 6, 7), {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1}),
     "ceil_last_on_padding": ((1, 2, 2, 2), {"kernel_shape": [1, 1], "strides": [2, 2], "ceil_mode": 1}),
+    "ceil_of_all": ((1, 2, 7, 6), {"kernel_shape": [40, 50], "strides": [40, 50], "ceil_mode": 1}),
+    "ceil_of_all_padded": (
+        (1, 2, 4, 6),
+        {"kernel_shape": [30, 3], "strides": [30, 2], "pads": [2, 1, 3, 1], "ceil_mode": 1},
+    ),
     "ceil_line": ((1, 2, 8), {"kernel_shape": [3], "strides": [2], "ceil_mode": 1}),
 }
 DILATED = {
