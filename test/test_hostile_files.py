@@ -196,3 +196,19 @@ def test_calls_in_each_other_without_end_are_said_to_be_too_deep() -> None:
     model.functions.extend(functions)
     with pytest.raises(ConversionError, match="the model's functions or graphs are nested too deep"):
         prepare(model)
+
+
+@pytest.mark.parametrize("field", [b"Relu", b"node", b"y0", b"NOTSET"])
+def test_names_and_words_are_text(field: bytes) -> None:
+    """What is damaged there is not handed to libraries that want text."""
+    op_type = "MaxPool" if field == b"NOTSET" else "Relu"
+    attributes: dict[str, Any] = {"auto_pad": "NOTSET", "kernel_shape": [2, 2]} if op_type == "MaxPool" else {}
+    content = one_node(op_type, [IMAGE], **attributes).SerializeToString()
+    with pytest.raises(ModelError, match=r"no UTF-8 text.*the file is damaged"):
+        prepare(content.replace(field, b"\xff" * len(field)))
+
+
+def test_ranks_that_an_operator_does_not_take_are_said_to_be_that() -> None:
+    model = one_node("Attention", [[2, 12], [1, 2, 12], [1, 2, 12]], opset=23, q_num_heads=2, kv_num_heads=2)
+    with pytest.raises(ConversionError, match=r"'node'.*not of the ranks or kinds that the operator takes"):
+        prepare(model)

@@ -36,8 +36,11 @@ def check_model(model: onnx.ModelProto) -> None:
 def _check_inputs(graph: onnx.GraphProto) -> None:
     seen: set[str] = set()
     for value in graph.input:
-        if not value.name or value.name in seen:
-            raise ModelError(f"graph input {value.name!r}: every input needs a name of its own; export the model again")
+        if not value.name or value.name in seen or isinstance(value.name, bytes):
+            raise ModelError(
+                f"graph input {value.name!r}: every input needs a name of its own, of UTF-8 "
+                "text; export the model again"
+            )
         seen.add(value.name)
         kind = value.type.WhichOneof("value")
         if kind is None or (kind == "tensor_type" and not value.type.tensor_type.elem_type):
@@ -85,7 +88,33 @@ def _initializers(graph: onnx.GraphProto) -> Iterable[tuple[str, onnx.TensorProt
     yield from ((tensor.values.name, tensor.values) for tensor in graph.sparse_initializer)
 
 
+def _check_texts(node: onnx.NodeProto) -> None:
+    # What is no UTF-8 is given as bytes.
+    names = (node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute))
+    for name in names:
+        if isinstance(name, bytes):
+            raise ModelError(
+                f"node {node.name!r} ({node.op_type!r}) has a name that is no UTF-8 text, {name!r}: the file is "
+                "damaged; export the model again"
+            )
+    for attribute in node.attribute:
+        if attribute.type == onnx.AttributeProto.STRING and not _is_text(attribute.s):
+            raise ModelError(
+                f"attribute {attribute.name!r} of node {node.name!r} ({node.op_type}) is no UTF-8 text, "
+                f"{attribute.s!r}: the file is damaged; export the model again"
+            )
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _check_node(node: onnx.NodeProto, defined: frozenset[str]) -> None:
+    _check_texts(node)
     _check_equation(node)
     for name in node.input:
         if name and name not in defined:

@@ -6,6 +6,7 @@ Values are numbered, never looked up by name: two values of one name never meet.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -133,12 +134,15 @@ class BoundNode:
         least, most = self.handler.takes
         if not least <= len(inputs) <= most:
             few = str(least) if most == least else f"{least} or more" if most > len(inputs) else f"{least} to {most}"
-            reason = f"it takes {few} inputs, the node has {len(inputs)}: export the model again"
+            who = "the operator" if self.handler.is_of_this_package else "it"
+            reason = f"{who} takes {few} inputs, the node has {len(inputs)}: export the model again"
             raise self._explain(TypeError(reason), inputs)
 
     def _explain(self, error: Exception, inputs: Sequence[Any]) -> ConversionError:
         given = zip(self.inputs, inputs, strict=True)
         reason = str(error).strip() or type(error).__name__
+        if self.handler.is_of_this_package and _is_of_python(error):
+            reason = f"its inputs are not of the ranks or kinds that the operator takes: correct the model ({reason})"
         return ConversionError(
             reason if self.handler.is_of_this_package else f"its handler, {self.handler.described}: {reason}",
             node=self.onnx_node,
@@ -149,6 +153,13 @@ class BoundNode:
                 self.labels[slot]: describe(value, self.origins.get(slot)) for slot, value in given if slot is not None
             },
         )
+
+
+def _is_of_python(error: Exception) -> bool:
+    """Return whether an error tells how a handler failed, in words of Python, and not what is wrong with its inputs."""
+    if isinstance(error, (AttributeError, IndexError, KeyError, ZeroDivisionError)):
+        return True
+    return isinstance(error, (TypeError, ValueError)) and re.search(r"NoneType|to unpack|'Map'", str(error)) is not None
 
 
 @dataclass(frozen=True)
