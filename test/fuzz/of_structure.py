@@ -236,10 +236,12 @@ def _graph(rng: random.Random, model: ModelProto) -> None:
 
 def _depth(rng: random.Random, model: ModelProto) -> None:
     """Put the graph into a branch, a number of times."""
-    other = GraphProto.FromString(model.graph.SerializeToString())
+    other = GraphProto()
+    other.CopyFrom(model.graph)
     del other.input[:]
     for _ in range(rng.choice((1, 3, 30))):
-        inner = GraphProto.FromString(model.graph.SerializeToString())
+        inner = GraphProto()
+        inner.CopyFrom(model.graph)
         del inner.input[:]
         del model.graph.node[:]
         model.graph.node.append(

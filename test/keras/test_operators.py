@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from onnx_tf import OnnxTfError, to_keras
 from test.keras.check import check_keras, layers_of
 from test.models import text_model
 
@@ -59,6 +60,26 @@ def test_floats(body, weights, layers, tmp_path):
     model.graph.output[0].type.tensor_type.ClearField("shape")
     found = layers_of(check_keras(model, [{"x": floats(2, 3, 4)}, {"x": floats(5, 3, 4)}], tmp_path))
     assert layers is None or found == layers
+
+
+def test_slopes_of_channels_before_opset_7():
+    slope, x = floats(3), floats(2, 3, 4)
+    model = with_weights("g (float[n, 3, 4] x) => (float[n, 3, 4] y) { y = PRelu(x, w) }", {"w": slope}, opset=6)
+    keras_model = to_keras(model)
+    assert layers_of(keras_model) == ["PReLU"]
+    np.testing.assert_allclose(keras_model(x), np.where(x < 0, x * slope[:, None], x), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("g (float[n] x) => (float[0] y) <float[0] y = {}> { z = Neg(x) }", "output 'y': .* without elements"),
+        ("g () => (float[1] y) <float[1] w = {1}> { y = Neg(w) }", "no inputs"),
+    ],
+)
+def test_outputs_that_no_model_has(text, says):
+    with pytest.raises(OnnxTfError, match=says):
+        to_keras(text_model(text))
 
 
 def test_gelu_that_is_written_out(tmp_path):

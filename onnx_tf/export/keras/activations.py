@@ -94,7 +94,15 @@ def thresholded_relu(place: Place, x: Any, *, alpha: float) -> Any:
 
 
 @keras_op("PRelu")
-def prelu(place: Place, x: Any, slope: Any) -> Any:
+def prelu_1(place: Place, x: Any, slope: Any) -> Any:
+    if slope.ndim == 1 and slope.shape[0] != 1:  # one for each channel
+        shape = (-1, *[1] * (len(x.shape) - 2))
+        slope = slope.reshape(shape) if is_constant(slope) else ops.reshape(slope, shape)
+    return prelu_7(place, x, slope)
+
+
+@keras_op("PRelu", since=7)
+def prelu_7(place: Place, x: Any, slope: Any) -> Any:
     rank = len(x.shape)
     if is_constant(slope):
         alpha = slope.reshape((1,) * (rank - slope.ndim) + slope.shape)

@@ -170,13 +170,18 @@ class _Walk:
         found = {}
         for name, own, value in zip(names, self._output_names, self.graph.outputs, strict=False):
             if name not in found:
-                place = Place(str(value.name), self.drawn)
-                tensor = place.tensor(self._value(value))
+                tensor = self._output(value)
                 # Keras takes int8 for a way to quantize layers; those of other dtypes than floats cast nothing.
                 dtype = tensor.dtype if floats(tensor) else None
                 found[name] = keras.layers.Identity(name=own, dtype=dtype)(tensor)
                 self.drawn.trace.add("", found[name])
         return found
+
+    def _output(self, value: ir.Value) -> Any:
+        try:
+            return Place(str(value.name), self.drawn).tensor(self._value(value))
+        except RefusedError as refusal:
+            raise ExportError(f"output {value.name!r}: {refusal}; write another format") from refusal
 
     def _input(self, value: ir.Value) -> Any:
         if not isinstance(value.type, ir.TensorType) or value.shape is None or value.dtype is None:
