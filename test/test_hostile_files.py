@@ -212,3 +212,10 @@ def test_ranks_that_an_operator_does_not_take_are_said_to_be_that() -> None:
     model = one_node("Attention", [[2, 12], [1, 2, 12], [1, 2, 12]], opset=23, q_num_heads=2, kv_num_heads=2)
     with pytest.raises(ConversionError, match=r"'node'.*not of the ranks or kinds that the operator takes"):
         prepare(model)
+
+
+def test_operators_of_microsoft_without_their_inputs_are_refused_by_node() -> None:
+    model = one_node("DequantizeLinear", [np.array([1, 2], np.int32)], opset=1, domain="com.microsoft")
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
+    with pytest.raises(ConversionError, match=r"'node'.*the operator takes 2 or more inputs, the node has 1"):
+        prepare(model)

@@ -156,7 +156,10 @@ class Facts:
         if rule is None or (rule.moves and not moves(node)):
             return
         if rule.frame is not None:
-            frame = rule.frame(node, self.shapes)
+            try:
+                frame = rule.frame(node, self.shapes)
+            except IndexError:  # it has fewer inputs than its operator takes, for which it is refused later
+                return
             if frame is None or any(_is_text(node.inputs[i]) for i in frame.inputs):
                 return
             self.frames[node] = frame

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, helper
 
 from test.fuzz.case import Case
@@ -239,14 +241,15 @@ def _depth(rng: random.Random, model: ModelProto) -> None:
     other = GraphProto()
     other.CopyFrom(model.graph)
     del other.input[:]
-    for _ in range(rng.choice((1, 3, 30))):
-        inner = GraphProto()
-        inner.CopyFrom(model.graph)
-        del inner.input[:]
-        del model.graph.node[:]
-        model.graph.node.append(
-            helper.make_node("If", ["condition"], [v.name for v in inner.output], then_branch=inner, else_branch=other)
-        )
+    with contextlib.suppress(DecodeError):  # deeper than a message may be
+        for _ in range(rng.choice((1, 3, 30))):
+            inner = GraphProto()
+            inner.CopyFrom(model.graph)
+            del inner.input[:]
+            names = [value.name for value in inner.output]
+            node = helper.make_node("If", ["condition"], names, then_branch=inner, else_branch=other)
+            del model.graph.node[:]
+            model.graph.node.append(node)
     model.graph.input.append(helper.make_tensor_value_info("condition", onnx.TensorProto.BOOL, []))
 
 
