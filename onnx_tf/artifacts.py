@@ -207,6 +207,7 @@ class Run:
         try:
             if self.check is None:
                 _refuse_check(written)
+            _refuse_dtypes(written, interface)
             accuracy = compare(file, expected=self._expected(interface, optimized))
         except OnnxTfError as error:
             return replace(written, obstacle=error)
@@ -248,6 +249,13 @@ class Run:
         written = Written("saved_model", path, size)
         compare = functools.partial(compare_saved_model, rep=rep)
         self.written["saved_model"] = self._checked_file(written, compare, path, "SavedModel", Interface.of(rep))
+
+
+def _refuse_dtypes(written: Written, interface: Interface) -> None:
+    """Raise what keeps a file from being compared anywhere."""
+    dtypes = [*(value.dtype for value in interface.inputs), *interface.dtypes.values()]
+    if written.format != "saved_model" and ir.DataType.BFLOAT16 in dtypes:
+        raise CheckError("what runs the file takes no inputs and gives no outputs of bfloat16")
 
 
 def _refuse_check(written: Written) -> None:

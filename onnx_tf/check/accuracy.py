@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnx_tf.check.artifacts import SavedModel
-from onnx_tf.check.compare import Comparison, Difference, OfScale, OfSteps, Tolerance, compare, step_tolerance, worst
+from onnx_tf.check.compare import (
+    ANY,
+    Comparison,
+    Difference,
+    OfScale,
+    OfSteps,
+    Tolerance,
+    compare,
+    step_tolerance,
+    worst,
+)
 from onnx_tf.check.expected import Expected
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
@@ -111,9 +121,6 @@ def compare_tflite(
 
 
 _MODES = {"with XNNPACK": True, "without XNNPACK": False}
-_ANY = OfScale(single=math.inf, half=math.inf, exact=1.0)
-"""What counts as equal of random numbers: those of one shape and dtype."""
-
 _Run = list[dict[str, Any]] | OnnxTfError
 """The outputs for each feed, without padding, or why there are none."""
 
@@ -142,7 +149,8 @@ def _judged(
     found = {how: _differences(run, expected, limits, f"{how}: " if how else "") for how, run in runs.items()}
     failing = [_failing(i, runs, found) for i in range(len(expected.feeds))]
     known = _known(expected.model, [output for own in itertools.chain(*found.values()) for output in own])
-    unclear = [{name: shapes for name, shapes in own.items() if name not in known} for own in failing]
+    may_choose = expected.selecting - set(known)
+    unclear = [{name: shapes for name, shapes in own.items() if name in may_choose} for own in failing]
     unstable = unstable_outputs(expected, unclear, limits)
     kept = {
         how: [_unless(output, names) for outputs, names in zip(own, unstable, strict=True) for output in outputs]
@@ -180,7 +188,7 @@ def _limits(outputs: Mapping[str, Any], expected: Expected, tolerance: Tolerance
     limits: dict[str, Tolerance] = {}
     for name, value in outputs.items():
         limits[name] = step_tolerance(value) if expected.quantized else tolerance or OfScale()
-    return limits | dict.fromkeys(expected.random, _ANY)
+    return limits | dict.fromkeys(expected.random, ANY)
 
 
 def _differences(

@@ -111,6 +111,12 @@ class SavedModel:
     def bind(self, feed: Mapping[str, Any]) -> Callable[[], dict[str, tf.Tensor]]:
         """Return a function that calls the signature on these inputs, for who takes its time."""
         tensors = self.interface.flat(feed)
+        unknown = [name for name in tensors if name not in self._keywords]
+        if unknown:
+            raise CheckError(
+                f"the SavedModel has no input {unknown[0]!r}, its inputs are {sorted(self._keywords)}: is it of this "
+                "model, converted with these options?"
+            )
         return functools.partial(self._call, {self._keywords[name]: tensor for name, tensor in tensors.items()})
 
     def _call(self, tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:

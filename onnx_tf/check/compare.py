@@ -14,6 +14,7 @@ import onnx_ir as ir
 from onnx_tf.check.measures import Measures, measure, worst_of
 
 __all__ = [
+    "ANY",
     "Comparison",
     "Difference",
     "Elementwise",
@@ -177,6 +178,9 @@ def step_tolerance(expected: Any) -> OfSteps:
 
 
 Tolerance = OfScale | Elementwise | OfSteps
+
+ANY = OfScale(single=math.inf, half=math.inf, exact=1.0)
+"""What counts as equal of random numbers: those of one shape and dtype."""
 
 
 def compare(

@@ -12,7 +12,7 @@ from onnx_tf.check.inputs import accepted_inputs, drawn_inputs, more_accepted_in
 from onnx_tf.check.interface import Interface, in_onnx_order
 from onnx_tf.check.known_differences import explanations
 from onnx_tf.check.reference import Reference, open_reference, reference_name
-from onnx_tf.check.upstream import random_outputs
+from onnx_tf.check.upstream import random_outputs, selecting_outputs
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
 from onnx_tf.model.quantized import rounds_values
@@ -31,6 +31,7 @@ class Expected:
         outputs: the outputs of each run, likewise.
         reference: what computed them, with its version.
         random: the outputs that depend on random numbers.
+        selecting: the outputs that depend on a choice among values.
         quantized: whether the model rounds what it computes to steps: roundings add up.
         optimized: whether ONNX Runtime might rewrite the graph.
     """
@@ -40,6 +41,7 @@ class Expected:
     outputs: Sequence[Mapping[str, Any]]
     reference: str
     random: frozenset[str]
+    selecting: frozenset[str]
     quantized: bool
     optimized: bool
 
@@ -71,8 +73,8 @@ def expected_of(
     else:
         more = _twice(given, interface, reference)
     feeds, results = zip((given, outputs), *more, strict=True)
-    random = frozenset(random_outputs(loaded))
-    return Expected(model, feeds, results, reference_name(), random, quantized, optimized)
+    random, selecting = frozenset(random_outputs(loaded)), frozenset(selecting_outputs(loaded))
+    return Expected(model, feeds, results, reference_name(), random, selecting, quantized, optimized)
 
 
 def expected_outputs(

@@ -6,7 +6,7 @@ import onnx_ir as ir
 
 from onnx_tf.model.loading import bodies
 
-__all__ = ["random_outputs", "upstream"]
+__all__ = ["random_outputs", "random_values", "selecting_outputs", "upstream"]
 
 _RANDOM = {"Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"}
 
@@ -30,6 +30,26 @@ def random_outputs(model: ir.Model) -> set[str]:
         return set()
     names = [str(value.name) for value in model.graph.outputs]
     return {name for name in names if any(_is_random(node, model) for node in upstream(model.graph, name))}
+
+
+_SELECTING = {"ArgMax", "ArgMin", "Hardmax", "NonMaxSuppression", "NonZero", "TopK", "Unique"}
+
+
+def selecting_outputs(model: ir.Model) -> set[str]:
+    """Return the outputs of a model that depend on a choice among values: nearly equal ones may change it."""
+    names = [str(value.name) for value in model.graph.outputs]
+    return {name for name in names if any(node.op_type in _SELECTING for node in upstream(model.graph, name))}
+
+
+def random_values(model: ir.Model) -> set[str]:
+    """Return the values of the main graph that depend on random numbers."""
+    found: set[ir.Value] = set()
+    for node in model.graph:
+        inside = [inner for body in bodies(node) for inner in body.all_nodes()]
+        read = {value for user in (node, *inside) for value in user.inputs if value is not None}
+        if not found.isdisjoint(read) or any(_is_random(each, model) for each in (node, *inside)):
+            found |= set(node.outputs)
+    return {str(value.name) for value in found}
 
 
 def _is_random(node: ir.Node, model: ir.Model) -> bool:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import onnx_ir as ir
 
-from onnx_tf.check.compare import Difference, Tolerance, compare, step_tolerance
+from onnx_tf.check.compare import ANY, Difference, Tolerance, compare, step_tolerance
 from onnx_tf.check.expected import expected_outputs
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.onnx_runtime import intermediate_values
+from onnx_tf.check.upstream import random_values
 from onnx_tf.model.loading import ModelSource, load_model
 from onnx_tf.model.quantized import is_quantized
 from onnx_tf.passes.infer_shapes import infer_shapes
@@ -153,13 +154,14 @@ def check_values(
     known = set(inside.value_names)
     shared = [name for name in nodes if name in known]
     in_steps = tolerance is None and is_quantized(loaded)
+    random = random_values(loaded)
     checked: list[CheckedValue] = []
     for group in _groups(shared, _bytes(loaded, given), max_bytes):
         progress(f"Compare values {len(checked) + 1} to {len(checked) + len(group)} of {len(shared)}")
         found = inside.intermediate_values(own, group)
         for name, expected in intermediate_values(model, given, group):
             node = nodes[name]
-            limit = step_tolerance(expected) if in_steps else tolerance
+            limit = ANY if name in random else step_tolerance(expected) if in_steps else tolerance
             (difference,) = compare({name: expected}, {name: found[name]}, limit).outputs
             checked.append(CheckedValue(name, str(node.name), node.op_type, difference, _is_finite(found.pop(name))))
     inputs = {name: described(value) for name, value in own.items()}

@@ -36,7 +36,7 @@ def print_accuracy(accuracy: Accuracy) -> None:
         errors = ", ".join(f"{how} {_error(error, accuracy)}" for how, error in accuracy.modes.items())
         print(f"  in {accuracy.runtime or 'an interpreter that did not start'}: largest error {errors}")
     for output in accuracy.outputs:
-        print(f"  {output.name}: {_found(output, accuracy)}: {'ok' if output.fits else 'DIFFERS'}")
+        print(f"  {output.name}: {_found(output, accuracy)}: {_verdict(output, accuracy)}")
         if not output.fits and not output.reason:
             print(f"    at {output.at}")
         if count := accuracy.unstable.get(output.name):
@@ -44,6 +44,12 @@ def print_accuracy(accuracy: Accuracy) -> None:
             print(f"    not judged on {inputs}: the reference differs from itself where their last digits do")
         for sentence in accuracy.known.get(output.name, ()):
             print(f"    {sentence}")
+
+
+def _verdict(output: Difference, accuracy: Accuracy) -> str:
+    if not output.fits:
+        return "DIFFERS"
+    return "not judged" if accuracy.unstable.get(output.name) == len(accuracy.fed) else "ok"
 
 
 def _fed(fed: tuple[Mapping[str, str], ...]) -> str:

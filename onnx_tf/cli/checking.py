@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -129,6 +130,8 @@ def bisect(arguments: argparse.Namespace) -> int:
     target = Path(arguments.output)
     if target.suffix != ".onnx":
         raise UsageError(f"--output {target}: the name must end in .onnx")
+    if target.exists() and os.path.exists(arguments.model) and os.path.samefile(target, arguments.model):
+        raise UsageError(f"--output {target} is the model itself: give its part a name of its own")
     files.check_writable(target)
     with console.tensorflow_later(arguments) as terminal:
         options, feed = _known_before(arguments)

@@ -10,7 +10,7 @@ from onnx_tf.origins import stand_for
 from onnx_tf.registry import BARRIER_DOMAIN, INTERNAL_DOMAINS
 from onnx_tf.schema import int_attribute
 
-__all__ = ["keep_apart"]
+__all__ = ["insert_barrier", "keep_apart"]
 
 _SUMS = frozenset({"Add", "Sub", "Sum"})
 """What TensorFlow computes as a sum: x - (-y) is one to it."""
@@ -47,10 +47,10 @@ def _keep_apart(conv: ir.Node) -> bool:
     sums = [node.outputs[0] for node in _readers(result) if node.op_type in _SUMS]
     lossy = [total for total in dict.fromkeys(sums) if _is_read_by(total, _WRONG)]
     for total in lossy:
-        _insert(total, False)
+        insert_barrier(total)
     is_slow = (filters.shape is None or filters.shape.rank() == 4) and _is_read_by(result, _SLOW)
     if is_slow:
-        _insert(result, filters.is_initializer() and not filters.is_graph_input())
+        insert_barrier(result, variables_only=filters.is_initializer() and not filters.is_graph_input())
     return bool(lossy) or is_slow
 
 
@@ -67,7 +67,13 @@ def _is_read_by(value: ir.Value, op_types: frozenset[str]) -> bool:
     return any(node.op_type in op_types for node in _readers(value))
 
 
-def _insert(value: ir.Value, variables_only: bool) -> None:
+def insert_barrier(value: ir.Value, *, variables_only: bool = False) -> None:
+    """Let all that read a value read it through a Barrier.
+
+    Args:
+        value: what a node computes.
+        variables_only: whether a frozen export leaves it out.
+    """
     producer, uses = value.producer(), tuple(value.uses())
     assert producer is not None
     node = ir.node("Barrier", [value], {"variables_only": int(variables_only)}, domain=BARRIER_DOMAIN, version=1)

@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from onnx_tf.errors import PathError, WriteError, either
+from onnx_tf.errors import OptionError, PathError, WriteError, either
 from onnx_tf.export.writing import check_target, refused, written_file
 from onnx_tf.report.content import Report
 from onnx_tf.report.node_data import node_data
@@ -19,9 +19,12 @@ def check_report(path: str | os.PathLike[str]) -> Path:
     """Return where a report goes, found to be writable, before anything is computed for it.
 
     Raises:
+        OptionError: it is no path.
         PathError: the name does not end in ``.html``, or it is a folder.
         WriteError: the operating system refuses to write there.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise OptionError(f"report={path!r}: the path of an .html file is expected")
     target = Path(path)
     if target.suffix.lower() not in (".html", ".htm"):
         raise PathError(f"{either(f'report={os.fspath(path)!r}', f'--report {path}')}: the name must end in .html")

@@ -53,3 +53,14 @@ def test_random_numbers_are_compared_in_shape_and_dtype(tmp_path):
     found = convert(model, tmp_path / "saved").accuracy
     assert found.fits
     assert found.random == {"y"}
+
+
+def test_where_nothing_is_selected_all_is_judged(tmp_path):
+    """A model whose rounding makes it unstable, compared with one that does not round."""
+    rounds = "g (float[2, 4] x) => (float[2, 4] y) <float k = {1.2e7}> { a = Add (x, k)  y = Sub (a, k) }"
+    rep = prepare(text_model(rounds.replace("y = Sub (a, k)", "y = Identity (x)")))
+    rep.export_graph(tmp_path / "other")
+    feed = {"x": np.full((2, 4), 0.5000001, np.float32)}
+    found = compare_saved_model(tmp_path / "other", rep, expected_of(Interface.of(rep), text_model(rounds), feed))
+    assert not found.fits
+    assert not found.unstable

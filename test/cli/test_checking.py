@@ -93,3 +93,23 @@ def test_the_smallest_part(capsys):
     assert np.load("small.npz").files == ["v0"]
     assert "small.onnx: 1 node" in capsys.readouterr().out
     assert main(["bisect", "model.onnx", "-o", "none.onnx"]) == 1
+
+
+def test_a_part_does_not_replace_its_model(folder, capsys):
+    before = (folder / "model.onnx").read_bytes()
+    assert main(["bisect", "model.onnx", "-o", "model.onnx"]) == 2
+    assert "is the model itself" in capsys.readouterr().err
+    assert (folder / "model.onnx").read_bytes() == before
+
+
+def test_a_saved_model_of_other_inputs(capsys):
+    onnx.save(text_model("g (float[N, 4] photo) => (float[N, 4] y) { y = Neg (photo) }"), "photo.onnx")
+    convert("photo.onnx", "saved", check=False)
+    assert main(["check", "model.onnx", "saved"]) == 1
+    assert "the SavedModel has no input 'x', its inputs are ['photo']" in capsys.readouterr().out
+
+
+def test_random_values_differ_rightly(capsys):
+    onnx.save(text_model("g (float[N, 4] x) => (float[N, 4] y) { r = RandomNormalLike (x)  y = Add (r, x) }"), "r.onnx")
+    assert main(["check", "r.onnx"]) == 0
+    assert "all 2 values are ONNX Runtime's" in capsys.readouterr().out
