@@ -69,7 +69,7 @@ def _changed(rng: random.Random, value: Any, change: str) -> Any:
         try:
             with np.errstate(all="ignore"):
                 return array.astype(rng.choice(DTYPES))
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             return array.astype(object)
     if change == "numbers":
         return _other_numbers(rng, array)
