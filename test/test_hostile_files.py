@@ -219,3 +219,9 @@ def test_operators_of_microsoft_without_their_inputs_are_refused_by_node() -> No
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     with pytest.raises(ConversionError, match=r"'node'.*the operator takes 2 or more inputs, the node has 1"):
         prepare(model)
+
+
+@pytest.mark.parametrize("op_type", ["BlackmanWindow", "HammingWindow", "HannWindow"])
+def test_windows_larger_than_any_signal_are_refused(op_type: str) -> None:
+    with pytest.raises(ConversionError, match=r"'node'.*a window of 2147483647 elements"):
+        prepare(one_node(op_type, [np.array(2**31 - 1, np.int32)]))

@@ -181,6 +181,10 @@ def register_fourier(fourier: Fourier, target: str = "") -> None:
 register_fourier(Fourier(_transformed, _inverse, _inverse_real))
 
 
+MAX_WINDOW = 1 << 26
+"""The largest window that is made of a size in the file: as float64 it takes half a gigabyte."""
+
+
 def register_windows(dtype: tf.DType, target: str = "") -> None:
     """Register the windows, computed in a dtype, for one target or for all."""
     onnx_op("HannWindow", since=17, target=target)(_window(dtype, 0.5, -0.5))
@@ -193,6 +197,9 @@ def _window(dtype: tf.DType, *weights: float) -> Callable[..., tf.Tensor]:
 
     def handler(size: tf.Tensor, *, output_datatype: int, periodic: int) -> tf.Tensor:
         size = tf.reshape(size, [])
+        known = tf.get_static_value(size)
+        if known is not None and known > MAX_WINDOW:
+            raise ValueError(f"a window of {known} elements is larger than any signal: {MAX_WINDOW} at most are made")
         period = tf.cast(size if periodic else size - 1, dtype)
         turn = 2 * math.pi * tf.cast(tf.range(size), dtype) / period
         terms = [tf.cast(weight, dtype) * tf.cos(k * turn) for k, weight in enumerate(weights)]
