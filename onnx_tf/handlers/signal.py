@@ -196,10 +196,12 @@ def _window(dtype: tf.DType, *weights: float) -> Callable[..., tf.Tensor]:
     """Return the handler of a window that is a sum of cosines of growing frequency."""
 
     def handler(size: tf.Tensor, *, output_datatype: int, periodic: int) -> tf.Tensor:
-        size = tf.reshape(size, [])
         known = tf.get_static_value(size)
-        if known is not None and known > MAX_WINDOW:
-            raise ValueError(f"a window of {known} elements is larger than any signal: {MAX_WINDOW} at most are made")
+        size = tf.reshape(size, [])
+        if known is not None and known.item() > MAX_WINDOW:
+            raise ValueError(
+                f"a window of {known.item()} elements is larger than any signal: {MAX_WINDOW} at most are made"
+            )
         period = tf.cast(size if periodic else size - 1, dtype)
         turn = 2 * math.pi * tf.cast(tf.range(size), dtype) / period
         terms = [tf.cast(weight, dtype) * tf.cos(k * turn) for k, weight in enumerate(weights)]
