@@ -215,7 +215,8 @@ def _dtype(node: ir.Node, index: int, schema: Any, value: Any) -> ir.DataType:
 def _array(value: Any, dtype: ir.DataType, name: str) -> np.ndarray:
     try:
         given = np.asarray(value, object if dtype is ir.DataType.STRING else None)
-        array = given.astype(dtype.numpy())
+        with np.errstate(over="ignore"):  # told below
+            array = given.astype(dtype.numpy())
     except (TypeError, ValueError) as error:
         raise Misfit(f"{name}: {value!r} is no array of {dtype.name.lower()}: {error}") from error
     if dtype.is_integer() or dtype is ir.DataType.BOOL:
@@ -223,6 +224,8 @@ def _array(value: Any, dtype: ir.DataType, name: str) -> np.ndarray:
             raise Misfit(f"{name}: {value!r} are no numbers of {dtype.name.lower()}")
     elif dtype.is_floating_point() and given.size and given.dtype.kind in "OUSc":
         raise Misfit(f"{name}: {value!r} are no numbers of {dtype.name.lower()}")
+    elif given.dtype.kind == "f" and np.any(np.isinf(array.astype(np.float64)) & np.isfinite(given)):
+        raise Misfit(f"{name}: {value!r} has numbers beyond the range of {dtype.name.lower()}")
     return array
 
 

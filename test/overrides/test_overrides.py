@@ -297,6 +297,7 @@ def test_all_that_does_not_fit_the_model_is_told_at_once() -> None:
             {"node": "reshape", "inputs": {"shape": [1.5]}, "attributes": {"shape": [1]}},
             {"node": "reshape", "inputs": {"data": [[1], [2, 3]]}, "transpose_after": {"z": [0, 1]}},
             {"node": "add", "replace_by": "ai.onnx.Softmaxx"},
+            {"node": "add", "inputs": {"B": [1e99]}},
         ],
         "rename_inputs": {"X": "z", "x": "a"},
     }
@@ -315,6 +316,7 @@ def test_all_that_does_not_fit_the_model_is_told_at_once() -> None:
         "nodes[4] (reshape): inputs: data: [[1], [2, 3]] is no array of float",
         "nodes[4] (reshape): transpose_after: Reshape has no output 'z'; it has 'reshaped', 'y'",
         "nodes[5] (add): replace_by: no handler computes ai.onnx.Softmaxx in opset 17 (did you mean 'Softmax'?)",
+        "nodes[6] (add): inputs: B: [1e+99] has numbers beyond the range of float",
         "rename_inputs: 'X' is none of 'x' (did you mean 'x'?)",
         "rename_inputs: x: another value is called 'a' already: choose another name",
     ):
