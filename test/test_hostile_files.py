@@ -225,3 +225,18 @@ def test_operators_of_microsoft_without_their_inputs_are_refused_by_node() -> No
 def test_windows_larger_than_any_signal_are_refused(op_type: str) -> None:
     with pytest.raises(ConversionError, match=r"'node'.*a window of 2147483647 elements"):
         prepare(one_node(op_type, [np.array(2**31 - 1, np.int32)]))
+
+
+def test_one_output_has_one_type() -> None:
+    model = one_node("Relu", [IMAGE])
+    model.graph.output[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    model.graph.output.append(helper.make_tensor_value_info("y0", TensorProto.FLOAT16, None))
+    with pytest.raises(ModelError, match=r"the output 'y0' is stated twice, of two types"):
+        prepare(model)
+
+
+def test_counts_of_ngrams_are_no_negative_numbers() -> None:
+    attributes = {"mode": "TF", "min_gram_length": 1, "max_gram_length": 1, "max_skip_count": 0}
+    lists = {"ngram_counts": [0, -(2**63)], "ngram_indexes": [0, 1], "pool_int64s": [2, 3]}
+    with pytest.raises(ModelError, match=r"'ngram_counts' holds -9223372036854775808: 0 to"):
+        prepare(one_node("TfIdfVectorizer", [np.array([2, 3])], **attributes, **lists))

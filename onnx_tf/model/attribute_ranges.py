@@ -33,6 +33,8 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "max_gram_length": _COUNT,
     "max_skip_count": _COUNT_OR_NONE,
     "min_gram_length": _COUNT,
+    "ngram_counts": _COUNT_OR_NONE,
+    "ngram_indexes": _COUNT_OR_NONE,
     "num_groups": _COUNT,
     "num_heads": _COUNT_OR_NONE,
     "num_outputs": _COUNT,

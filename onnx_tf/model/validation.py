@@ -28,6 +28,7 @@ def check_model(model: onnx.ModelProto) -> None:
         ModelError: something does not hold; the message names the first such thing.
     """
     _check_inputs(model.graph)
+    _check_outputs(model.graph)
     _check_graph(model.graph, frozenset())
     for function in model.functions:
         _check_nodes(function.node, frozenset(function.input), function.output)
@@ -45,6 +46,14 @@ def _check_inputs(graph: onnx.GraphProto) -> None:
         kind = value.type.WhichOneof("value")
         if kind is None or (kind == "tensor_type" and not value.type.tensor_type.elem_type):
             raise ModelError(f"graph input {value.name!r} states no type: export the model again")
+
+
+def _check_outputs(graph: onnx.GraphProto) -> None:
+    types: dict[str, int] = {}
+    for value in graph.output:
+        kind = value.type.tensor_type.elem_type
+        if kind and types.setdefault(value.name, kind) != kind:
+            raise ModelError(f"the output {value.name!r} is stated twice, of two types; export the model again")
 
 
 def _check_graph(graph: onnx.GraphProto, outer: frozenset[str]) -> None:
