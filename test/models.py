@@ -10,6 +10,17 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+POOLED = """
+    agraph (float[N, 3, 8, 8] x) => (float[N, 4, 4, 4] y)
+    <float[4] one = {1, 2, 3, 4}, int64[4] s = {4, 3, 1, 1}> {
+        w = ConstantOfShape <value = float[1] {0.5}> (s)
+        c = Conv (x, w, one)
+        r = Relu (c)
+        p = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)
+        y = Exp (p)
+    }"""
+"""A convolution and a pool."""
+
 
 def text_model(body: str, *, opset: int = 17, ir_version: int = 8) -> onnx.ModelProto:
     """Return the model of a graph in ONNX's text form, as in ``g (float[2] x) => (float[2] y) { y = Relu(x) }``."""

@@ -13,26 +13,17 @@ import numpy as np
 import pytest
 
 from onnx_tf import prepare
-from test.models import text_model
+from test.models import POOLED, text_model
 
-MODEL = """
-    agraph (float[N, 3, 8, 8] x) => (float[N, 4, 4, 4] y, float[N, 4, 8, 8] r)
-    <float[4] one = {1, 2, 3, 4}, int64[4] s = {4, 3, 1, 1}> {
-        w = ConstantOfShape <value = float[1] {0.5}> (s)
-        c = Conv (x, w, one)
-        r = Relu (c)
-        p = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)
-        y = Exp (p)
-    }"""
 FEEDS = [np.random.default_rng(seed).normal(size=(2, 3, 8, 8)).astype(np.float32) / 9 for seed in range(8)]
 
 WRITE = """
 import sys
 from onnx_tf import convert
 from test.models import text_model
-from test.test_life_cycle import MODEL
+from test.models import POOLED
 formats = ["saved_model", "tflite", "keras", "keras_source", "weights"]
-convert(text_model(MODEL), sys.argv[1], formats=formats, check=False)
+convert(text_model(POOLED), sys.argv[1], formats=formats, check=False)
 """
 
 CYCLES = """
@@ -40,14 +31,15 @@ import gc
 import numpy as np
 from onnx_tf import prepare
 from test.models import text_model
-from test.test_life_cycle import FEEDS, MODEL
+from test.models import POOLED
+from test.test_life_cycle import FEEDS
 
 def held():
     gc.collect()
     with open("/proc/self/statm") as sizes:
         return int(sizes.read().split()[1]) * 4096
 
-model = text_model(MODEL)
+model = text_model(POOLED)
 for _ in range(20):
     prepare(model).run(FEEDS[0])
 before = held()
@@ -67,7 +59,7 @@ def child(code: str, *arguments: str, **environment: str) -> str:
 
 
 def test_one_rep_in_many_threads():
-    rep = prepare(text_model(MODEL))
+    rep = prepare(text_model(POOLED))
     expected = [rep.run(feed) for feed in FEEDS]
     with ThreadPoolExecutor(8) as threads:
         for found, wanted in zip(threads.map(rep.run, FEEDS * 4), expected * 4, strict=True):
@@ -76,7 +68,7 @@ def test_one_rep_in_many_threads():
 
 
 def test_many_reps_made_in_threads():
-    model = text_model(MODEL)
+    model = text_model(POOLED)
     expected = prepare(model).run(FEEDS[0])
     with ThreadPoolExecutor(4) as threads:
         for found in threads.map(lambda _: prepare(model).run(FEEDS[0]), range(8)):

@@ -20,7 +20,7 @@ import onnx_ir as ir
 from onnx_tf.errors import CheckError, InputError, OptionError
 from onnx_tf.model.loading import ModelSource
 
-__all__ = ["PRECISE", "OnnxRuntime", "has_onnx_runtime", "intermediate_values", "require_onnx_runtime"]
+__all__ = ["PRECISE", "OnnxRuntime", "first_line", "has_onnx_runtime", "intermediate_values", "require_onnx_runtime"]
 
 PRECISE: Mapping[str, str] = {"session.x64quantprecision": "1"}
 """Session options that keep products of 8-bit integers exact: some processors saturate them otherwise."""
@@ -110,7 +110,7 @@ class OnnxRuntime:
                 results = self._session.run_with_ort_values(foreign, in_memory)
                 found |= {name: _taken(result) for name, result in zip(foreign, results, strict=True)}
         except Exception as error:
-            raise CheckError(f"ONNX Runtime cannot run the model on these inputs: {_reason(error)}") from error
+            raise CheckError(f"ONNX Runtime cannot run the model on these inputs: {first_line(error)}") from error
         return {name: found[name] for name in names}
 
     def _written(self, model: Any) -> str:
@@ -184,10 +184,11 @@ def _session(source: str | bytes, optimized: bool, options: Mapping[str, str], t
         except NoKernel:  # the precise kernels take no int8 x int8 products, which never saturate
             return opened({key: value for key, value in options.items() if key not in PRECISE})
     except Exception as error:
-        raise CheckError(f"ONNX Runtime does not take the model: {_reason(error)}") from error
+        raise CheckError(f"ONNX Runtime does not take the model: {first_line(error)}") from error
 
 
-def _reason(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of what another library says, its name where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 

@@ -10,7 +10,7 @@ import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
-from onnx_tf.check.onnx_runtime import OnnxRuntime, has_onnx_runtime
+from onnx_tf.check.onnx_runtime import OnnxRuntime, first_line, has_onnx_runtime
 from onnx_tf.errors import CheckError
 from onnx_tf.model.loading import ModelSource, load_model
 
@@ -57,7 +57,7 @@ class OnnxReference:
         try:
             self._evaluator = ReferenceEvaluator(proto)
         except Exception as error:
-            raise CheckError(f"onnx.reference does not take the model: {_reason(error)}") from error
+            raise CheckError(f"onnx.reference does not take the model: {first_line(error)}") from error
 
     def run(self, feed: Mapping[str, Any]) -> dict[str, Any]:
         """See :class:`Reference`.
@@ -68,9 +68,5 @@ class OnnxReference:
         try:
             found = self._evaluator.run(None, dict(feed))
         except Exception as error:
-            raise CheckError(f"onnx.reference cannot run the model on these inputs: {_reason(error)}") from error
+            raise CheckError(f"onnx.reference cannot run the model on these inputs: {first_line(error)}") from error
         return dict(zip(self._evaluator.output_names, found, strict=True))
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -18,6 +18,7 @@ from onnx_tf.telling import size
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
     from onnx_tf.check.values import CheckedValue, Values
+    from onnx_tf.export.paths import Format
     from onnx_tf.options import Options
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -78,14 +79,17 @@ def _known_before(arguments: argparse.Namespace) -> tuple[Options, dict[str, Any
     return options, given.feed(arguments, options, loaded) if arguments.input else None
 
 
+def _format_of(path: Path) -> Format:
+    formats: dict[str, Format] = {".tflite": "tflite", ".keras": "keras"}
+    return formats.get(path.suffix, "saved_model")
+
+
 def _inside(path: Path, rep: Any, source: Any, layout: str) -> Any:
     """Return what computes the values inside a model as its artefacts of a path's kind do."""
     from onnx_tf.check.through import ThroughFiles
-    from onnx_tf.export.paths import Format
 
-    kinds: dict[str, Format] = {".tflite": "tflite", ".keras": "keras"}
     moved = rep.layout_report.channels_last_inputs
-    return ThroughFiles(kinds.get(path.suffix, "saved_model"), source, moved, layout=layout)
+    return ThroughFiles(_format_of(path), source, moved, layout=layout)
 
 
 def _write_report(
@@ -99,8 +103,7 @@ def _write_report(
     if accuracy is not None:
         path = Path(arguments.artifact)
         files_in = [file for file in path.rglob("*") if file.is_file()] if path.is_dir() else [path]
-        kind: Any = {".tflite": "tflite", ".keras": "keras"}.get(path.suffix, "saved_model")
-        written = [Written(kind, path, sum(file.stat().st_size for file in files_in), accuracy)]
+        written = [Written(_format_of(path), path, sum(file.stat().st_size for file in files_in), accuracy)]
     facts, layout = ModelFacts.of(arguments.model, options), rep.layout_report
     ends = rep.inputs.as_json(), rep.outputs.as_json()
     seconds = sum(rep.timings.values())
@@ -115,9 +118,9 @@ def _of_artifact(path: Path, rep: Any, source: Any, feed: Any) -> Accuracy:
 
     interface = Interface.of(rep)
     expected = expected_of(interface, source, feed)
-    if path.suffix == ".tflite":
+    if _format_of(path) == "tflite":
         return compare_tflite(path, rep, expected)
-    if path.suffix == ".keras":
+    if _format_of(path) == "keras":
         return compare_keras(path, interface, expected)
     return compare_saved_model(path, rep, expected)
 

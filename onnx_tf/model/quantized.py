@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import onnx_ir as ir
 
 from onnx_tf.model.loading import ModelSource, load_model
@@ -15,16 +17,18 @@ _ROUNDING = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "QAttention", "QG
 
 def is_quantized(model: ModelSource) -> bool:
     """Return whether a model holds integers, of weights or of what it computes, by steps that lie in its file."""
-    loaded = model if isinstance(model, ir.Model) else load_model(model)
-    functions = (node for function in loaded.functions.values() for node in function.all_nodes())
-    return any(_is_quantized(node) for nodes in (loaded.graph.all_nodes(), functions) for node in nodes)
+    return _has_node(model, _is_quantized)
 
 
 def rounds_values(model: ModelSource) -> bool:
     """Return whether a model rounds what it computes to steps, not its weights alone."""
+    return _has_node(model, _rounds)
+
+
+def _has_node(model: ModelSource, is_wanted: Callable[[ir.Node], bool]) -> bool:
     loaded = model if isinstance(model, ir.Model) else load_model(model)
     functions = (node for function in loaded.functions.values() for node in function.all_nodes())
-    return any(_rounds(node) for nodes in (loaded.graph.all_nodes(), functions) for node in nodes)
+    return any(is_wanted(node) for nodes in (loaded.graph.all_nodes(), functions) for node in nodes)
 
 
 def _rounds(node: ir.Node) -> bool:

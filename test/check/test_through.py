@@ -8,17 +8,7 @@ import pytest
 from onnx_tf import prepare
 from onnx_tf.check.through import ThroughFiles
 from onnx_tf.check.values import check_values
-from test.models import text_model
-
-POOLED = """
-    agraph (float[N, 3, 8, 8] x) => (float[N, 4, 4, 4] y)
-    <float[4] one = {1, 2, 3, 4}, int64[4] s = {4, 3, 1, 1}> {
-        w = ConstantOfShape <value = float[1] {0.5}> (s)
-        c = Conv (x, w, one)
-        r = Relu (c)
-        p = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (r)
-        y = Exp (p)
-    }"""
+from test.models import POOLED, text_model
 
 
 @pytest.mark.parametrize("kind", ["saved_model", "tflite", "keras"])
