@@ -12,9 +12,10 @@ import onnx_ir as ir
 from onnx_tf.check.inputs import drawn_inputs
 from onnx_tf.edits import edit
 from onnx_tf.errors import OptionError, either, option
-from onnx_tf.export.paths import KERAS, Format, artifact_paths, with_companions
+from onnx_tf.export.paths import FILES, Format, artifact_paths, with_companions
 from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.precisions import INTEGERS, Precision
+from onnx_tf.export.signatures import SERVING_ALONE, Signatures
 from onnx_tf.export.writing import check_target
 from onnx_tf.handler_table import known_handlers
 from onnx_tf.input_checks import by_name, check_arrays
@@ -33,15 +34,17 @@ class Ready:
     """What a conversion is to do, after all that can be known of it was found to be right.
 
     Attributes:
-        paths: where each artefact goes: ``"saved_model"``, ``"keras"`` and the precisions of .tflite files.
+        paths: where each artefact goes, by its format, of .tflite files by the precision.
         check: whether what is written is compared with ONNX Runtime, or the inputs by name to do so with;
             ``None`` for what is done by default.
         has_integers: whether .tflite files keep the integers that a quantised model has.
+        signatures: those of a SavedModel.
     """
 
     paths: Mapping[str, Path]
     check: bool | Mapping[str, Any] | None
     has_integers: bool
+    signatures: Signatures
 
 
 def interface(model: ir.Model) -> tuple[list[ir.Value], list[ir.Value]]:
@@ -63,6 +66,7 @@ def preflight(
     check: Any = None,
     quantization: Quantization | None = None,
     has_data: bool = False,
+    signatures: Signatures = SERVING_ALONE,
     loaded: ir.Model | None = None,
 ) -> Ready:
     """Check paths, options, names, shapes and what a comparison needs; see :func:`onnx_tf.convert`.
@@ -75,9 +79,10 @@ def preflight(
     if nms not in ("model", "padded"):
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(path, formats, tflite, model)
+    signatures.check_formats(paths)
     _check_targets(paths, overwrite)
     loaded = load_model(model, options.budget()) if loaded is None else loaded
-    has_integers = not dequantize and bool(set(paths) - {"saved_model", *KERAS}) and is_quantized(loaded)
+    has_integers = not dequantize and bool(set(paths) - {"saved_model", *FILES}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
         _refuse_kinds(paths)
@@ -93,7 +98,7 @@ def preflight(
         drawn_inputs(inputs)
     elif check is not None and check is not False:
         check = check_feed(inputs, check, options)
-    return Ready(paths, check, has_integers)
+    return Ready(paths, check, has_integers, signatures)
 
 
 def _check_targets(paths: Mapping[str, Path], overwrite: bool) -> None:

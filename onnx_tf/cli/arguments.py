@@ -37,6 +37,15 @@ def budget(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"max_constant_bytes": arguments.max_constant_bytes, "max_nodes": arguments.max_nodes}
 
 
+def saved_model(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that decide what a SavedModel holds."""
+    return {
+        "signatures": list(itertools.chain.from_iterable(arguments.signatures)) or ["serving_default"],
+        "freeze": arguments.freeze,
+        "intermediate_names": list(itertools.chain.from_iterable(arguments.intermediate_names)),
+    }
+
+
 def layout(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return those that decide memory orders."""
     return {

@@ -43,7 +43,7 @@ def convert(arguments: argparse.Namespace) -> int:
             tflite=arguments.tflite,
             **given.edits(arguments),
             **given.layout(arguments),
-            freeze=arguments.freeze,
+            **given.saved_model(arguments),
             allow_flex=arguments.allow_flex,
             allow_custom_ops=arguments.allow_custom_ops,
             int64_as_int32=arguments.int64_as_int32,
@@ -67,6 +67,7 @@ def convert(arguments: argparse.Namespace) -> int:
 def _known_before(arguments: argparse.Namespace) -> Any:
     """Refuse what can be known to fail without TensorFlow; return what the check is to compare with."""
     from onnx_tf.export.paths import KERAS
+    from onnx_tf.export.signatures import Signatures
     from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
     from onnx_tf.preflight import preflight, refuse_unknown_operators
@@ -88,6 +89,7 @@ def _known_before(arguments: argparse.Namespace) -> Any:
         overwrite=not arguments.no_overwrite,
         check=check,
         **quantizing.quantization(arguments),
+        signatures=Signatures.of(**given.saved_model(arguments)),
         loaded=loaded,
     )
     if set(KERAS).isdisjoint(ready.paths):
@@ -95,7 +97,12 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     return ready.check
 
 
-_KINDS = {"saved_model": "SavedModel", "keras_source": "source of a Keras model", "weights": "weights"}
+_KINDS = {
+    "saved_model": "SavedModel",
+    "keras_source": "source of a Keras model",
+    "weights": "weights",
+    "frozen_graph": "frozen graph",
+}
 
 
 def _moved(done: Conversion) -> dict[str, list[str]]:
@@ -115,6 +122,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
         }
         | ({} if written.operators is None else {"operators": dict(written.operators)})
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
+        | ({"names": dict(written.names)} if written.format == "frozen_graph" else {})
         | quantizing.quantized_summary(written)
         for written in done.artifacts
     ]
@@ -147,6 +155,8 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        for name, operation in written.names.items():
+            print(f"  {name} is {operation}, as TensorFlow takes names")
         if written.format in ("keras", "keras_source"):
             _print_images(done)
         quantizing.print_quantized(written)

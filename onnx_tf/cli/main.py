@@ -79,6 +79,10 @@ def _print_any_name() -> None:
 
 
 def _one_model(parser: Parser, arguments: argparse.Namespace) -> None:
+    if isinstance(arguments.freeze, str) and arguments.freeze != "both":  # as in: convert --freeze model.onnx
+        if arguments.model is not None:
+            parser.error(f"--freeze {arguments.freeze}: write --freeze alone, or --freeze both")
+        arguments.model, arguments.freeze = arguments.freeze, True
     if (arguments.model is None) == (arguments.infile is None):
         parser.error("give the model once, as in: onnx-tf convert model.onnx -o model")
     arguments.model = arguments.model or arguments.infile
@@ -117,7 +121,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 def _add_convert(commands: Commands) -> Parser:
     convert = commands.add_parser(
         "convert",
-        help="write a model as a SavedModel, .tflite or .keras file",
+        help="write a model as a SavedModel, .tflite, .keras or .pb file",
         description=_CONVERT,
         epilog=_examples("convert"),
     )
@@ -128,7 +132,7 @@ def _add_convert(commands: Commands) -> Parser:
         "--outdir",
         required=True,
         metavar="PATH",
-        help="a SavedModel's folder, or a .tflite or .keras file; with --formats a folder for all of them",
+        help="a SavedModel's folder, or a .tflite, .keras or .pb file; with --formats a folder for all of them",
     )
     convert.add_argument("--formats", type=names, metavar="FORMAT,...", help="write saved_model, tflite, keras, ...")
     convert.add_argument(
@@ -138,7 +142,30 @@ def _add_convert(commands: Commands) -> Parser:
         help="kinds of .tflite files: float32, float16, dynamic_range_quant; integer_quant, of quantised models or by "
         "--data; by --data full_integer_quant, integer_quant_with_int16_act, full_integer_quant_with_int16_act",
     )
-    convert.add_argument("--freeze", action="store_true", help="bake a SavedModel's weights into it as constants")
+    convert.add_argument(
+        "--freeze",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="both",
+        help="bake a SavedModel's weights into it as constants; 'both': those of serving_default, not those of train",
+    )
+    convert.add_argument(
+        "--signatures",
+        action="append",
+        type=names,
+        default=[],
+        metavar="NAME,...",
+        help="what a SavedModel has besides serving_default: train, with gradients; intermediate, values inside",
+    )
+    convert.add_argument(
+        "--intermediate-names",
+        action="append",
+        type=names,
+        default=[],
+        metavar="NAME,...",
+        help="the values that the signature intermediate gives (default: all)",
+    )
     convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace what is there")
     convert.add_argument(
         "--check",
@@ -227,7 +254,7 @@ def _add_check(commands: Commands) -> Parser:
     check = commands.add_parser("check", help=about, description=_CHECK, epilog=_examples("check"))
     check.add_argument("model", help="the .onnx file")
     check.add_argument(
-        "artifact", nargs="?", help="a SavedModel, .tflite or .keras file of it, whose outputs are compared too"
+        "artifact", nargs="?", help="a SavedModel, .tflite, .keras or .pb file of it, whose outputs are compared too"
     )
     check.add_argument("--report", metavar="FILE.html", help="show the comparison as a page")
     add_inputs(check, "an input instead of random numbers; several times for several inputs")

@@ -83,7 +83,11 @@ def printed(capsys, *arguments: str) -> tuple[int, Any]:
 CASES = {
     "info": [["model.onnx"], ["images.onnx", "--batch-size", "2"]],
     "run": [["model.onnx", "--input", "x.npy"], ["model.onnx", "--input", "x=random"]],
-    "convert": [["model.onnx", "-o", "out", "--check"], ["images.onnx", "-o", "a.tflite", "--report", "r.html"]],
+    "convert": [
+        ["model.onnx", "-o", "out", "--check"],
+        ["images.onnx", "-o", "a.tflite", "--report", "r.html"],
+        ["model.onnx", "-o", "a.pb"],
+    ],
     "layout": [["images.onnx"]],
     "ops": [["Conv*"]],
     "plan": [["model.onnx"], ["images.onnx", "--formats", "saved_model,tflite,keras"]],
