@@ -248,7 +248,7 @@ class TensorflowRep(BackendRep):
     def _observable(self, names: Iterable[str] | None) -> list[str]:
         """Return the names that are asked for, in ONNX order, or all."""
         wanted = None if names is None else dict.fromkeys([names] if isinstance(names, str) else names)
-        self._check_observable(wanted or ())
+        self.check_observable(wanted or ())
         return [name for name in self.value_names if wanted is None or name in wanted]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -317,7 +317,12 @@ class TensorflowRep(BackendRep):
         origins = {name: held[name].origin for name in computed}
         return {n: _type_text(value, origins.get(n)) for n, value in found.items() if tf.is_tensor(value)}
 
-    def _check_observable(self, names: Iterable[str]) -> None:
+    def check_observable(self, names: Iterable[str]) -> None:
+        """Refuse names that :meth:`intermediate_values` does not give.
+
+        Raises:
+            InputError: as there.
+        """
         held, known = self.tf_module.graph.held, self._readers.by_name
         for name in names:
             if name not in known:

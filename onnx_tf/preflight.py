@@ -68,10 +68,12 @@ def preflight(
     has_data: bool = False,
     signatures: Signatures = SERVING_ALONE,
     loaded: ir.Model | None = None,
+    writes: bool = True,
 ) -> Ready:
     """Check paths, options, names, shapes and what a comparison needs; see :func:`onnx_tf.convert`.
 
-    ``loaded`` is the model as :func:`onnx_tf.model.loading.load_model` returns it, where it is there already.
+    ``loaded`` is the model as :func:`onnx_tf.model.loading.load_model` returns it, where it is there already. Paths are
+    looked at unless nothing is written.
 
     Raises:
         OnnxTfError: something does not fit.
@@ -80,13 +82,15 @@ def preflight(
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
     paths = artifact_paths(path, formats, tflite, model)
     signatures.check_formats(paths)
-    _check_targets(paths, overwrite)
+    if writes:
+        _check_targets(paths, overwrite)
     loaded = load_model(model, options.budget()) if loaded is None else loaded
     has_integers = not dequantize and bool(set(paths) - {"saved_model", *FILES}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
         _refuse_kinds(paths)
-        _check_targets(paths, overwrite)
+        if writes:
+            _check_targets(paths, overwrite)
     kinds = [] if has_integers else list(paths)
     how = quantization or Quantization()
     how.check(kinds)

@@ -39,17 +39,7 @@ def convert(arguments: argparse.Namespace) -> int:
         done = convert_model(
             arguments.model,
             arguments.outdir,
-            formats=arguments.formats,
-            tflite=arguments.tflite,
-            **given.edits(arguments),
-            **given.layout(arguments),
-            **given.saved_model(arguments),
-            allow_flex=arguments.allow_flex,
-            allow_custom_ops=arguments.allow_custom_ops,
-            int64_as_int32=arguments.int64_as_int32,
-            nms=arguments.nms,
-            dequantize=arguments.dequantize,
-            **quantizing.quantizing_options(arguments),
+            **given.writing(arguments),
             overwrite=not arguments.no_overwrite,
             check=check,
             report=arguments.report,
@@ -67,10 +57,9 @@ def convert(arguments: argparse.Namespace) -> int:
 def _known_before(arguments: argparse.Namespace) -> Any:
     """Refuse what can be known to fail without TensorFlow; return what the check is to compare with."""
     from onnx_tf.export.paths import KERAS
-    from onnx_tf.export.signatures import Signatures
     from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
-    from onnx_tf.preflight import preflight, refuse_unknown_operators
+    from onnx_tf.preflight import refuse_unknown_operators
     from onnx_tf.report.files import check_report
 
     if arguments.report is not None:
@@ -78,19 +67,9 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     options = Options.of(**given.edits(arguments), **given.layout(arguments))
     loaded = load_model(arguments.model, options.budget())
     check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
-    ready = preflight(
-        arguments.model,
-        Path(arguments.outdir),
-        options,
-        formats=arguments.formats,
-        tflite=arguments.tflite,
-        nms=arguments.nms,
-        dequantize=arguments.dequantize,
-        overwrite=not arguments.no_overwrite,
-        check=check,
-        **quantizing.quantization(arguments),
-        signatures=Signatures.of(**given.saved_model(arguments)),
-        loaded=loaded,
+    overwrite, outdir = not arguments.no_overwrite, Path(arguments.outdir)
+    ready = given.ready(
+        arguments, options, outdir, check, formats=arguments.formats, overwrite=overwrite, loaded=loaded
     )
     if set(KERAS).isdisjoint(ready.paths):
         refuse_unknown_operators(loaded, options)

@@ -23,7 +23,7 @@ from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.signature import flat_tensors, regrouped
 from onnx_tf.telling import size
 
-__all__ = ["MAX_GRAPH_BYTES", "SIGNATURE", "check_frozen_size", "export_saved_model"]
+__all__ = ["MAX_GRAPH_BYTES", "SIGNATURE", "check_frozen_size", "export_saved_model", "python_keywords"]
 
 SIGNATURE = SERVING
 MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
@@ -91,6 +91,17 @@ def _keywords(names: Sequence[str]) -> dict[str, str]:
     unique = _unambiguous(names)
     free = (key for key in map("input_{}".format, itertools.count()) if key not in names)
     return {name: name if _is_keyword(name) and name in unique else next(free) for name in names}
+
+
+def python_keywords(names: Sequence[str]) -> dict[str, str]:
+    """Return the keyword of each input whose name Python code that calls a loaded signature cannot use."""
+    renamed = {name: key for name, key in _keywords(names).items() if name != key}
+    called = _callable(list(renamed))
+    return {name: key for name, key in renamed.items() if name not in called}
+
+
+def _callable(names: Sequence[str]) -> set[str]:
+    return _unambiguous(names) - {"self"}  # which Python keeps for the function itself
 
 
 def _unambiguous(names: Sequence[str]) -> set[str]:
@@ -180,7 +191,7 @@ def _rename_inputs(folder: Path, names: Mapping[str, str], signatures: Sequence[
     """
     if not names:
         return
-    called = _unambiguous(list(names.values())) - {"self"}  # which Python keeps for the function itself
+    called = _callable(list(names.values()))
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
     for meta_graph, signature in itertools.product(model.meta_graphs, signatures):
