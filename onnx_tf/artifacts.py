@@ -18,7 +18,7 @@ from onnx_tf.check.compare import OfScale
 from onnx_tf.check.expected import Expected, expected_of
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.verdict import Verdict
-from onnx_tf.errors import CheckError, OnnxTfError
+from onnx_tf.errors import CheckError, OnnxTfError, UnsupportedNode
 from onnx_tf.export.flatbuffer import foreign_operators, operators
 from onnx_tf.export.frozen_graph import write_frozen_graph
 from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
@@ -27,6 +27,7 @@ from onnx_tf.export.paths import Format
 from onnx_tf.export.post_training.files import QuantizedFile
 from onnx_tf.export.post_training.kinds import KINDS
 from onnx_tf.export.precisions import INTEGERS, Precision
+from onnx_tf.export.readers import fitted
 from onnx_tf.export.signatures import Signatures
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.export.writing import refused
@@ -35,6 +36,7 @@ from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.quantizing import Quantizing
+from onnx_tf.readers import LITERT, Reader
 from onnx_tf.targets import KERAS, SAVED_MODEL, Target
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class Written:
         obstacle: why a comparison could not be made.
         verdict: of a .tflite file that is quantised by data or by its weights, how far it is from ONNX Runtime.
         quantized: of one that is quantised by data, what the quantiser tells.
+        elsewhere: of a .tflite file for a target that leaves nodes to something else, those nodes.
         names: of a frozen graph, the operations whose names are not those of the model, by these.
     """
 
@@ -72,6 +75,7 @@ class Written:
     obstacle: OnnxTfError | None = None
     verdict: Verdict | None = None
     quantized: QuantizedFile | None = None
+    elsewhere: tuple[UnsupportedNode, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -90,7 +94,9 @@ class Run:
         reference: Callable[[], ModelSource],
         check: bool | Mapping[str, Any] | None,
         progress: Callable[[str], None],
+        reader: Reader = LITERT,
     ) -> None:
+        self.reader = reader
         self.model, self.options, self.reference, self.progress = model, options, reference, progress
         self.check = check
         self.quantizing: Quantizing | None = None
@@ -152,11 +158,14 @@ class Run:
         for precision, content in tflite_files(
             rep.tf_module, list(files), post_training=how, metadata=metadata, **allowed
         ):
-            file, found = files[precision], operators(content)
+            fit = fitted(content, self.reader, rep.tf_module.graph)
+            content, file = fit.content, files[precision]
             with refused(targets[precision]):
                 file.write_bytes(content)
-            floats = float_operators(content)
-            self.written[precision] = Written("tflite", file, len(content), operators=found, floats=floats)
+            floats, found = float_operators(content), operators(content)
+            self.written[precision] = Written(
+                "tflite", file, len(content), operators=found, floats=floats, elsewhere=fit.elsewhere
+            )
         self.timings["litert"] = time.perf_counter() - start
         for precision, file in files.items():
             written = self.written[precision]

@@ -104,6 +104,7 @@ def convert(
     int64_as_int32: bool = False,
     nms: Literal["model", "padded"] = "model",
     dequantize: bool = False,
+    target: str = "litert",
     data: Data | None = None,
     quantize_weights: str = "per-channel",
     quantized_inputs: str | None = None,
@@ -160,6 +161,8 @@ def convert(
             without dynamic shapes: those it did select first, then zeros, and so do all outputs that come from it.
             One more output, called as its result with ``_count`` behind it, int32[1], tells how many count.
         dequantize: write quantised models in floats, as others are: their numbers are the same, computed in floats.
+        target: what .tflite files are for: ``"litert"``, its GPU delegate (``"litert-gpu"``), ``"litert-micro"``,
+            ``"litert-js"`` or ``"ethos-u"``. What these do not take is rewritten, or refused by node (doc/litert.md).
         data: what is calibrated with, in shapes, dtypes and order of the ONNX model: arrays, files or folders
             (paths, or a ``DataFile`` that also scales) by the names of inputs, an iterable of dicts of such arrays,
             or what returns one; ``"random"`` for tests of speed.
@@ -219,23 +222,25 @@ def convert(
         quantization=how,
         has_data=data is not None,
         signatures=Signatures.of(signatures, freeze, intermediate_names),
+        target=target,
+        allows_others=allow_flex or allow_custom_ops,
     )
     gc.collect()  # the model that was looked at refers to itself
     paths = ready.paths
     reference = functools.partial(edited_source, model, Options.of(**edits))
     with contextlib.ExitStack() as stack:
-        run = Run(model, options, reference, ready.check, progress)
+        run = Run(model, options, reference, ready.check, progress, ready.reader)
         wanted = [] if ready.has_integers else list(paths)
         run.quantizing = quantizing(
             stack, model, wanted, how, data, Options.of(**edits), reference, ready.check, progress
         )
         _write_keras(run, stack, paths)
-        forms = {"int64_as_int32": int64_as_int32, "padded_selections": nms == "padded"}
+        forms = {"int64_as_int32": int64_as_int32 or ready.reader.narrows, "padded_selections": nms == "padded"}
         allowed = {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops}
         _write_tflite(run, stack, ready, forms, allowed)
         if "frozen_graph" in paths:
-            target = paths["frozen_graph"]
-            run.write_frozen_graph(stack.enter_context(written_file(target)), target)
+            place = paths["frozen_graph"]
+            run.write_frozen_graph(stack.enter_context(written_file(place)), place)
         if "saved_model" in paths:
             run.write_saved_model(paths["saved_model"], ready.signatures, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]

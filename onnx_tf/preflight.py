@@ -24,6 +24,7 @@ from onnx_tf.model.loading import ModelSource, load_model
 from onnx_tf.model.quantized import is_quantized
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
+from onnx_tf.readers import Reader, reader_named
 from onnx_tf.registry import Registry
 
 __all__ = ["Ready", "check_feed", "interface", "preflight", "refuse_unknown_operators"]
@@ -39,12 +40,14 @@ class Ready:
             ``None`` for what is done by default.
         has_integers: whether .tflite files keep the integers that a quantised model has.
         signatures: those of a SavedModel.
+        reader: what .tflite files are for.
     """
 
     paths: Mapping[str, Path]
     check: bool | Mapping[str, Any] | None
     has_integers: bool
     signatures: Signatures
+    reader: Reader
 
 
 def interface(model: ir.Model) -> tuple[list[ir.Value], list[ir.Value]]:
@@ -67,6 +70,8 @@ def preflight(
     quantization: Quantization | None = None,
     has_data: bool = False,
     signatures: Signatures = SERVING_ALONE,
+    target: str = "litert",
+    allows_others: bool = False,
     loaded: ir.Model | None = None,
     writes: bool = True,
 ) -> Ready:
@@ -80,7 +85,8 @@ def preflight(
     """
     if nms not in ("model", "padded"):
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
-    paths = artifact_paths(path, formats, tflite, model)
+    reader = reader_named(target)
+    paths = artifact_paths(path, formats, tflite, model, reader.defaults)
     signatures.check_formats(paths)
     if writes:
         _check_targets(paths, overwrite)
@@ -91,18 +97,20 @@ def preflight(
         _refuse_kinds(paths)
         if writes:
             _check_targets(paths, overwrite)
+    reader.check(set(paths) - {"saved_model", *FILES}, allows_others=allows_others)
     kinds = [] if has_integers else list(paths)
     how = quantization or Quantization()
     how.check(kinds)
     how.check_data(kinds, has_data)
     edited = edit(loaded, options)
     inputs, _ = interface(edited)
+    reader.check_inputs(inputs)
     chosen_values(inputs, options.channels_last_inputs, "input")
     if check is True:
         drawn_inputs(inputs)
     elif check is not None and check is not False:
         check = check_feed(inputs, check, options)
-    return Ready(paths, check, has_integers, signatures)
+    return Ready(paths, check, has_integers, signatures, reader)
 
 
 def _check_targets(paths: Mapping[str, Path], overwrite: bool) -> None:

@@ -42,7 +42,7 @@ def budget(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def writing(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return those that say what a conversion writes, and how: what ``convert`` and ``plan`` take alike."""
-    own = ("formats", "tflite", "allow_flex", "allow_custom_ops", "int64_as_int32", "nms", "dequantize")
+    own = ("formats", "tflite", "allow_flex", "allow_custom_ops", "int64_as_int32", "nms", "dequantize", "target")
     return {
         **{name: getattr(arguments, name) for name in own},
         **edits(arguments),
@@ -64,6 +64,8 @@ def ready(arguments: argparse.Namespace, options: Options, path: Path, check: An
         tflite=arguments.tflite,
         nms=arguments.nms,
         dequantize=arguments.dequantize,
+        target=arguments.target,
+        allows_others=arguments.allow_flex or arguments.allow_custom_ops,
         check=check,
         **quantization(arguments),
         signatures=Signatures.of(**saved_model(arguments)),

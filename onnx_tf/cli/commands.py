@@ -101,6 +101,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
         }
         | ({} if written.operators is None else {"operators": dict(written.operators)})
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
+        | ({"elsewhere": [vars(node) for node in written.elsewhere]} if written.elsewhere else {})
         | ({"names": dict(written.names)} if written.format == "frozen_graph" else {})
         | quantizing.quantized_summary(written)
         for written in done.artifacts
@@ -128,6 +129,8 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
             moving = "1 of them a Transpose" if transposes == 1 else f"{transposes} of them Transposes"
             print(f"  {count} {'operator' if count == 1 else 'operators'}, {moving}")
             _print_floats(written.floats)
+            for node in written.elsewhere:
+                print(f"  {node.name} ({node.op_type}): {node.reason}")
             foreign = foreign_operators(written.operators)
             if foreign:
                 print(f"  not LiteRT's own: {', '.join(foreign)}")

@@ -26,7 +26,8 @@ def plan(arguments: argparse.Namespace) -> int:
     from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
 
-    formats = arguments.formats or ["saved_model" if arguments.tflite is None else "tflite"]
+    for_files = arguments.tflite is not None or arguments.target != "litert"
+    formats = arguments.formats or ["tflite" if for_files else "saved_model"]
     with console.tensorflow_later(arguments) as terminal:
         options = Options.of(**given.edits(arguments), **given.layout(arguments))
         loaded = load_model(arguments.model, options.budget())
@@ -53,6 +54,7 @@ def _fields(planned: Plan) -> dict[str, Any]:
             "nodes": [vars(node) for node in artifact.refused],
             "flex": [vars(node) for node in artifact.flex],
             "custom": [vars(node) for node in artifact.custom],
+            "elsewhere": [vars(node) for node in artifact.elsewhere],
             "approximated": [vars(each) for each in artifact.approximated],
             "changes": artifact.changes,
             "inputs": artifact.inputs,
@@ -117,6 +119,7 @@ def _lines(artifact: PlannedArtifact) -> Iterator[tuple[str, str]]:
         yield from (("red", line) for line in named or _reason(artifact).splitlines())
     for nodes, what in ((artifact.flex, "TensorFlow's Flex delegate"), (artifact.custom, "custom operators")):
         yield from (("yellow", f"{what}: {line}") for line in _grouped(nodes))
+    yield from (("yellow", line) for line in _grouped(artifact.elsewhere))
     for each in artifact.approximated:
         yield "yellow", f"approximated: {each.reason}" + (f": {_few(each.nodes)}" if each.nodes else "")
     for change in artifact.changes:

@@ -34,6 +34,12 @@ def add_writing(parser: argparse.ArgumentParser) -> None:
         help="padded: as many rows of boxes in .tflite files as there can be, and one more output with their number",
     )
     parser.add_argument(
+        "--target",
+        default="litert",
+        metavar="TARGET",
+        help="what .tflite files are for: litert (default), litert-gpu, litert-micro, litert-js or ethos-u",
+    )
+    parser.add_argument(
         "--dequantize",
         action="store_true",
         help="write quantised models in floats; without it their .tflite files compute with the model's own integers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import onnx_ir as ir
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.calibration.samples import Data
+from onnx_tf.conversion import Conversion, convert
 from onnx_tf.edits import edited_source
 from onnx_tf.export.paths import Format
 from onnx_tf.export.post_training.kinds import CALIBRATED, Quantization
@@ -53,6 +55,7 @@ def plan(
     int64_as_int32: bool = False,
     nms: Literal["model", "padded"] = "model",
     dequantize: bool = False,
+    target: str = "litert",
     data: Data | None = None,
     quantize_weights: str = "per-channel",
     quantized_inputs: str | None = None,
@@ -69,7 +72,8 @@ def plan(
 
     Args:
         model: see :func:`onnx_tf.prepare`.
-        formats: those of :func:`onnx_tf.convert`; a SavedModel by default, .tflite files if ``tflite`` is given.
+        formats: those of :func:`onnx_tf.convert`; a SavedModel by default, .tflite files if ``tflite`` or ``target`` is
+            given.
         tflite: see :func:`onnx_tf.convert`, as for all that follows.
         layout: likewise.
         channels_last_inputs: likewise.
@@ -89,6 +93,7 @@ def plan(
         int64_as_int32: likewise.
         nms: likewise.
         dequantize: likewise.
+        target: likewise; for others than ``"litert"`` the files are made in a folder that goes away.
         data: likewise; they are read, and found to fit the inputs.
         quantize_weights: likewise.
         quantized_inputs: likewise.
@@ -103,7 +108,7 @@ def plan(
         ModelError: the model is not valid.
         InputError: the data do not fit its inputs.
     """
-    start = time.perf_counter()
+    given, start = dict(locals()), time.perf_counter()
     names = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
     how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, names, per_layer, tune)
     edits = {
@@ -122,7 +127,7 @@ def plan(
         model,
         Path("model"),
         options,
-        formats=formats or ["saved_model" if tflite is None else "tflite"],
+        formats=formats or ["saved_model" if tflite is None and target == "litert" else "tflite"],
         tflite=tflite,
         nms=nms,
         dequantize=dequantize,
@@ -130,6 +135,8 @@ def plan(
         quantization=how,
         has_data=data is not None,
         signatures=Signatures.of(signatures, freeze, intermediate_names),
+        target=target,
+        allows_others=allow_flex or allow_custom_ops,
         loaded=loaded,
         writes=False,
     )
@@ -140,13 +147,21 @@ def plan(
         ready.signatures,
         ready.has_integers,
         how,
-        {"int64_as_int32": int64_as_int32, "padded_selections": nms == "padded"},
+        {"int64_as_int32": int64_as_int32 or ready.reader.narrows, "padded_selections": nms == "padded"},
+        ready.reader,
+        functools.partial(_converted, given),
         {"allow_flex": allow_flex, "allow_custom_ops": allow_custom_ops},
         progress,
     )
     artifacts = tuple(planner.artifact(kind) for kind in ready.paths)
     gc.collect()  # models refer to themselves
     return Plan(artifacts, _weights(loaded), time.perf_counter() - start)
+
+
+def _converted(given: Mapping[str, Any], kind: Precision) -> Conversion:
+    """Convert to one precision of .tflite files, in a folder that goes away."""
+    with tempfile.TemporaryDirectory() as folder:
+        return convert(**{**given, "path": folder, "formats": ["tflite"], "tflite": [kind], "check": False})
 
 
 def _check_data(

@@ -26,10 +26,12 @@ from onnx_tf.pipeline import lower
 from onnx_tf.planning import approximations, sizes
 from onnx_tf.planning.interfaces import Side, differences, specs_of
 from onnx_tf.planning.results import PlannedArtifact
+from onnx_tf.readers import Reader
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.targets import KERAS, SAVED_MODEL, Target, litert
 
 if TYPE_CHECKING:
+    from onnx_tf.conversion import Conversion
     from onnx_tf.export.keras import KerasRep
 
 __all__ = ["Planner"]
@@ -46,6 +48,9 @@ class Planner:
         has_integers: whether .tflite files keep the integers that a quantised model has.
         quantization: how others are quantised.
         forms: options of LiteRT's target.
+        reader: what .tflite files are for.
+        convert: converts to a precision of .tflite files in a folder that goes away: what other readers than LiteRT's
+            interpreter take is known of the operators in a file alone.
         allowed: whether .tflite files may have operators that are not LiteRT's own.
         progress: called with a word or two whenever something is tried.
     """
@@ -56,6 +61,8 @@ class Planner:
     has_integers: bool
     quantization: Quantization
     forms: Mapping[str, bool]
+    reader: Reader
+    convert: Callable[[Any], Conversion]
     allowed: Mapping[str, bool]
     progress: Callable[[str], None]
 
@@ -127,7 +134,7 @@ class Planner:
         exact = approximations.of_tflite(
             self._inferred, kind, int64_as_int32=self.forms["int64_as_int32"], has_integers=self.has_integers
         )
-        return PlannedArtifact(
+        planned = PlannedArtifact(
             "tflite",
             kind,
             flex=flex,
@@ -138,6 +145,37 @@ class Planner:
             memory=size + sizes.graph_peak(module),
             unknown=tuple(self._unknown(kind, quantized)),
         )
+        return planned if self.reader.is_litert else self._for_reader(kind, planned)
+
+    def _for_reader(self, kind: Any, planned: PlannedArtifact) -> PlannedArtifact:
+        """Return what is known of a file once it is made for a reader."""
+        self.progress(f"Trying {self.reader.name}")
+        try:
+            (written,) = self.convert(kind).artifacts
+        except OnnxTfError as error:
+            return PlannedArtifact("tflite", kind, error=error)
+        taken, given = (tuple(map(self._carried, values)) for values in (planned.inputs, planned.outputs))
+        changed = [
+            f"{what} {new['name']!r} is {new['dtype']}, not {old['dtype']}"
+            for what, news, olds in (("input", taken, planned.inputs), ("output", given, planned.outputs))
+            for new, old in zip(news, olds, strict=True)
+            if new != old
+        ]
+        return replace(
+            planned,
+            inputs=taken,
+            outputs=given,
+            changes=(*planned.changes, *changed),
+            elsewhere=written.elsewhere,
+            bytes=written.bytes,
+            unknown=(),
+        )
+
+    def _carried(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Return an input or output as a file for the reader has it."""
+        carriers = {one.lower(): other.lower() for one, other in self.reader.carriers.items()}
+        narrow = {"int64": "int32"} if self.reader.narrows else {}
+        return value | {"dtype": (carriers | narrow).get(value["dtype"], value["dtype"])}
 
     def _unknown(self, kind: str, quantized: bool) -> Iterator[str]:
         if quantized:

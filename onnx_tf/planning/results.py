@@ -34,6 +34,7 @@ class PlannedArtifact:
         error: why it would be refused; ``None`` where it can be written.
         flex: the nodes of a .tflite file that TensorFlow's Flex delegate would compute.
         custom: those that would be custom operators.
+        elsewhere: those that a target leaves to something else, as Ethos-U does to the CPU.
         approximated: what would not be computed exactly.
         changes: how its signature differs from the model's, a sentence each.
         inputs: name, dtype and shape of each input, as JSON has them.
@@ -48,6 +49,7 @@ class PlannedArtifact:
     error: OnnxTfError | None = None
     flex: tuple[UnsupportedNode, ...] = ()
     custom: tuple[UnsupportedNode, ...] = ()
+    elsewhere: tuple[UnsupportedNode, ...] = ()
     approximated: tuple[Approximation, ...] = ()
     changes: tuple[str, ...] = ()
     inputs: tuple[dict[str, Any], ...] = ()
