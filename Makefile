@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table doc-images set-up
+.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table reader-tables doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -52,6 +52,9 @@ ops-table: set-up  ## convert a case of each operator (20 minutes), then write d
 	$(BIN)/python -m test.handler_table
 	$(BIN)/python -m test.operator_coverage
 	$(BIN)/onnx-tf ops --markdown > doc/supported_ops.md
+
+reader-tables: set-up  ## what tflite-micro and Vela have, out of their packages (the network)
+	$(BIN)/python -m test.readers build/readers
 
 doc-images: set-up  ## the pictures of doc/report.md (needs Chromium)
 	$(BIN)/python -m test.report

@@ -113,7 +113,7 @@ GPU = Reader(
     max_rank=4,
     narrows=True,
     kinds=("float32", "float16", "integer_quant", "full_integer_quant"),
-    rewritings=("reshape", "keep axes", "raise rank"),
+    rewritings=("reshape", "keep axes", "split transposes", "join reshapes", "raise rank"),
 )
 
 MICRO = Reader(
@@ -125,7 +125,7 @@ MICRO = Reader(
     narrows=True,
     kinds=("float32", *_INTEGER_KINDS, "integer_quant_with_int16_act"),
     defaults=("float32",),
-    rewritings=("select", "any", "sign"),
+    rewritings=("select", "choose integers", "any", "sign", "reshape", "split transposes", "join reshapes"),
 )
 
 JS = Reader(

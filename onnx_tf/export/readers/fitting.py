@@ -100,6 +100,10 @@ def _problems(file: FileGraph, operator: Any, kind: str, reader: Reader) -> Iter
         rank = 0 if tensor.shape is None else len(tensor.shape)
         if reader.max_rank and rank > reader.max_rank:
             yield f"has a tensor of {rank} axes, {reader.what} takes {reader.max_rank}"
+    taken = reader.operators.get("dtypes", {}).get(kind) if reader.table else None  # type: ignore[attr-defined]
+    dtype = TYPES[file.tensor(int(operator.inputs[_DATA.get(kind, 0)])).type].lower() if taken is not None else ""
+    if taken is not None and dtype in _MEASURED and dtype not in taken:
+        yield f"has no kernel of {dtype} in {reader.what}"
     computed = {"litert-micro": ("SLICE", 2), "ethos-u": ("RESHAPE", 1)}.get(reader.name)
     if computed is not None and kind == computed[0] and len(operator.inputs) > computed[1]:
         index = int(operator.inputs[computed[1]])
@@ -107,6 +111,13 @@ def _problems(file: FileGraph, operator: Any, kind: str, reader: Reader) -> Iter
             yield f"takes a size that only the run tells, which {reader.what} has not"
     if reader.name == "litert-gpu":
         yield from filter(None, [gpu_problem(file, operator, kind)])
+
+
+_MEASURED = ("float32", "int32", "bool")
+"""The dtypes with which operators were tried."""
+
+_DATA = {"SELECT_V2": 1, "SPLIT": 1}
+"""Which input holds the data, where it is not the first."""
 
 
 def _told(nodes: Nodes, file: FileGraph, operator: Any, reason: str) -> UnsupportedNode:

@@ -19,6 +19,9 @@ TYPES = {value: name for name, value in vars(_Type).items() if not name.startswi
 _STATED = ("inDataType", "outDataType", "outputType", "outType", "idxOutType")
 """Fields of options that name a dtype."""
 
+_ALWAYS_WIDE = ("WHERE",)
+"""Operators whose results have 64 bits, whatever a file says."""
+
 _LIMITS = np.iinfo(np.int32)
 
 
@@ -46,6 +49,18 @@ def narrow_integers(model: Any) -> None:
         file = FileGraph(model, graph)
         for cast in list(file.of_kind("CAST")):
             _bypass(file, cast)
+        for operator in list(file.of_kind(*_ALWAYS_WIDE)):
+            _narrow_result(file, operator)
+        file.sort()
+
+
+def _narrow_result(file: FileGraph, operator: Any) -> None:
+    """Let an operator give 64 bits, and cast them."""
+    result = int(operator.outputs[0])
+    wide = file.add_tensor(result)
+    file.tensor(wide).type = _Type.INT64
+    file.set_output(operator, 0, wide)
+    _cast(file, wide, result)
 
 
 def _narrowed(model: Any, data: np.ndarray) -> int:

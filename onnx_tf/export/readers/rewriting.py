@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ def rewrite(model: Any, names: Collection[str]) -> None:
             for operator in list(file.of_kind(*kinds)):
                 rewriting(file, operator)
         file.sort()
+        file.compact()
 
 
 def _select(file: FileGraph, operator: Any) -> None:
@@ -35,6 +37,22 @@ def _select(file: FileGraph, operator: Any) -> None:
     condition, chosen = (file.shape(int(index)) for index in operator.inputs[:2])
     if condition == chosen or not condition:
         file.set_kind(operator, "SELECT_V2", 1, ("SelectV2Options", {}))
+
+
+def _choose_integers(file: FileGraph, operator: Any) -> None:
+    """Add the difference to the second number where the condition is 1: integers of 32 bits wrap, so it is exact."""
+    condition, one, other = (int(index) for index in operator.inputs)
+    result = int(operator.outputs[0])
+    if any(file.dtype(index) != np.int32 for index in (one, other)):
+        return
+    if file.shape(result) not in (file.shape(one), file.shape(other)):
+        return  # the difference would be smaller
+    chosen, difference, part = file.add_tensor(condition, np.int32), file.add_tensor(result), file.add_tensor(result)
+    file.remove(operator)
+    _cast(file, condition, chosen)
+    file.add("SUB", [one, other], [difference], 1, ("SubOptions", {}))
+    file.add("MUL", [chosen, difference], [part], 1, ("MulOptions", {}))
+    file.add("ADD", [part, other], [result], 1, ("AddOptions", {}))
 
 
 def _any(file: FileGraph, operator: Any) -> None:
@@ -148,11 +166,54 @@ def _raise_rank(file: FileGraph, operator: Any) -> None:
     _add_reshape(file, sliced, result)
 
 
+_AXES = 4
+
+
+def _split_transpose(file: FileGraph, operator: Any) -> None:
+    """Exchange neighbouring blocks of axes until each axis is in its place: each exchange is one of four axes."""
+    source, result = int(operator.inputs[0]), int(operator.outputs[0])
+    perm, dims = file.constant(int(operator.inputs[1])), file.shape(source)
+    if perm is None or len(dims) <= _AXES:
+        return
+    file.remove(operator)
+    order, current = list(range(len(dims))), source
+    for place, axis in enumerate(perm):
+        where = order.index(int(axis))
+        if where == place or dims[int(axis)] == 1 or all(dims[other] == 1 for other in order[place:where]):
+            order.insert(place, order.pop(where))
+            continue
+        sizes = [dims[other] for other in order]
+        blocks = [math.prod(part) for part in (sizes[:place], sizes[place:where], sizes[where : where + 1])]
+        blocks.append(math.prod(sizes[where + 1 :]))
+        before = _shaped(file, source, blocks)
+        after = _shaped(file, source, [blocks[0], blocks[2], blocks[1], blocks[3]])
+        _add_reshape(file, current, before)
+        exchanged = file.add_constant(np.array([0, 2, 1, 3], np.int32), b"perm")
+        file.add("TRANSPOSE", [before, exchanged], [after], 1, ("TransposeOptions", {}))
+        order.insert(place, order.pop(where))
+        current = after
+    _add_reshape(file, current, result)
+
+
+def _join_reshapes(file: FileGraph, operator: Any) -> None:
+    """Let a RESHAPE read what the one before it reads."""
+    producer = file.producers.get(int(operator.inputs[0]))
+    while producer is not None and file.kind(producer) == "RESHAPE":
+        before = int(operator.inputs[0])
+        file.set_input(operator, 0, int(producer.inputs[0]))
+        if not file.readers.get(before) and not file.is_result(before):
+            file.remove(producer)
+        producer = file.producers.get(int(operator.inputs[0]))
+
+
 _REWRITINGS: dict[str, tuple[tuple[str, ...], _Rewriting]] = {
     "select": (("SELECT",), _select),
+    "choose integers": (("SELECT_V2",), _choose_integers),
     "any": (("REDUCE_ANY",), _any),
     "sign": (("SIGN",), _sign),
     "reshape": (("EXPAND_DIMS", "SQUEEZE"), _reshape),
     "keep axes": (("STRIDED_SLICE",), _keep_axes),
+    "split transposes": (("TRANSPOSE",), _split_transpose),
+    "join reshapes": (("RESHAPE",), _join_reshapes),
     "raise rank": (("SLICE", "STRIDED_SLICE"), _raise_rank),
 }
