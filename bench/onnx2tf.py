@@ -33,13 +33,13 @@ from onnx_tf.export.flatbuffer import operators
 
 REQUIREMENT = "onnx2tf==1.29.24"
 NAMES = [
-    "mobilenet_v1_075",
     "mobilenet_v2",
     "mnasnet_b1",
     "efficientnet_b0",
     "resnet18",
     "resnet50",
     "regnetx004",
+    "regnety004",
     "shufflenetv2_w1",
     "ghostnet",
     "densenet121",
