@@ -201,7 +201,15 @@ def _rename_inputs(folder: Path, names: Mapping[str, str], signatures: Sequence[
             del inputs[key]
         function = _signature_node(meta_graph.object_graph_def, signature).bare_concrete_function
         function.argument_keywords[:] = [names[a] if names.get(a) in called else a for a in function.argument_keywords]
+        _rename_specs(meta_graph.object_graph_def.concrete_functions[function.concrete_function_name], names)
     file.write_bytes(model.SerializeToString())
+
+
+def _rename_specs(function: Any, names: Mapping[str, str]) -> None:
+    """Give the specs of a function's keywords their ONNX names: tf2onnx calls inputs by them."""
+    _, keywords = function.canonicalized_input_signature.tuple_value.values
+    for key, value in keywords.dict_value.fields.items():
+        value.tensor_spec_value.name = names.get(key, key)
 
 
 def _signature_node(graph: Any, signature: str) -> Any:
