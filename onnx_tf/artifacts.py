@@ -17,6 +17,7 @@ from onnx_tf.check.accuracy import Accuracy, compare_keras, compare_saved_model,
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.expected import Expected, expected_of
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.strictness import Strictness
 from onnx_tf.check.verdict import Verdict
 from onnx_tf.errors import CheckError, OnnxTfError
 from onnx_tf.export.flatbuffer import foreign_operators, operators
@@ -58,6 +59,7 @@ class Written:
         obstacle: why a comparison could not be made.
         verdict: of a .tflite file that is quantised by data or by its weights, how far it is from ONNX Runtime.
         quantized: of one that is quantised by data, what the quantiser tells.
+        part: which part of a model it is, from 1 on, and how many there are; the last one has the comparison of all.
     """
 
     format: Format
@@ -69,6 +71,7 @@ class Written:
     obstacle: OnnxTfError | None = None
     verdict: Verdict | None = None
     quantized: QuantizedFile | None = None
+    part: tuple[int, int] | None = None
 
     @property
     def unchecked(self) -> str:
@@ -86,8 +89,10 @@ class Run:
         reference: Callable[[], ModelSource],
         check: bool | Mapping[str, Any] | None,
         progress: Callable[[str], None],
+        strictness: Strictness | None = None,
     ) -> None:
         self.model, self.options, self.reference, self.progress = model, options, reference, progress
+        self.strictness = strictness or Strictness()
         self.check = check
         self.quantizing: Quantizing | None = None
         self.rep: TensorflowRep | KerasRep
@@ -221,7 +226,9 @@ class Run:
         """Return what the model's outputs are to be, the same for all artefacts that are compared alike."""
         if optimized not in self._known:
             feed = self.check if isinstance(self.check, Mapping) else None
-            self._known[optimized] = expected_of(interface, self.reference(), feed, optimized=optimized)
+            self._known[optimized] = expected_of(
+                interface, self.reference(), feed, optimized=optimized, strictness=self.strictness
+            )
         return self._known[optimized]
 
     def raise_failed_check(self, written: Sequence[Written]) -> None:

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from onnx_tf.cli.rewriting import edits_of_operators, forms_of_operators
 from onnx_tf.cli.usage import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def edits(arguments: argparse.Namespace) -> dict[str, Any]:
         "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
         "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
         "overrides": overrides_of(arguments.overrides),
+        **edits_of_operators(arguments),
         **budget(arguments),
     }
 
@@ -37,13 +39,22 @@ def budget(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"max_constant_bytes": arguments.max_constant_bytes, "max_nodes": arguments.max_nodes}
 
 
-def layout(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return those that decide memory orders."""
+def forms(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that say how what a model computes is written: operators, memory orders."""
     return {
         "layout": arguments.layout,
         "channels_last_inputs": _names(arguments.channels_last_inputs),
         "channels_last_outputs": _names(arguments.channels_last_outputs),
+        **forms_of_operators(arguments),
     }
+
+
+def strictness(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that say what counts as equal."""
+    if arguments.samples is not None and arguments.input:
+        raise UsageError("--samples is how many inputs are drawn: leave it out with --input")
+    given = {name: getattr(arguments, name) for name in ("rtol", "atol", "samples")}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _names(names: Sequence[str]) -> Any:

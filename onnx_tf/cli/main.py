@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NoReturn
 import onnx_tf
 from onnx_tf.cli import commands
 from onnx_tf.cli.completion import SHELLS
-from onnx_tf.cli.model_options import add_budget, add_edits, add_inputs, add_layout, names
+from onnx_tf.cli.model_options import add_budget, add_edits, add_inputs, add_layout, add_strictness, names
 from onnx_tf.cli.parser import Parser, check_command
 from onnx_tf.cli.quantizing import add_quantizing
 from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
+from onnx_tf.cli.rewriting import add_rewriting
 from onnx_tf.cli.supervisor import add_limits, is_supervised, supervise
 from onnx_tf.cli.usage import UsageError
 from onnx_tf.supervision.child import supervised
@@ -145,32 +146,49 @@ def _add_convert(commands: Commands) -> Parser:
         action=argparse.BooleanOptionalAction,
         help="compare what was written with ONNX Runtime (the default, where it can be; with --check it must be)",
     )
-    for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
-        convert.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
+    _add_litert(convert)
     convert.add_argument(
-        "--int64-as-int32",
-        action="store_true",
-        help="let .tflite files compute 64-bit integers in 32 bits where that is fewer operators; numbers must fit",
-    )
-    convert.add_argument(
-        "--nms",
-        choices=("model", "padded"),
-        default="model",
-        help="padded: as many rows of boxes in .tflite files as there can be, and one more output with their number",
-    )
-    convert.add_argument(
-        "--dequantize",
-        action="store_true",
-        help="write quantised models in floats; without it their .tflite files compute with the model's own integers",
+        "--split-size",
+        metavar="SIZE",
+        help="cut the model into parts with weights of up to this size, as in 1G: NAME_1, NAME_2, ..., NAME.parts.json",
     )
     convert.add_argument("--report", metavar="FILE.html", help="show the conversion as a page, values inside included")
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
+    add_strictness(convert)
     add_quantizing(convert)
     add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     add_edits(convert)
     add_budget(convert)
     add_layout(convert)
+    add_rewriting(convert)
     return convert
+
+
+def _add_litert(convert: Parser) -> None:
+    group = convert.add_argument_group(".tflite files")
+    for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
+        group.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
+    group.add_argument(
+        "--float16-accumulation",
+        action="store_true",
+        help="let float16 .tflite files say that GPUs may add up in float16: faster there, and less exact",
+    )
+    group.add_argument(
+        "--int64-as-int32",
+        action="store_true",
+        help="let .tflite files compute 64-bit integers in 32 bits where that is fewer operators; numbers must fit",
+    )
+    group.add_argument(
+        "--nms",
+        choices=("model", "padded"),
+        default="model",
+        help="padded: as many rows of boxes in .tflite files as there can be, and one more output with their number",
+    )
+    group.add_argument(
+        "--dequantize",
+        action="store_true",
+        help="write quantised models in floats; without it their .tflite files compute with the model's own integers",
+    )
 
 
 def _add_run(commands: Commands) -> Parser:
@@ -181,6 +199,7 @@ def _add_run(commands: Commands) -> Parser:
     add_edits(run)
     add_budget(run)
     add_layout(run)
+    add_rewriting(run)
     return run
 
 
@@ -207,6 +226,7 @@ def _add_plan(commands: Commands) -> Parser:
     add_edits(plan)
     add_budget(plan)
     add_layout(plan)
+    add_rewriting(plan)
     return plan
 
 
@@ -219,6 +239,7 @@ def _add_layout_command(commands: Commands) -> Parser:
     add_edits(layout)
     add_budget(layout)
     add_layout(layout)
+    add_rewriting(layout)
     return layout
 
 
@@ -230,10 +251,12 @@ def _add_check(commands: Commands) -> Parser:
         "artifact", nargs="?", help="a SavedModel, .tflite or .keras file of it, whose outputs are compared too"
     )
     check.add_argument("--report", metavar="FILE.html", help="show the comparison as a page")
+    add_strictness(check)
     add_inputs(check, "an input instead of random numbers; several times for several inputs")
     add_edits(check)
     add_budget(check)
     add_layout(check)
+    add_rewriting(check)
     return check
 
 
@@ -247,6 +270,7 @@ def _add_bisect(commands: Commands) -> Parser:
     add_edits(bisect)
     add_budget(bisect)
     add_layout(bisect)
+    add_rewriting(bisect)
     return bisect
 
 

@@ -29,7 +29,7 @@ def plan(arguments: argparse.Namespace) -> int:
     formats = arguments.formats or ["saved_model"]
     artifact_paths(Path("out"), formats, None, arguments.model)  # an unknown format is an error of its own
     with console.tensorflow_later(arguments) as terminal:
-        options = Options.of(**given.edits(arguments), **given.layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.forms(arguments))
         loaded = load_model(arguments.model, options.budget())
         answers = [_of_saved_model(loaded, options)] if "saved_model" in formats else []
         if set(formats) - {"saved_model"}:
