@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table doc-images set-up
+.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages test-packaging lint walk bench ops-table doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -35,6 +35,9 @@ test-keras: set-up  ## the zoo as .keras files, on KERAS_BACKENDS="tensorflow=PY
 	$(BIN)/python -m test.keras.backends $(KERAS_BACKENDS)
 	$(BIN)/python -m test.keras.training
 	$(BIN)/python -m test.onnx_suite --through keras
+
+test-packaging: set-up  ## the wheel on each Python here, with the oldest and the newest dependencies (the network, gigabytes)
+	$(BIN)/python -m test.packaging
 
 lint: set-up
 	$(BIN)/ruff check .
