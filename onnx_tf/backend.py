@@ -37,6 +37,7 @@ def prepare(
     training: bool = False,
     batch_size: int | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    values: Mapping[str, Any] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
     max_constant_bytes: int = MAX_CONSTANT_BYTES,
@@ -66,6 +67,8 @@ def prepare(
         batch_size: the leading dimension of every input that leaves it open.
         input_shapes: shapes of inputs by name, which fix open dimensions; ``None``, ``-1`` or ``"?"``
             leaves one as it is.
+        values: arrays, numbers or lists by the names of inputs, which become constants: where a value decides shapes,
+            these are known then.
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
         max_constant_bytes: how many bytes of constants may be made besides those of the file: what is folded, the
@@ -98,6 +101,7 @@ def prepare(
         training=training,
         batch_size=batch_size,
         input_shapes=input_shapes,
+        values=values,
         input_names=input_names,
         output_names=output_names,
         max_constant_bytes=max_constant_bytes,

@@ -92,6 +92,7 @@ def convert(
     channels_last_outputs: Sequence[str] | Literal["all"] = (),
     batch_size: int | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    values: Mapping[str, Any] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
     max_constant_bytes: int = MAX_CONSTANT_BYTES,
@@ -152,6 +153,7 @@ def convert(
         channels_last_outputs: see :func:`onnx_tf.prepare`.
         batch_size: see :func:`onnx_tf.prepare`.
         input_shapes: see :func:`onnx_tf.prepare`.
+        values: see :func:`onnx_tf.prepare`.
         input_names: see :func:`onnx_tf.prepare`.
         output_names: see :func:`onnx_tf.prepare`.
         max_constant_bytes: see :func:`onnx_tf.prepare`.
@@ -264,6 +266,7 @@ def convert(
 _EDITS = (
     "batch_size",
     "input_shapes",
+    "values",
     "input_names",
     "output_names",
     "max_constant_bytes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES, Budget
@@ -30,6 +30,7 @@ class Options:
             weights are variables, and Dropouts that do not say otherwise drop.
         batch_size: the leading dimension of every input that leaves it open.
         input_shapes: shapes of inputs, as (name, dimensions): a number fixes an open dimension.
+        values: inputs that become constants, as (name, value).
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
         max_constant_bytes: how many bytes of constants may be made besides those of the file.
@@ -45,6 +46,7 @@ class Options:
     training: bool = False
     batch_size: int | None = None
     input_shapes: tuple[tuple[str, tuple[int | str | None, ...]], ...] = ()
+    values: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     max_constant_bytes: int = MAX_CONSTANT_BYTES
@@ -86,6 +88,10 @@ class Options:
             forms["decompose"] = _names("decompose", forms["decompose"])
         if forms:
             settings["rewriting"] = Rewriting(**forms)
+        values = settings.pop("values", None) or {}
+        if not isinstance(values, Mapping):
+            raise OptionError(f"{option('values')} must be a dict of values by input name, not {values!r}")
+        settings["values"] = tuple(values.items())
         return cls(input_shapes=tuple((name, _dims(dims)) for name, dims in shapes.items()), **settings)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def edits(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options of the library that edit a model first, and say what may be made of it."""
+    from onnx_tf.cli.inputs import stated_values
     from onnx_tf.overrides import overrides_of
 
     shapes = dict(arguments.input_shape)
@@ -26,6 +27,7 @@ def edits(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "batch_size": arguments.batch_size,
         "input_shapes": shapes,
+        "values": stated_values(arguments.values),
         "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
         "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
         "overrides": overrides_of(arguments.overrides),

@@ -50,6 +50,14 @@ def add_edits(parser: Parser) -> None:
         metavar="NAME:DIMS",
         help="fix open dimensions, as in x:1,3,224,224 ('?' leaves one open); several times for several inputs",
     )
+    group.add_argument(
+        "--value",
+        dest="values",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="let an input be this constant, a number, a [LIST] or a .npy file; several times for several inputs",
+    )
     for side, verb in (("input", "begin"), ("output", "end")):
         group.add_argument(
             f"--{side}-names",
