@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages test-packaging lint walk bench ops-table doc-images set-up
+.PHONY: demo docs test test-all fuzz test-keras test-keras-versions test-packages test-packaging lint walk bench ops-table doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -43,6 +43,10 @@ lint: set-up
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy onnx_tf
+
+docs: set-up  ## these pages as a site, in build/site
+	$(BIN)/python -m sphinx -W --keep-going -q -b html doc build/site
+	@echo "Open build/site/index.html"
 
 walk: set-up  ## type each line of README.md and doc/ as a user does, in processes of their own
 	$(BIN)/python -m test.walk

@@ -55,7 +55,8 @@ class Accuracy(Comparison):
         known: for each output that differs, what is known of ONNX Runtime's own ways on the
             operators that it comes from.
         runtime: what ran a .tflite or .keras file, as in ``ai-edge-litert 2.3.0``; empty for SavedModels.
-        modes: the largest error of any output of a .tflite file with XNNPACK and without, by these words.
+        modes: the largest error of any output of a .tflite file with XNNPACK and without, by these words; of a .keras
+            file ``called`` and by ``predict``.
         unit: in what errors are counted, ``"steps"`` of a quantised file, ``"of what is allowed"`` where tolerances are
             stated; empty where they are shares of the scale.
     """
@@ -143,7 +144,7 @@ _Run = list[dict[str, Any]] | OnnxTfError
 """The outputs for each feed, without padding, or why there are none."""
 
 
-def _found(artifact: SavedModel | LiteRT | KerasFile | Whole, expected: Expected) -> _Run:
+def _found(artifact: SavedModel | LiteRT | Whole, expected: Expected) -> _Run:
     try:
         results = artifact.runs(expected.feeds)
     except OnnxTfError as error:
@@ -252,6 +253,8 @@ def compare_keras(
 ) -> Accuracy:
     """Load a file of Keras where this package is not, and compare its outputs with those that are expected.
 
+    The model is called, and predicts what its backend compiles; of each output the worst counts.
+
     Args:
         path: a .keras file, the source of a model, or a model without weights as JSON.
         interface: what the model takes and gives.
@@ -262,7 +265,7 @@ def compare_keras(
         OnnxTfError: Keras cannot be started.
     """
     artifact = KerasFile(path, interface, weights)
-    judged = _judged({"": _found(artifact, expected)}, interface, expected)
+    judged = _judged(dict(artifact.ways(expected.feeds)), interface, expected)
     return replace(judged, runtime=artifact.runtime)
 
 
