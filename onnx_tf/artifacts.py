@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.quantizing import Quantizing
+from onnx_tf.rewriting import left_over
 from onnx_tf.targets import KERAS, SAVED_MODEL, Target
 
 if TYPE_CHECKING:
@@ -153,6 +155,12 @@ class Run:
             rep.tf_module, list(files), post_training=how, metadata=metadata, **allowed
         ):
             file, found = files[precision], operators(content)
+            if left := left_over(self.options.rewriting, found):
+                warnings.warn(
+                    f"{targets[precision].name} still has {', '.join(left)}: operators that compute it as a part of "
+                    "theirs stay what they are",
+                    stacklevel=2,
+                )
             with refused(targets[precision]):
                 file.write_bytes(content)
             floats = float_operators(content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.targets import Pass, Target
 from onnx_tf.telling import did_you_mean
 
-__all__ = ["ARGMAX_DTYPES", "AS_IT_IS", "Rewriting"]
+__all__ = ["ARGMAX_DTYPES", "AS_IT_IS", "Rewriting", "left_over"]
 
 ARGMAX_DTYPES = ("int64", "int32", "float32")
 MIN_RANK = 3
@@ -125,3 +125,23 @@ def _is_number(value: Any) -> bool:
 
 
 AS_IT_IS = Rewriting()
+
+_OF_LITERT = {
+    "Abs": "ABS",
+    "ArgMax": "ARG_MAX",
+    "Atan": "ATAN2",
+    "BatchMatMul": "BATCH_MATMUL",
+    "GatherND": "GATHER_ND",
+    "Gelu": "GELU",
+    "HardSwish": "HARD_SWISH",
+    "LeakyRelu": "LEAKY_RELU",
+    "Neg": "NEG",
+    "PRelu": "PRELU",
+    "Pow": "POW",
+}
+"""LiteRT's operators, by the names of what can be decomposed; it has none for the others."""
+
+
+def left_over(rewriting: Rewriting, operators: Container[str]) -> list[str]:
+    """Return those that were to become simpler, and are among the operators of a .tflite file nevertheless."""
+    return [name for name in rewriting.simpler if _OF_LITERT.get(name) in operators]

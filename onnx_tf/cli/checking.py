@@ -46,7 +46,7 @@ def check(arguments: argparse.Namespace) -> int:
         source = edited_source(arguments.model, options)
         terminal.step("Converting")
         rep = prepare(source, **given.forms(arguments), **given.budget(arguments))
-        inside = None if artifact is None else _inside(artifact, rep, source, arguments.layout)
+        inside = None if artifact is None else _inside(artifact, rep, source, given.forms(arguments))
         values = check_values(
             source,
             rep,
@@ -99,12 +99,13 @@ def _format_of(path: Path) -> Format:
     return formats.get(path.suffix, "saved_model")
 
 
-def _inside(path: Path, rep: Any, source: Any, layout: str) -> Any:
+def _inside(path: Path, rep: Any, source: Any, forms: dict[str, Any]) -> Any:
     """Return what computes the values inside a model as its artefacts of a path's kind do."""
     from onnx_tf.check.through import ThroughFiles
 
     moved = rep.layout_report.channels_last_inputs
-    return ThroughFiles(_format_of(path), source, moved, layout=layout)
+    orders = ("channels_last_inputs", "channels_last_outputs")
+    return ThroughFiles(_format_of(path), source, moved, **{k: v for k, v in forms.items() if k not in orders})
 
 
 def _write_report(

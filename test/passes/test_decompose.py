@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from onnx_tf import ConversionError, OptionError, TensorflowRep, prepare
+from onnx_tf import ConversionError, OptionError, TensorflowRep, convert, prepare
 from onnx_tf.check.compare import OfScale, compare
 from onnx_tf.export.keras import build
 from onnx_tf.options import Options
@@ -152,6 +152,16 @@ def test_inverse(dims, dtype):
 def test_what_others_are_made_of_is_decomposed_too(tmp_path):
     found = check_tflite(text_model(GELU, opset=20), {"x": FINITE}, tmp_path, decompose=["Gelu", "Erf", "Abs", "Neg"])
     assert found.keys().isdisjoint({"GELU", "ABS", "NEG", "SIGN"})
+
+
+def test_what_is_left_is_told(tmp_path):
+    with pytest.warns(UserWarning, match=r"m\.tflite still has Abs: operators that compute it as a part of theirs"):
+        convert(
+            text_model("g (float[N, 6] x) => (float[N] y) { y = ReduceL1 <axes = [1], keepdims = 0> (x) }"),
+            tmp_path / "m.tflite",
+            decompose=["Abs"],
+            check=False,
+        )
 
 
 def test_a_written_out_gelu_stays_written_out(tmp_path):
