@@ -17,6 +17,7 @@ test-all: test  ## all official cases through export, those of older onnx releas
 	$(BIN)/python -m test.onnx_suite --release all
 	$(BIN)/python -m test.onnx_suite --release all --through channels_last
 	$(BIN)/python -m test.zoo --everything --export
+	$(BIN)/python -m test.zoo --everything --plan
 
 FUZZ ?= --cases 5000
 

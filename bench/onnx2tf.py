@@ -33,36 +33,21 @@ from onnx_tf.export.flatbuffer import operators
 
 REQUIREMENT = "onnx2tf==1.29.24"
 NAMES = [
-    "mobilenet_v1_075",
     "mobilenet_v2",
     "mnasnet_b1",
-    "efficientnet_b0",
     "resnet18",
-    "resnet50",
-    "regnetx004",
     "shufflenetv2_w1",
-    "ghostnet",
-    "densenet121",
-    "bninception",
-    "yolov8",
     "yolox",
-    "fastscnn_cityscapes",
-    "linknet_cityscapes",
     "mobilevit",
     "convnext",
     "vit",
-    "deit",
     "swin",
     "bert_cls",
     "distilbert",
-    "albert",
-    "roberta",
     "llama",
-    "opt",
-    "phi",
     "whisper_encoder",
-    "clip",
     "unet3d_medical",
+    "lstm_stateful_forecaster",
 ]
 LIMIT = 600
 """Seconds that a conversion may take."""

@@ -23,6 +23,7 @@ from onnx_tf.export.paths import FORMATS, Format, with_companions
 from onnx_tf.export.paths import KERAS as OF_KERAS
 from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
+from onnx_tf.export.signatures import Freeze, Signatures
 from onnx_tf.export.writing import written_file, written_files
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Layout, Options
@@ -40,7 +41,7 @@ from onnx_tf.targets import litert
 if TYPE_CHECKING:
     from onnx_tf.export.keras import KerasRep
 
-__all__ = ["FORMATS", "Conversion", "Format", "Written", "convert"]
+__all__ = ["EDITS", "FORMATS", "FORMS", "Conversion", "Format", "Written", "convert"]
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,16 @@ def convert(
     max_transpose_rank: int | None = None,
     max_slice_rank: int | None = None,
     mvn_epsilon: float | None = None,
-    freeze: bool = False,
+    freeze: Freeze = False,
+    signatures: Sequence[str] = ("serving_default",),
+    intermediate_names: Sequence[str] = (),
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
     float16_accumulation: bool = False,
     int64_as_int32: bool = False,
     nms: Literal["model", "padded"] = "model",
     dequantize: bool = False,
+    target: str = "litert",
     data: Data | None = None,
     quantize_weights: str = "per-channel",
     quantized_inputs: str | None = None,
@@ -131,17 +135,18 @@ def convert(
     timeout: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Conversion:
-    """Convert a model and write it as a SavedModel, as .tflite files, as a .keras file, or as several of them.
+    """Convert a model and write it as a SavedModel, .tflite files, a .keras file, a frozen graph, or several of them.
 
     Args:
         model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``mvn_epsilon``.
-        path: the SavedModel's folder, or a file whose name ends in ``.tflite``, ``.keras``, ``.py`` or ``.weights.h5``.
-            With ``formats`` it is a folder, and gets ``saved_model/``, ``NAME_float32.tflite``,
-            ``NAME_float16.tflite``, ``NAME.keras``, ``NAME.py`` with ``NAME.npz``, and ``NAME.weights.h5`` with
-            ``NAME.weights.npz``.
+        path: the SavedModel's folder, or a file whose name ends in ``.tflite``, ``.keras``, ``.py``, ``.weights.h5``
+            or ``.pb``. With ``formats`` it is a folder, and gets ``saved_model/``, ``NAME_float32.tflite``,
+            ``NAME_float16.tflite``, ``NAME.keras``, ``NAME.py`` with ``NAME.npz``, ``NAME.weights.h5`` with
+            ``NAME.weights.npz``, and ``NAME.pb``.
         formats: ``"saved_model"``, ``"tflite"``, ``"keras"``, ``"keras_source"`` (source of a Keras model, and its
-            weights) and ``"weights"`` (the weights of the Keras model, and those of the ONNX model by its names); by
-            default the one that the path's name tells.
+            weights), ``"weights"`` (the weights of the Keras model, and those of the ONNX model by its names) and
+            ``"frozen_graph"`` (a GraphDef of constants, for ``tf.compat.v1``); by default the one that the path's
+            name tells.
         tflite: in which precisions the weights of .tflite files are stored: ``"float32"`` and
             ``"float16"``; by default both with ``formats``, else float32. A model that is quantised becomes
             ``"integer_quant"``, which computes with its own integers, where nothing else is asked for. Others become
@@ -166,7 +171,10 @@ def convert(
         max_transpose_rank: see :func:`onnx_tf.prepare`.
         max_slice_rank: see :func:`onnx_tf.prepare`.
         mvn_epsilon: see :func:`onnx_tf.prepare`.
-        freeze: bake the weights of a SavedModel into the graph as constants.
+        freeze: bake the weights of a SavedModel into the graph as constants; see
+            :meth:`TensorflowRep.export_graph`, as for the next two.
+        signatures: those of a SavedModel. With ``"train"`` it is prepared for training.
+        intermediate_names: the values inside that its signature ``"intermediate"`` gives.
         allow_flex: write TensorFlow's operators into .tflite files where LiteRT has none.
         allow_custom_ops: write custom operators there where there is neither.
         float16_accumulation: let float16 .tflite files say in their metadata (``reduced_precision_support``) that GPUs
@@ -178,6 +186,8 @@ def convert(
             without dynamic shapes: those it did select first, then zeros, and so do all outputs that come from it.
             One more output, called as its result with ``_count`` behind it, int32[1], tells how many count.
         dequantize: write quantised models in floats, as others are: their numbers are the same, computed in floats.
+        target: what .tflite files are for: ``"litert"``, its GPU delegate (``"litert-gpu"``), ``"litert-micro"``,
+            ``"litert-js"`` or ``"ethos-u"``. What these do not take is rewritten, or refused by node (doc/litert.md).
         data: what is calibrated with, in shapes, dtypes and order of the ONNX model: arrays, files or folders
             (paths, or a ``DataFile`` that also scales) by the names of inputs, an iterable of dicts of such arrays,
             or what returns one; ``"random"`` for tests of speed.
@@ -220,8 +230,8 @@ def convert(
     page = None if report is None else check_report(report)
     if isolated or max_memory is not None or timeout is not None:
         return _isolated(**given)
-    edits = {name: given[name] for name in _EDITS} | {"overrides": overrides_of(overrides)}
-    options = Options.of(**{name: given[name] for name in _FORMS}, **edits)
+    edits = {name: given[name] for name in EDITS} | {"overrides": overrides_of(overrides)}
+    options = Options.of(**{name: given[name] for name in FORMS}, **edits)
     how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, _names(keep_float), per_layer, tune)
     strictness = Strictness(rtol, atol, samples)
     if split_size is not None:
@@ -239,22 +249,28 @@ def convert(
         float16_accumulation=float16_accumulation,
         quantization=how,
         has_data=data is not None,
+        signatures=Signatures.of(signatures, freeze, intermediate_names),
+        target=target,
+        allows_others=allow_flex or allow_custom_ops,
     )
     gc.collect()  # the model that was looked at refers to itself
     paths = ready.paths
     reference = functools.partial(edited_source, model, Options.of(**edits))
     with contextlib.ExitStack() as stack:
-        run = Run(model, options, reference, ready.check, progress, strictness)
+        run = Run(model, options, reference, ready.check, progress, strictness, ready.reader)
         wanted = [] if ready.has_integers else list(paths)
         run.quantizing = quantizing(
             stack, model, wanted, how, data, Options.of(**edits), reference, ready.check, progress
         )
         _write_keras(run, stack, paths)
-        forms = {"int64_as_int32": int64_as_int32, "padded_selections": nms == "padded"}
+        forms = {"int64_as_int32": int64_as_int32 or ready.reader.narrows, "padded_selections": nms == "padded"}
         allowed = {name: given[name] for name in _ALLOWED}
         _write_tflite(run, stack, ready, forms, allowed)
+        if "frozen_graph" in paths:
+            place = paths["frozen_graph"]
+            run.write_frozen_graph(stack.enter_context(written_file(place)), place)
         if "saved_model" in paths:
-            run.write_saved_model(paths["saved_model"], freeze=freeze, overwrite=overwrite)
+            run.write_saved_model(paths["saved_model"], ready.signatures, overwrite=overwrite)
     written = [replace(run.written[kind], path=paths[kind]) for kind in paths]
     done = Conversion(run.rep, tuple(written), time.perf_counter() - start - run.checking, run.timings)
     if page is not None:
@@ -263,7 +279,7 @@ def convert(
     return done
 
 
-_EDITS = (
+EDITS = (
     "batch_size",
     "input_shapes",
     "values",
@@ -277,7 +293,7 @@ _EDITS = (
 )
 """Options that say what is computed: an artefact is compared with the model as they change it."""
 
-_FORMS = (
+FORMS = (
     "layout",
     "channels_last_inputs",
     "channels_last_outputs",
@@ -289,7 +305,7 @@ _FORMS = (
 """Options that say how."""
 
 
-_OF_THE_WHOLE = {*_EDITS, "overrides", "model", "path", "check", "rtol", "atol", "samples", "split_size", "isolated"}
+_OF_THE_WHOLE = {*EDITS, "overrides", "model", "path", "check", "rtol", "atol", "samples", "split_size", "isolated"}
 _OF_THE_WHOLE |= {"max_memory", "timeout"}
 """Options that are not those of parts."""
 

@@ -11,6 +11,7 @@ from onnx_tf.errors import OptionError
 from onnx_tf.passes.batch_products import batch_products
 from onnx_tf.passes.carry_integers import carry_integers, carry_integers_in_32_bits
 from onnx_tf.passes.fuse_group_normalization import fuse_group_normalization
+from onnx_tf.passes.gather_integers import gather_integers
 from onnx_tf.passes.join_biases import join_biases
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.keep_operands import keep_operands
@@ -56,7 +57,7 @@ class Target:
     is_trained: bool = False
 
 
-SAVED_MODEL = Target("saved_model", passes=(pack_weights, keep_apart, keep_unfused, keep_roundings))
+SAVED_MODEL = Target("saved_model", passes=(gather_integers, pack_weights, keep_apart, keep_unfused, keep_roundings))
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
 LITERT = Target(

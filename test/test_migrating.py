@@ -10,6 +10,7 @@ import pytest
 from onnx_tf.cli.main import _parsers
 from onnx_tf.export.paths import FORMATS
 from onnx_tf.export.precisions import PRECISIONS
+from onnx_tf.readers import READERS
 from onnx_tf.rewriting import KNOWN
 
 PAGE = (Path(__file__).parents[1] / "doc" / "migrating.md").read_text(encoding="utf-8")
@@ -26,12 +27,10 @@ FLAGS = re.findall(
 )
 """onnx2tf's options, up to version 2.6.9."""
 
-NOT_YET = {"--target", "frozen_graph"}
-"""What is named before it is there."""
-
 CHOICES = {
-    "--formats": {*FORMATS, *NOT_YET},
+    "--formats": set(FORMATS),
     "--tflite": set(PRECISIONS),
+    "--target": set(READERS),
     "--decompose": {*KNOWN, "OP", "..."},
 }
 
@@ -49,7 +48,7 @@ def test_every_flag_has_one_row():
 
 @pytest.mark.parametrize("flag", FLAGS)
 def test_what_is_named_exists(flag):
-    known, commands = options() | NOT_YET, _parsers()[1]
+    known, commands = options(), _parsers()[1]
     for code in re.findall(r"`([^`]+)`", ROWS[flag]):
         words = code.split()
         assert not words[0].isalpha() or words[0] in commands or words[0] in {"serving_default"}, code
@@ -57,8 +56,9 @@ def test_what_is_named_exists(flag):
             if word.startswith("-"):
                 assert word in known, word
             chosen = {
-                "--formats": {*FORMATS, *NOT_YET},
+                "--formats": set(FORMATS),
                 "--tflite": set(PRECISIONS),
+                "--target": set(READERS),
                 "--decompose": {*KNOWN, "OP", "..."},
             }
             assert set(value.split(",")) <= chosen.get(word, set(value.split(","))), code

@@ -81,6 +81,8 @@ def test_names_that_tensorflow_would_write_alike_stay_apart(tmp_path):
     for name, array in expected.items():
         np.testing.assert_array_equal(rep.run(feed)[name], array)
         np.testing.assert_array_equal(results[name], array)
+    specs = tf.saved_model.load(str(tmp_path / "model")).signatures["serving_default"].structured_input_signature[1]
+    assert sorted(spec.name for spec in specs.values()) == sorted(names)  # which tf2onnx calls inputs by
 
 
 def test_inputs_keep_their_order_by_position(tmp_path):

@@ -25,6 +25,7 @@ from onnx_tf.check.compare import (
     worst,
 )
 from onnx_tf.check.expected import Expected
+from onnx_tf.check.frozen_graph import FrozenGraph
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.keras_file import KerasFile
@@ -38,7 +39,14 @@ if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
     from onnx_tf.splitting.whole import Whole
 
-__all__ = ["Accuracy", "compare_keras", "compare_saved_model", "compare_tflite", "compare_whole"]
+__all__ = [
+    "Accuracy",
+    "compare_frozen_graph",
+    "compare_keras",
+    "compare_saved_model",
+    "compare_tflite",
+    "compare_whole",
+]
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,21 @@ def compare_saved_model(path: str | os.PathLike[str], rep: TensorflowRep, expect
     """
     interface = Interface.of(rep)
     return _judged({"": _found(SavedModel(path, interface), expected)}, interface, expected)
+
+
+def compare_frozen_graph(path: str | os.PathLike[str], rep: TensorflowRep, expected: Expected) -> Accuracy:
+    """Run a frozen graph in a session, and compare its outputs with those that are expected.
+
+    Args:
+        path: the .pb file.
+        rep: the rep that wrote it.
+        expected: see :func:`~onnx_tf.check.expected.expected_of`.
+
+    Raises:
+        OnnxTfError: it cannot be loaded.
+    """
+    interface = Interface.of(rep)
+    return _judged({"": _found(FrozenGraph(path, interface), expected)}, interface, expected)
 
 
 def compare_tflite(
@@ -144,7 +167,7 @@ _Run = list[dict[str, Any]] | OnnxTfError
 """The outputs for each feed, without padding, or why there are none."""
 
 
-def _found(artifact: SavedModel | LiteRT | Whole, expected: Expected) -> _Run:
+def _found(artifact: FrozenGraph | SavedModel | LiteRT | Whole, expected: Expected) -> _Run:
     try:
         results = artifact.runs(expected.feeds)
     except OnnxTfError as error:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from onnx_tf.cli.quantizing import quantization, quantizing_options
 from onnx_tf.cli.rewriting import edits_of_operators, forms_of_operators
 from onnx_tf.cli.usage import UsageError
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
     from onnx_tf.options import Options
+    from onnx_tf.preflight import Ready
 
 
 def edits(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -39,6 +42,50 @@ def edits(arguments: argparse.Namespace) -> dict[str, Any]:
 def budget(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return those that say what a conversion may make out of a file."""
     return {"max_constant_bytes": arguments.max_constant_bytes, "max_nodes": arguments.max_nodes}
+
+
+def writing(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that say what a conversion writes, and how: what ``convert`` and ``plan`` take alike."""
+    own = ["formats", "tflite", "target", "nms", "dequantize", "int64_as_int32", "float16_accumulation"]
+    own += ["allow_flex", "allow_custom_ops"]
+    return {
+        **{name: getattr(arguments, name) for name in own},
+        **edits(arguments),
+        **forms(arguments),
+        **saved_model(arguments),
+        **quantizing_options(arguments),
+    }
+
+
+def ready(arguments: argparse.Namespace, options: Options, path: Path, check: Any = None, **settings: Any) -> Ready:
+    """Refuse what can be known of a conversion without TensorFlow; see :func:`onnx_tf.preflight.preflight`."""
+    from onnx_tf.export.signatures import Signatures
+    from onnx_tf.preflight import preflight
+
+    return preflight(
+        arguments.model,
+        path,
+        options,
+        tflite=arguments.tflite,
+        nms=arguments.nms,
+        float16_accumulation=arguments.float16_accumulation,
+        dequantize=arguments.dequantize,
+        target=arguments.target,
+        allows_others=arguments.allow_flex or arguments.allow_custom_ops,
+        check=check,
+        **quantization(arguments),
+        signatures=Signatures.of(**saved_model(arguments)),
+        **settings,
+    )
+
+
+def saved_model(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that decide what a SavedModel holds."""
+    return {
+        "signatures": list(itertools.chain.from_iterable(arguments.signatures)) or ["serving_default"],
+        "freeze": arguments.freeze,
+        "intermediate_names": list(itertools.chain.from_iterable(arguments.intermediate_names)),
+    }
 
 
 def forms(arguments: argparse.Namespace) -> dict[str, Any]:

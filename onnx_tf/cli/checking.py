@@ -34,7 +34,7 @@ def check(arguments: argparse.Namespace) -> int:
     require_onnx_runtime()
     artifact = None if arguments.artifact is None else Path(arguments.artifact)
     if artifact is not None and not artifact.exists():
-        raise UsageError(f"{artifact} does not exist: give a SavedModel, a .tflite or a .keras file, or leave it out")
+        raise UsageError(f"{artifact} does not exist: give what convert wrote, or leave it out")
     with console.tensorflow_later(arguments) as terminal:
         options, feed = _known_before(arguments)
         strictness = _strictness(arguments)
@@ -95,7 +95,7 @@ def _strictness(arguments: argparse.Namespace) -> Strictness:
 
 
 def _format_of(path: Path) -> Format:
-    formats: dict[str, Format] = {".tflite": "tflite", ".keras": "keras"}
+    formats: dict[str, Format] = {".tflite": "tflite", ".keras": "keras", ".pb": "frozen_graph"}
     return formats.get(path.suffix, "saved_model")
 
 
@@ -128,7 +128,7 @@ def _write_report(
 
 
 def _of_artifact(path: Path, rep: Any, source: Any, feed: Any, strictness: Any) -> Accuracy:
-    from onnx_tf.check.accuracy import compare_keras, compare_saved_model, compare_tflite
+    from onnx_tf.check.accuracy import compare_frozen_graph, compare_keras, compare_saved_model, compare_tflite
     from onnx_tf.check.expected import expected_of
     from onnx_tf.check.interface import Interface
 
@@ -138,6 +138,8 @@ def _of_artifact(path: Path, rep: Any, source: Any, feed: Any, strictness: Any) 
         return compare_tflite(path, rep, expected)
     if _format_of(path) == "keras":
         return compare_keras(path, interface, expected)
+    if _format_of(path) == "frozen_graph":
+        return compare_frozen_graph(path, rep, expected)
     return compare_saved_model(path, rep, expected)
 
 

@@ -42,18 +42,7 @@ def convert(arguments: argparse.Namespace) -> int:
         done = convert_model(
             arguments.model,
             arguments.outdir,
-            formats=arguments.formats,
-            tflite=arguments.tflite,
-            **given.edits(arguments),
-            **given.forms(arguments),
-            freeze=arguments.freeze,
-            allow_flex=arguments.allow_flex,
-            allow_custom_ops=arguments.allow_custom_ops,
-            float16_accumulation=arguments.float16_accumulation,
-            int64_as_int32=arguments.int64_as_int32,
-            nms=arguments.nms,
-            dequantize=arguments.dequantize,
-            **quantizing.quantizing_options(arguments),
+            **given.writing(arguments),
             overwrite=not arguments.no_overwrite,
             check=check,
             **strict,
@@ -75,7 +64,7 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     from onnx_tf.export.paths import KERAS
     from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
-    from onnx_tf.preflight import preflight, refuse_unknown_operators
+    from onnx_tf.preflight import refuse_unknown_operators
     from onnx_tf.report.files import check_report
 
     if arguments.report is not None:
@@ -83,26 +72,21 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     options = Options.of(**given.edits(arguments), **given.forms(arguments))
     loaded = load_model(arguments.model, options.budget())
     check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
-    ready = preflight(
-        arguments.model,
-        Path(arguments.outdir),
-        options,
-        formats=arguments.formats,
-        tflite=arguments.tflite,
-        nms=arguments.nms,
-        float16_accumulation=arguments.float16_accumulation,
-        dequantize=arguments.dequantize,
-        overwrite=not arguments.no_overwrite,
-        check=check,
-        **quantizing.quantization(arguments),
-        loaded=loaded,
+    overwrite, outdir = not arguments.no_overwrite, Path(arguments.outdir)
+    ready = given.ready(
+        arguments, options, outdir, check, formats=arguments.formats, overwrite=overwrite, loaded=loaded
     )
     if set(KERAS).isdisjoint(ready.paths):
         refuse_unknown_operators(loaded, options)
     return ready.check
 
 
-_KINDS = {"saved_model": "SavedModel", "keras_source": "source of a Keras model", "weights": "weights"}
+_KINDS = {
+    "saved_model": "SavedModel",
+    "keras_source": "source of a Keras model",
+    "weights": "weights",
+    "frozen_graph": "frozen graph",
+}
 
 
 def _moved(done: Conversion) -> dict[str, list[str]]:
@@ -122,6 +106,8 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
         }
         | ({} if written.operators is None else {"operators": dict(written.operators)})
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
+        | ({"elsewhere": [vars(node) for node in written.elsewhere]} if written.elsewhere else {})
+        | ({"names": dict(written.names)} if written.format == "frozen_graph" else {})
         | quantizing.quantized_summary(written)
         | ({} if written.part is None else {"part": list(written.part)})
         for written in done.artifacts
@@ -149,12 +135,16 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
             moving = "1 of them a Transpose" if transposes == 1 else f"{transposes} of them Transposes"
             print(f"  {count} {'operator' if count == 1 else 'operators'}, {moving}")
             _print_floats(written.floats)
+            for node in written.elsewhere:
+                print(f"  {node.name} ({node.op_type}): {node.reason}")
             foreign = foreign_operators(written.operators)
             if foreign:
                 print(f"  not LiteRT's own: {', '.join(foreign)}")
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        for name, operation in written.names.items():
+            print(f"  {name} is {operation}, as TensorFlow takes names")
         if written.format in ("keras", "keras_source"):
             _print_images(done)
         quantizing.print_quantized(written)

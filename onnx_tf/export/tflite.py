@@ -167,9 +167,7 @@ def _check_size(model: BackendTFModule, precision: Precision) -> None:
 
 
 def _specs(model: BackendTFModule) -> tuple[dict[str, Any], dict[str, Any]]:
-    function = model.concrete()
-    inputs = dict(zip(model.input_names, function.structured_input_signature[0], strict=True))
-    return inputs, function.structured_outputs
+    return model.input_specs(), model.concrete().structured_outputs
 
 
 def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:
