@@ -2,8 +2,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo docs test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table \
-	reader-tables doc-images set-up
+.PHONY: demo docs test test-all fuzz test-keras test-keras-versions test-packages test-packaging lint walk bench \
+	ops-table reader-tables doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -37,6 +37,9 @@ test-keras: set-up  ## the zoo as .keras files, on KERAS_BACKENDS="tensorflow=PY
 	$(BIN)/python -m test.keras.backends $(KERAS_BACKENDS)
 	$(BIN)/python -m test.keras.training
 	$(BIN)/python -m test.onnx_suite --through keras
+
+test-packaging: set-up  ## the wheel on each Python here, with the oldest and the newest dependencies (the network, gigabytes)
+	$(BIN)/python -m test.packaging
 
 lint: set-up
 	$(BIN)/ruff check .

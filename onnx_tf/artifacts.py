@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from onnx_tf.check.accuracy import Accuracy, compare_frozen_graph, compare_keras
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.expected import Expected, expected_of
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.strictness import Strictness
 from onnx_tf.check.verdict import Verdict
 from onnx_tf.errors import CheckError, OnnxTfError, UnsupportedNode
 from onnx_tf.export.flatbuffer import foreign_operators, operators
@@ -37,6 +39,7 @@ from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.quantizing import Quantizing
 from onnx_tf.readers import LITERT, Reader
+from onnx_tf.rewriting import left_over
 from onnx_tf.targets import KERAS, SAVED_MODEL, Target
 
 if TYPE_CHECKING:
@@ -62,6 +65,7 @@ class Written:
         obstacle: why a comparison could not be made.
         verdict: of a .tflite file that is quantised by data or by its weights, how far it is from ONNX Runtime.
         quantized: of one that is quantised by data, what the quantiser tells.
+        part: which part of a model it is, from 1 on, and how many there are; the last one has the comparison of all.
         elsewhere: of a .tflite file for a target that leaves nodes to something else, those nodes.
         names: of a frozen graph, the operations whose names are not those of the model, by these.
     """
@@ -75,6 +79,7 @@ class Written:
     obstacle: OnnxTfError | None = None
     verdict: Verdict | None = None
     quantized: QuantizedFile | None = None
+    part: tuple[int, int] | None = None
     elsewhere: tuple[UnsupportedNode, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -94,10 +99,12 @@ class Run:
         reference: Callable[[], ModelSource],
         check: bool | Mapping[str, Any] | None,
         progress: Callable[[str], None],
+        strictness: Strictness | None = None,
         reader: Reader = LITERT,
     ) -> None:
         self.reader = reader
         self.model, self.options, self.reference, self.progress = model, options, reference, progress
+        self.strictness = strictness or Strictness()
         self.check = check
         self.quantizing: Quantizing | None = None
         self.rep: TensorflowRep | KerasRep
@@ -163,6 +170,12 @@ class Run:
             with refused(targets[precision]):
                 file.write_bytes(content)
             floats, found = float_operators(content), operators(content)
+            if left := left_over(self.options.rewriting, found):
+                warnings.warn(
+                    f"{targets[precision].name} still has {', '.join(left)}: operators that compute it as a part of "
+                    "theirs stay what they are",
+                    stacklevel=2,
+                )
             self.written[precision] = Written(
                 "tflite", file, len(content), operators=found, floats=floats, elsewhere=fit.elsewhere
             )
@@ -235,7 +248,9 @@ class Run:
         """Return what the model's outputs are to be, the same for all artefacts that are compared alike."""
         if optimized not in self._known:
             feed = self.check if isinstance(self.check, Mapping) else None
-            self._known[optimized] = expected_of(interface, self.reference(), feed, optimized=optimized)
+            self._known[optimized] = expected_of(
+                interface, self.reference(), feed, optimized=optimized, strictness=self.strictness
+            )
         return self._known[optimized]
 
     def raise_failed_check(self, written: Sequence[Written]) -> None:

@@ -64,6 +64,7 @@ def preflight(
     formats: Sequence[Format] | None = None,
     tflite: Sequence[Precision] | None = None,
     nms: str = "model",
+    float16_accumulation: bool = False,
     dequantize: bool = False,
     overwrite: bool = True,
     check: Any = None,
@@ -87,6 +88,9 @@ def preflight(
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
     reader = reader_named(target)
     paths = artifact_paths(path, formats, tflite, model, reader.defaults)
+    if float16_accumulation and "float16" not in paths:
+        asked = either("tflite=['float16']", "--tflite float16")
+        raise OptionError(f"{option('float16_accumulation')} is for float16 .tflite files: ask for them by {asked}")
     signatures.check_formats(paths)
     if writes:
         _check_targets(paths, overwrite)
@@ -156,7 +160,7 @@ def refuse_unknown_operators(model: ir.Model, options: Options) -> None:
     Raises:
         UnsupportedError: it has such; the error lists all nodes that cannot be converted.
     """
-    handlers = known_handlers(options.target.forms)
+    handlers = known_handlers(options.adapted_target.forms)
     edited = edit(model, options)
     own = {(function.domain, function.name) for function in edited.functions.values()}
     if any(not _is_known(node, handlers, own) for node in edited.graph.all_nodes()):

@@ -37,8 +37,16 @@ from onnx_tf.model.loading import ModelSource, load_model
 
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
+    from onnx_tf.splitting.whole import Whole
 
-__all__ = ["Accuracy", "compare_frozen_graph", "compare_keras", "compare_saved_model", "compare_tflite"]
+__all__ = [
+    "Accuracy",
+    "compare_frozen_graph",
+    "compare_keras",
+    "compare_saved_model",
+    "compare_tflite",
+    "compare_whole",
+]
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,8 @@ class Accuracy(Comparison):
         runtime: what ran a .tflite or .keras file, as in ``ai-edge-litert 2.3.0``; empty for SavedModels.
         modes: the largest error of any output of a .tflite file with XNNPACK and without, by these words; of a .keras
             file ``called`` and by ``predict``.
-        unit: in what errors are counted, ``"steps"`` of a quantised file; empty where they are shares of the scale.
+        unit: in what errors are counted, ``"steps"`` of a quantised file, ``"of what is allowed"`` where tolerances are
+            stated; empty where they are shares of the scale.
     """
 
     fed: tuple[Mapping[str, str], ...] = ()
@@ -137,12 +146,28 @@ def compare_tflite(
     return replace(judged, runtime=runtime)
 
 
+def compare_whole(
+    artifacts: Mapping[str, Whole], interface: Interface, expected: Expected, tolerance: Tolerance | None = None
+) -> Accuracy:
+    """Run the parts of a model one after the other, in one or several ways, and compare what they give.
+
+    Args:
+        artifacts: what runs them, by the ways' names.
+        interface: what the model takes and gives.
+        expected: see :func:`~onnx_tf.check.expected.expected_of`.
+        tolerance: what counts as equal.
+    """
+    runs = {how: _found(artifact, expected) for how, artifact in artifacts.items()}
+    judged = _judged(runs, interface, expected, tolerance)
+    return replace(judged, runtime=next((own.runtime for own in artifacts.values() if own.runtime), ""))
+
+
 _MODES = {"with XNNPACK": True, "without XNNPACK": False}
 _Run = list[dict[str, Any]] | OnnxTfError
 """The outputs for each feed, without padding, or why there are none."""
 
 
-def _found(artifact: FrozenGraph | SavedModel | LiteRT, expected: Expected) -> _Run:
+def _found(artifact: FrozenGraph | SavedModel | LiteRT | Whole, expected: Expected) -> _Run:
     try:
         results = artifact.runs(expected.feeds)
     except OnnxTfError as error:
@@ -182,6 +207,8 @@ def _judged(
     fed = tuple({k: described(v) for k, v in in_artifact_order(feed, moved).items()} for feed in expected.feeds)
     counts = collections.Counter(itertools.chain(*unstable))
     unit = "steps" if steps is not None or expected.quantized else ""
+    if expected.strictness.tolerance is not None and steps is None:
+        unit = "of what is allowed"
     return Accuracy(judged, fed, expected.reference, expected.random, counts, known, modes=modes, unit=unit)
 
 
@@ -203,8 +230,12 @@ def _failing(
 def _limits(outputs: Mapping[str, Any], expected: Expected, tolerance: Tolerance | None) -> dict[str, Tolerance]:
     """Return what counts as equal for each output of a run."""
     limits: dict[str, Tolerance] = {}
+    stated = expected.strictness.tolerance
     for name, value in outputs.items():
-        limits[name] = step_tolerance(value) if expected.quantized else tolerance or OfScale()
+        if stated is not None and isinstance(value, np.ndarray) and stated.is_numeric(value.dtype):
+            limits[name] = stated
+        else:
+            limits[name] = step_tolerance(value) if expected.quantized else tolerance or OfScale()
     return limits | dict.fromkeys(expected.random, ANY)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnx_tf.cli.quantizing import quantization, quantizing_options
+from onnx_tf.cli.rewriting import edits_of_operators, forms_of_operators
 from onnx_tf.cli.usage import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 def edits(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options of the library that edit a model first, and say what may be made of it."""
+    from onnx_tf.cli.inputs import stated_values
     from onnx_tf.overrides import overrides_of
 
     shapes = dict(arguments.input_shape)
@@ -28,9 +30,11 @@ def edits(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "batch_size": arguments.batch_size,
         "input_shapes": shapes,
+        "values": stated_values(arguments.values),
         "input_names": list(itertools.chain.from_iterable(arguments.input_names)),
         "output_names": list(itertools.chain.from_iterable(arguments.output_names)),
         "overrides": overrides_of(arguments.overrides),
+        **edits_of_operators(arguments),
         **budget(arguments),
     }
 
@@ -42,11 +46,12 @@ def budget(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def writing(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return those that say what a conversion writes, and how: what ``convert`` and ``plan`` take alike."""
-    own = ("formats", "tflite", "allow_flex", "allow_custom_ops", "int64_as_int32", "nms", "dequantize", "target")
+    own = ["formats", "tflite", "target", "nms", "dequantize", "int64_as_int32", "float16_accumulation"]
+    own += ["allow_flex", "allow_custom_ops"]
     return {
         **{name: getattr(arguments, name) for name in own},
         **edits(arguments),
-        **layout(arguments),
+        **forms(arguments),
         **saved_model(arguments),
         **quantizing_options(arguments),
     }
@@ -63,6 +68,7 @@ def ready(arguments: argparse.Namespace, options: Options, path: Path, check: An
         options,
         tflite=arguments.tflite,
         nms=arguments.nms,
+        float16_accumulation=arguments.float16_accumulation,
         dequantize=arguments.dequantize,
         target=arguments.target,
         allows_others=arguments.allow_flex or arguments.allow_custom_ops,
@@ -82,13 +88,22 @@ def saved_model(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def layout(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return those that decide memory orders."""
+def forms(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that say how what a model computes is written: operators, memory orders."""
     return {
         "layout": arguments.layout,
         "channels_last_inputs": _names(arguments.channels_last_inputs),
         "channels_last_outputs": _names(arguments.channels_last_outputs),
+        **forms_of_operators(arguments),
     }
+
+
+def strictness(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those that say what counts as equal."""
+    if arguments.samples is not None and arguments.input:
+        raise UsageError("--samples is how many inputs are drawn: leave it out with --input")
+    given = {name: getattr(arguments, name) for name in ("rtol", "atol", "samples")}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _names(names: Sequence[str]) -> Any:

@@ -31,6 +31,9 @@ def convert(arguments: argparse.Namespace) -> int:
         raise UsageError("--input is what the check compares with: leave out --no-check")
     if arguments.cast and not arguments.input:
         raise UsageError("--cast is for what --input gives: add --input, or leave it out")
+    strict = given.strictness(arguments)
+    if strict and arguments.check is False:
+        raise UsageError(f"--{next(iter(strict))} is for the check: leave out --no-check")
     with console.tensorflow_later(arguments) as terminal:
         check = _known_before(arguments)
         terminal.import_tensorflow()
@@ -42,6 +45,8 @@ def convert(arguments: argparse.Namespace) -> int:
             **given.writing(arguments),
             overwrite=not arguments.no_overwrite,
             check=check,
+            **strict,
+            split_size=arguments.split_size,
             report=arguments.report,
             progress=terminal.step,
         )
@@ -64,7 +69,7 @@ def _known_before(arguments: argparse.Namespace) -> Any:
 
     if arguments.report is not None:
         check_report(arguments.report)
-    options = Options.of(**given.edits(arguments), **given.layout(arguments))
+    options = Options.of(**given.edits(arguments), **given.forms(arguments))
     loaded = load_model(arguments.model, options.budget())
     check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
     overwrite, outdir = not arguments.no_overwrite, Path(arguments.outdir)
@@ -104,6 +109,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
         | ({"elsewhere": [vars(node) for node in written.elsewhere]} if written.elsewhere else {})
         | ({"names": dict(written.names)} if written.format == "frozen_graph" else {})
         | quantizing.quantized_summary(written)
+        | ({} if written.part is None else {"part": list(written.part)})
         for written in done.artifacts
     ]
     return {
@@ -144,12 +150,17 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
         quantizing.print_quantized(written)
         if written.accuracy is not None:
             print_accuracy(written.accuracy)
-        elif written.verdict is None:
+        elif written.verdict is None and not _is_inner_part(written):
             reason = _unchecked(written).replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
     print(f"{sum(waited.values()):.1f} s: {', '.join(f'{step} {seconds:.1f} s' for step, seconds in waited.items())}")
     for step, seconds in done.timings.items() if timings else ():
         print(f"  {seconds:8.3f} s  {step}")
+
+
+def _is_inner_part(written: Written) -> bool:
+    """Return whether another part has the comparison of all."""
+    return written.part is not None and written.part[0] < written.part[1]
 
 
 def _print_images(done: Conversion) -> None:
@@ -193,13 +204,13 @@ def run(arguments: argparse.Namespace) -> int:
     if target is not None:
         files.check_writable(target)
     with console.tensorflow_later(arguments) as terminal:
-        options = Options.of(**given.edits(arguments), **given.layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.forms(arguments))
         feed = _known_before_running(arguments, options, target)
         terminal.import_tensorflow()
         from onnx_tf.backend import prepare
 
         terminal.step("Converting")
-        rep = prepare(arguments.model, **given.edits(arguments), **given.layout(arguments))
+        rep = prepare(arguments.model, **given.edits(arguments), **given.forms(arguments))
         terminal.step("Running")
         outputs = dict(rep.run(feed).items())
     if target is not None:
@@ -261,7 +272,7 @@ def layout(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         files.check_writable(Path(arguments.html))
     with console.progress("Converting"):
-        options = Options.of(**given.edits(arguments), **given.layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.forms(arguments))
         report = lower(arguments.model, options, handlers=known_handlers(), until="layout").layout_report
     if arguments.html is not None:
         from onnx_tf.layout.drawing import page

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NoReturn
 import onnx_tf
 from onnx_tf.cli import commands
 from onnx_tf.cli.completion import SHELLS
-from onnx_tf.cli.model_options import add_budget, add_edits, add_inputs, add_layout
+from onnx_tf.cli.model_options import add_budget, add_edits, add_inputs, add_layout, add_strictness
 from onnx_tf.cli.parser import Parser, check_command
 from onnx_tf.cli.quantizing import add_quantizing
 from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
+from onnx_tf.cli.rewriting import add_rewriting
 from onnx_tf.cli.supervisor import add_limits, is_supervised, supervise
 from onnx_tf.cli.usage import UsageError
 from onnx_tf.cli.writing_options import add_writing
@@ -144,13 +145,20 @@ def _add_convert(commands: Commands) -> Parser:
         action=argparse.BooleanOptionalAction,
         help="compare what was written with ONNX Runtime (the default, where it can be; with --check it must be)",
     )
+    convert.add_argument(
+        "--split-size",
+        metavar="SIZE",
+        help="cut the model into parts with weights of up to this size, as in 1G: NAME_1, NAME_2, ..., NAME.parts.json",
+    )
     convert.add_argument("--report", metavar="FILE.html", help="show the conversion as a page, values inside included")
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
+    add_strictness(convert)
     add_quantizing(convert)
     add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     add_edits(convert)
     add_budget(convert)
     add_layout(convert)
+    add_rewriting(convert)
     return convert
 
 
@@ -162,6 +170,7 @@ def _add_run(commands: Commands) -> Parser:
     add_edits(run)
     add_budget(run)
     add_layout(run)
+    add_rewriting(run)
     return run
 
 
@@ -184,6 +193,7 @@ def _add_plan(commands: Commands) -> Parser:
     add_edits(plan)
     add_budget(plan)
     add_layout(plan)
+    add_rewriting(plan)
     return plan
 
 
@@ -196,6 +206,7 @@ def _add_layout_command(commands: Commands) -> Parser:
     add_edits(layout)
     add_budget(layout)
     add_layout(layout)
+    add_rewriting(layout)
     return layout
 
 
@@ -207,10 +218,12 @@ def _add_check(commands: Commands) -> Parser:
         "artifact", nargs="?", help="a SavedModel, .tflite, .keras or .pb file of it, whose outputs are compared too"
     )
     check.add_argument("--report", metavar="FILE.html", help="show the comparison as a page")
+    add_strictness(check)
     add_inputs(check, "an input instead of random numbers; several times for several inputs")
     add_edits(check)
     add_budget(check)
     add_layout(check)
+    add_rewriting(check)
     return check
 
 
@@ -224,6 +237,7 @@ def _add_bisect(commands: Commands) -> Parser:
     add_edits(bisect)
     add_budget(bisect)
     add_layout(bisect)
+    add_rewriting(bisect)
     return bisect
 
 

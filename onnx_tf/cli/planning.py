@@ -29,7 +29,7 @@ def plan(arguments: argparse.Namespace) -> int:
     for_files = arguments.tflite is not None or arguments.target != "litert"
     formats = arguments.formats or ["tflite" if for_files else "saved_model"]
     with console.tensorflow_later(arguments) as terminal:
-        options = Options.of(**given.edits(arguments), **given.layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.forms(arguments))
         loaded = load_model(arguments.model, options.budget())
         given.ready(arguments, options, Path("model"), False, formats=formats, loaded=loaded, writes=False)
         terminal.import_tensorflow()

@@ -20,26 +20,32 @@ def add_writing(parser: argparse.ArgumentParser) -> None:
         "--data; by --data full_integer_quant, integer_quant_with_int16_act, full_integer_quant_with_int16_act",
     )
     _add_signatures(parser)
+    group = parser.add_argument_group(".tflite files")
     for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
-        parser.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
-    parser.add_argument(
+        group.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
+    group.add_argument(
+        "--float16-accumulation",
+        action="store_true",
+        help="let float16 files say that GPUs may add up in float16: faster there, and less exact",
+    )
+    group.add_argument(
         "--int64-as-int32",
         action="store_true",
         help="let .tflite files compute 64-bit integers in 32 bits where that is fewer operators; numbers must fit",
     )
-    parser.add_argument(
+    group.add_argument(
         "--nms",
         choices=("model", "padded"),
         default="model",
         help="padded: as many rows of boxes in .tflite files as there can be, and one more output with their number",
     )
-    parser.add_argument(
+    group.add_argument(
         "--target",
         default="litert",
         metavar="TARGET",
         help="what .tflite files are for: litert (default), litert-gpu, litert-micro, litert-js or ethos-u",
     )
-    parser.add_argument(
+    group.add_argument(
         "--dequantize",
         action="store_true",
         help="write quantised models in floats; without it their .tflite files compute with the model's own integers",

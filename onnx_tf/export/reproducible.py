@@ -35,6 +35,8 @@ def make_saved_model_reproducible(folder: Path) -> None:
     if not file.exists():
         return
     fingerprint = fingerprint_pb2.FingerprintDef.FromString(file.read_bytes())
+    if "uuid" not in fingerprint.DESCRIPTOR.fields_by_name:  # before TensorFlow 2.19
+        return
     fingerprint.uuid = ""
     content = fingerprint.SerializeToString(deterministic=True)
     fingerprint.uuid = str(uuid.UUID(bytes=hashlib.sha256(content).digest()[:16], version=4))

@@ -16,7 +16,7 @@ import onnx_ir as ir
 import onnx_tf.handlers  # noqa: F401  (registers the handlers)
 from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.calibration.samples import Data
-from onnx_tf.conversion import Conversion, convert
+from onnx_tf.conversion import EDITS, FORMS, Conversion, convert
 from onnx_tf.edits import edited_source
 from onnx_tf.export.paths import Format
 from onnx_tf.export.post_training.kinds import CALIBRATED, Quantization
@@ -42,16 +42,25 @@ def plan(
     channels_last_outputs: Sequence[str] | Literal["all"] = (),
     batch_size: int | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    values: Mapping[str, Any] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
     max_constant_bytes: int = MAX_CONSTANT_BYTES,
     max_nodes: int = MAX_NODES,
     overrides: Any = None,
+    decompose: Sequence[str] = (),
+    unroll_rnn: bool | None = None,
+    argmax: str | None = None,
+    argmax_dtype: str | None = None,
+    max_transpose_rank: int | None = None,
+    max_slice_rank: int | None = None,
+    mvn_epsilon: float | None = None,
     freeze: Freeze = False,
     signatures: Sequence[str] = ("serving_default",),
     intermediate_names: Sequence[str] = (),
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
+    float16_accumulation: bool = False,
     int64_as_int32: bool = False,
     nms: Literal["model", "padded"] = "model",
     dequantize: bool = False,
@@ -80,16 +89,25 @@ def plan(
         channels_last_outputs: likewise.
         batch_size: likewise.
         input_shapes: likewise.
+        values: likewise.
         input_names: likewise.
         output_names: likewise.
         max_constant_bytes: likewise.
         max_nodes: likewise.
         overrides: likewise.
+        decompose: likewise.
+        unroll_rnn: likewise.
+        argmax: likewise.
+        argmax_dtype: likewise.
+        max_transpose_rank: likewise.
+        max_slice_rank: likewise.
+        mvn_epsilon: likewise.
         freeze: likewise.
         signatures: likewise.
         intermediate_names: likewise.
         allow_flex: likewise.
         allow_custom_ops: likewise.
+        float16_accumulation: likewise.
         int64_as_int32: likewise.
         nms: likewise.
         dequantize: likewise.
@@ -111,17 +129,8 @@ def plan(
     given, start = dict(locals()), time.perf_counter()
     names = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
     how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, names, per_layer, tune)
-    edits = {
-        "batch_size": batch_size,
-        "input_shapes": input_shapes,
-        "input_names": input_names,
-        "output_names": output_names,
-        "max_constant_bytes": max_constant_bytes,
-        "max_nodes": max_nodes,
-        "overrides": overrides,
-    }
-    orders = {"channels_last_inputs": channels_last_inputs, "channels_last_outputs": channels_last_outputs}
-    options = Options.of(layout=layout, **orders, **edits)
+    edits = {name: given[name] for name in (*EDITS, "overrides")}
+    options = Options.of(**{name: given[name] for name in FORMS}, **edits)
     loaded = load_model(model, options.budget())
     ready = preflight(
         model,
@@ -131,6 +140,7 @@ def plan(
         tflite=tflite,
         nms=nms,
         dequantize=dequantize,
+        float16_accumulation=float16_accumulation,
         check=False,
         quantization=how,
         has_data=data is not None,

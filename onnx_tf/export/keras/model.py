@@ -118,7 +118,9 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     model = lowered.model
     report = lowered.layout_report
     # Models of the same names must not get numbers behind them.
-    drawn = Drawn(Names(), training=options.training, tied=tied_tables(model.graph))
+    drawn = Drawn(
+        Names(), training=options.training, unrolled=bool(options.rewriting.unroll_rnn), tied=tied_tables(model.graph)
+    )
     walk = _Walk(model, drawn)
     outputs = walk.outputs(lowered.outputs)
     results, name = list(outputs.values()), _model_name(model)
