@@ -34,7 +34,7 @@ class Consumer:
         npm: what npm installs.
         told: the packages whose versions are told.
         models: the models that it is given, where that is not all of them.
-        options: options of ``convert`` by which its files differ from others of their kind.
+        options: options of ``convert``, by kind, with which its files are made besides those of the kind.
         instead: what to do where it does not get numbers right, by model; ``*`` stands for all others.
     """
 
@@ -47,7 +47,7 @@ class Consumer:
     npm: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     instead: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> list[tuple[str, str]]:

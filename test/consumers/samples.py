@@ -106,8 +106,11 @@ ARTEFACTS: dict[str, Mapping[str, Any]] = {
 FIXED = ("fixed_frozen", "fixed", "int8")
 """Those whose shapes are those of the feed."""
 
-MODELS_OF = {"int8": ("resnet18", "mobilevitv2", "bert_cls", "named")}
-"""The models of a kind that not all of them become: the others hold loops or float constants that stay floats."""
+MODELS_OF = {
+    "keras": tuple(name for name in NAMES if name != "scripted_if_loop"),
+    "int8": ("resnet18", "mobilevitv2", "bert_cls", "named"),
+}
+"""The models of a kind that not all of them become: the others hold loops, choices or floats that stay such."""
 
 TITLES = {
     "saved_model": "SavedModel",

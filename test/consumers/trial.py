@@ -47,7 +47,7 @@ def tried(consumer: Consumer, place: Environment, kind: str, models: Sequence[st
 
 
 def _job(consumer: Consumer, place: Environment, kind: str, one: Sample, cache: Path) -> Path:
-    file = artefact(one, kind, cache / "files", consumer.options)
+    file = artefact(one, kind, cache / "files", consumer.options.get(kind))
     folder = cache / "jobs" / f"{consumer.name}-{kind}-{one.name}"
     folder.mkdir(parents=True, exist_ok=True)
     for old in [*folder.glob("*.bin"), *folder.glob("*.json")]:

@@ -8,6 +8,10 @@
 # how = '''
 # `coremltools.convert(path, source="tensorflow")`; what it makes runs on macOS alone
 # '''
+# [tool.consumer.instead]
+# bert_cls = "fix the shapes with `--input-shape`, and it is read"
+# llama = "fix the shapes with `--input-shape`, and it is read"
+# "*" = "a .tflite file, which phones of Apple run with LiteRT"
 # ///
 """coremltools makes an ML program of a SavedModel; running it needs macOS."""
 

@@ -9,6 +9,8 @@
 # `iree-import-tf --tf-import-type=savedmodel_v1 --tf-savedmodel-exported-names=serving_default PATH -o
 # model.mlir`, then `iree-compile` for `llvm-cpu`
 # '''
+# [tool.consumer.instead]
+# "*" = "IREE's ONNX importer, or the .tflite file"
 # ///
 """IREE imports a SavedModel, compiles it for the CPU and runs it."""
 

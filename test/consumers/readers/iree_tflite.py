@@ -10,6 +10,8 @@
 # `llvm-cpu`. IREE's own `iree-import-tflite` (iree-tools-tflite 20260316) does not start on TensorFlow 2.19 to
 # 2.21: `NameError: name 'ExperimentalTFLiteToTosaBytecode' is not defined`
 # '''
+# [tool.consumer.instead]
+# "*" = "IREE's ONNX importer"
 # ///
 """A .tflite file as TOSA, which IREE compiles for the CPU and runs."""
 

@@ -4,9 +4,12 @@
 # artefacts = ["fixed", "int8"]
 # npm = ["@litertjs/core"]
 # told = ["@litertjs/core"]
+# options = {int8 = {quantized_inputs = "uint8", quantized_outputs = "uint8"}}
 # how = '''
 # `loadAndCompile(url, {accelerator: "wasm"})`, `run` with a record of inputs by name
 # '''
+# [tool.consumer.instead]
+# "*" = "token ids of int32 in the ONNX model, or TensorFlow.js"
 # ///
 """LiteRT.js runs .tflite files in a headless Chromium."""
 

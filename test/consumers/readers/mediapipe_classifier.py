@@ -5,7 +5,7 @@
 # title = "MediaPipe's image classifier"
 # artefacts = ["fixed"]
 # models = ["resnet18", "mobilevitv2"]
-# options = {channels_last_inputs = "all"}
+# options = {fixed = {channels_last_inputs = "all"}}
 # told = ["mediapipe"]
 # how = '''
 # `convert` with `--channels-last-inputs all`; metadata (normalisation and labels) by

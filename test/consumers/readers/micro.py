@@ -9,6 +9,8 @@
 # `tflite_micro.runtime.Interpreter.from_file(path)`: inputs and outputs by their position, which is that of the
 # ONNX model
 # '''
+# [tool.consumer.instead]
+# "*" = "LiteRT's Interpreter, on devices that have room for it"
 # ///
 """LiteRT for Microcontrollers, its kernels on this machine."""
 

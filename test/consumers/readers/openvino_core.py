@@ -8,6 +8,8 @@
 # how = '''
 # `openvino.Core().compile_model(openvino.convert_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})`
 # '''
+# [tool.consumer.instead]
+# "*" = "the SavedModel"
 # ///
 """OpenVINO reads SavedModels and .tflite files."""
 

@@ -9,6 +9,8 @@
 # how = '''
 # the same files, `tf.loadGraphModel(url)` on the `wasm` backend
 # '''
+# [tool.consumer.instead]
+# "*" = "the `cpu` or `webgl` backend, or LiteRT.js and a .tflite file"
 # ///
 """TensorFlow.js's converter makes a graph model of a SavedModel; a headless Chromium runs it."""
 

@@ -11,6 +11,8 @@
 # on the `cpu` backend. pip's newest `tensorflowjs` does not start with the newest `ydf`: install
 # `"tensorflow-decision-forests<1.12" "ydf<0.11"` with it
 # '''
+# [tool.consumer.instead]
+# "*" = "LiteRT.js and a .tflite file"
 # ///
 """TensorFlow.js's converter makes a graph model of a SavedModel; Node runs it."""
 

@@ -9,6 +9,8 @@
 # how = '''
 # `tensorflowjs_converter --input_format=keras_keras PATH FOLDER`, then `tf.loadLayersModel`
 # '''
+# [tool.consumer.instead]
+# "*" = "the SavedModel, as a graph model"
 # ///
 """TensorFlow.js's converter makes a layers model of a .keras file; Node runs it."""
 
