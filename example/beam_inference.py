@@ -28,17 +28,16 @@ class SavedModelHandler(ModelHandler):
         self.path = path
 
     def load_model(self):
-        """Return the signature; what it belongs to has to live as long."""
+        """Return the SavedModel, which the threads of a worker share."""
         import tensorflow as tf
 
-        loaded = tf.saved_model.load(self.path)
-        return loaded, loaded.signatures["serving_default"]
+        return tf.saved_model.load(self.path)
 
     def run_inference(self, batch, model, *_, **__):
         """Return a row of scores for each array."""
         import tensorflow as tf
 
-        return list(model[1](tf.constant(np.stack(batch)))["scores"].numpy())
+        return list(model.signatures["serving_default"](tf.constant(np.stack(batch)))["scores"].numpy())
 
 
 def small_network():

@@ -8,6 +8,7 @@ another. Prints how many rows a second one plain process computes, and Spark.
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -74,7 +75,8 @@ def main():
     alone = np.concatenate(parts)
     print(f"one process: {len(alone) / (time.perf_counter() - begun):.0f} rows a second")
 
-    session = SparkSession.builder.master(arguments.master).config("spark.pyspark.python", sys.executable).getOrCreate()
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    session = SparkSession.builder.master(arguments.master).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     rows = pd.DataFrame({"id": range(len(features)), "features": list(features)})
     frame = session.createDataFrame(rows, "id long, features array<float>").repartition(2).cache()

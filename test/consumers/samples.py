@@ -65,7 +65,7 @@ ZOO = ("resnet18", "mobilevitv2", "bert_cls", "llama", "lstm_stateful_forecaster
 NAMES = (*ZOO, "named")
 
 
-@functools.lru_cache(maxsize=1)
+@functools.cache
 def sample(name: str) -> Sample:
     """Return the sample of a name in ``NAMES``."""
     if name == "named":
@@ -107,10 +107,12 @@ FIXED = ("fixed_frozen", "fixed", "int8")
 """Those whose shapes are those of the feed."""
 
 MODELS_OF = {
+    "frozen": ("resnet18", "bert_cls", "lstm_stateful_forecaster", "named"),
+    "fixed_frozen": ("resnet18", "bert_cls", "llama", "lstm_stateful_forecaster"),
     "keras": tuple(name for name in NAMES if name != "scripted_if_loop"),
     "int8": ("resnet18", "mobilevitv2", "bert_cls", "named"),
 }
-"""The models of a kind that not all of them become: the others hold loops, choices or floats that stay such."""
+"""The models of a kind that not all are made into: .keras files and integers hold no loops and choices."""
 
 TITLES = {
     "saved_model": "SavedModel",

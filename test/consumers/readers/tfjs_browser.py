@@ -10,7 +10,7 @@
 # the same files, `tf.loadGraphModel(url)` on the `wasm` backend
 # '''
 # [tool.consumer.instead]
-# "*" = "the `cpu` or `webgl` backend, or LiteRT.js and a .tflite file"
+# "*" = "LiteRT.js and a .tflite file, with token ids of int32"
 # ///
 """TensorFlow.js's converter makes a graph model of a SavedModel; a headless Chromium runs it."""
 

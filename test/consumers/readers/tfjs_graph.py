@@ -12,7 +12,7 @@
 # `"tensorflow-decision-forests<1.12" "ydf<0.11"` with it
 # '''
 # [tool.consumer.instead]
-# "*" = "LiteRT.js and a .tflite file"
+# "*" = "LiteRT.js and a .tflite file, with token ids of int32"
 # ///
 """TensorFlow.js's converter makes a graph model of a SavedModel; Node runs it."""
 
