@@ -2,8 +2,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo docs test test-all fuzz test-keras test-keras-versions test-packages test-packaging lint walk bench \
-	ops-table reader-tables doc-images set-up
+.PHONY: demo docs test test-all fuzz test-keras test-keras-versions test-packages test-packaging test-consumers lint \
+	walk bench ops-table reader-tables doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -27,6 +27,10 @@ fuzz: set-up  ## broken models and inputs by the thousand (half an hour); what i
 
 test-packages: set-up  ## trained models out of public packages (the network, half an hour); writes doc/trained_models.md
 	$(BIN)/python -m test.packages
+
+test-consumers: set-up  ## files in the programs that read them, and examples with Beam and Spark (the network, an hour)
+	$(BIN)/python -m test.consumers
+	$(BIN)/python -m test.consumers --examples
 
 test-keras-versions: set-up  ## sources of Keras models on Keras 3.8 and the newest, JAX and PyTorch (the network)
 	$(BIN)/python -m test.keras.versions

@@ -18,6 +18,7 @@ from PIL import Image
 import onnx_tf.handlers  # noqa: F401  (fills the registry that is restored below)
 from onnx_tf.cli import main
 from onnx_tf.registry import registry
+from test.consumers.catalog import script_metadata
 from test.litert.pairs import Pairs
 
 ROOT = Path(__file__).parents[1]
@@ -127,7 +128,11 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("script", sorted((ROOT / "example").glob("*.py")), ids=lambda script: script.name)
+EXAMPLES = [path for path in sorted((ROOT / "example").glob("*.py")) if script_metadata(path) is None]
+"""Those that need no other packages: ``python -m test.consumers --examples`` runs the others."""
+
+
+@pytest.mark.parametrize("script", EXAMPLES, ids=lambda script: script.name)
 def test_the_examples_run(script, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(

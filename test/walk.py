@@ -26,6 +26,7 @@ NOT_TYPED = {
     "make bench": "half an hour",
     "make ops-table": "it rewrites the documents",
     "make test-packages": "it fetches packages from the network",
+    "make test-consumers": "it fetches packages from the network",
     "pip install": "the package is installed already",
     "git ": "the clone is there already",
     "python -m pytest": "the tests",
