@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import os
 import subprocess
 import sys
 import tempfile
@@ -138,8 +139,11 @@ def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapp
     start = time.perf_counter()
     command = [python, "-m", "onnx2tf", "-i", str(file), "-o", str(file.parent / "out"), "-coion", "-n"]
     command += ["-ois", *(f"{name}:{','.join(map(str, np.shape(array)))}" for name, array in feed.items())]
+    programs = os.environ | {
+        "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])
+    }  # its simplifier's
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False, cwd=file.parent)
+        done = subprocess.run(command, capture_output=True, timeout=LIMIT, check=False, cwd=file.parent, env=programs)
     except subprocess.TimeoutExpired:
         return Found(f"over {LIMIT} s", LIMIT)
     seconds = time.perf_counter() - start
