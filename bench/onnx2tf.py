@@ -183,7 +183,8 @@ def _computed(file: Path, feed: Mapping[str, Any]) -> tuple[dict[int, np.ndarray
         interpreter.invoke()
         return arrays, [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
     except (RuntimeError, ValueError) as error:
-        return {}, f"fails: {str(error).splitlines()[0][:60]}"
+        needs_flex = "Select TensorFlow op" in str(error)
+        return {}, "needs Flex" if needs_flex else f"fails: {str(error).splitlines()[0][:60]}"
 
 
 def _interpreter(file: str) -> Any:
