@@ -10,7 +10,10 @@
 # model.mlir`, then `iree-compile` for `llvm-cpu`
 # '''
 # [tool.consumer.instead]
-# "*" = "IREE's ONNX importer, or the .tflite file"
+# resnet18 = "fix the shapes with `--input-shape`, and it is right"
+# named = "fix the shapes with `--input-shape`"
+# bert_cls = "the .tflite file of fixed shapes, which is right"
+# "*" = "a program that takes loops, such as OpenVINO or tf2onnx"
 # ///
 """IREE imports a SavedModel, compiles it for the CPU and runs it."""
 
@@ -50,8 +53,9 @@ def outputs(job: Job) -> dict[str, np.ndarray]:
 
 def _order(job: Job) -> tuple[list[str], list[str]]:
     """Return the inputs and the outputs in the importer's order, which its first step alone tells."""
-    tags = [tf.saved_model.SERVING]
-    text = convert_saved_model_v1(str(job.artefact), ["serving_default"], ",".join(tags), True, False, False, False)
+    text = convert_saved_model_v1(
+        str(job.artefact), "serving_default", tf.saved_model.SERVING, True, False, False, False
+    )
     paths = re.findall(r'index_path = \["([^"]*)"\]', text)
     given, made = paths[: len(job.inputs)], paths[len(job.inputs) :]
     if (given, made) != (list(job.inputs), job.outputs):

@@ -11,7 +11,8 @@
 # 2.21: `NameError: name 'ExperimentalTFLiteToTosaBytecode' is not defined`
 # '''
 # [tool.consumer.instead]
-# "*" = "IREE's ONNX importer"
+# llama = "the frozen SavedModel of fixed shapes, which is right"
+# "*" = "a program that takes loops, such as LiteRT's Interpreter"
 # ///
 """A .tflite file as TOSA, which IREE compiles for the CPU and runs."""
 

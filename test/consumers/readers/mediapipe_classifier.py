@@ -31,7 +31,7 @@ CLASSES = {"resnet18": 1000, "mobilevitv2": 100}
 
 def outputs(job: Job) -> dict[str, np.ndarray]:
     (image,) = job.inputs.values()
-    pixels = np.round(np.moveaxis(image[0], 0, -1) * MIDDLE + MIDDLE).astype(np.uint8)
+    pixels = np.ascontiguousarray(np.round(np.moveaxis(image[0], 0, -1) * MIDDLE + MIDDLE).astype(np.uint8))
     content = bytearray(job.artefact.read_bytes())
     labels = metadata_writer.Labels().add([str(index) for index in range(CLASSES[job.model])])
     written, _ = image_classifier.MetadataWriter.create(content, [MIDDLE], [MIDDLE], labels).populate()

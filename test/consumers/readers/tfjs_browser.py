@@ -10,6 +10,7 @@
 # the same files, `tf.loadGraphModel(url)` on the `wasm` backend
 # '''
 # [tool.consumer.instead]
+# lstm_stateful_forecaster = "the `cpu` backend, which is right"
 # "*" = "LiteRT.js and a .tflite file, with token ids of int32"
 # ///
 """TensorFlow.js's converter makes a graph model of a SavedModel; a headless Chromium runs it."""
