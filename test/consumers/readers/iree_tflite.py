@@ -39,7 +39,12 @@ def outputs(job: Job) -> dict[str, np.ndarray]:
     if done.returncode or not mlir.exists():
         lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
         raise RuntimeError(lines[-1] if lines else "nothing was written")
-    compiled = iree.compiler.compile_file(str(mlir), target_backends=["llvm-cpu"], input_type="tosa")
+    try:
+        compiled = iree.compiler.compile_file(str(mlir), target_backends=["llvm-cpu"], input_type="tosa")
+    except iree.compiler.CompilerToolError as error:
+        if "Error code: -" in str(error):
+            raise RuntimeError("iree-compile is ended by a signal") from error
+        raise
     config = iree.runtime.Config("local-task")
     module = iree.runtime.load_vm_module(iree.runtime.VmModule.copy_buffer(config.vm_instance, compiled), config)
     found = module["main"](*job.inputs.values())

@@ -7,7 +7,7 @@
 # `ai_edge_litert.compiled_model.CompiledModel.from_file(path)`, on the CPU
 # '''
 # [tool.consumer.instead]
-# "*" = "LiteRT's Interpreter, or token ids of int32 in the ONNX model"
+# "*" = "LiteRT's Interpreter, or `--target litert-js`, whose files take integers of 32 bits"
 # ///
 """LiteRT's CompiledModel, the interface of its accelerators, here on the CPU."""
 

@@ -9,7 +9,7 @@
 # `loadAndCompile(url, {accelerator: "wasm"})`, `run` with a record of inputs by name
 # '''
 # [tool.consumer.instead]
-# "*" = "token ids of int32 in the ONNX model, or TensorFlow.js"
+# "*" = "`--target litert-js`, whose files take integers of 32 bits"
 # ///
 """LiteRT.js runs .tflite files in a headless Chromium."""
 
