@@ -2,7 +2,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all fuzz test-keras test-keras-versions test-packages test-consumers lint walk bench ops-table doc-images set-up
+.PHONY: demo docs test test-all fuzz test-keras test-keras-versions test-packages test-packaging test-consumers lint \
+	walk bench ops-table reader-tables doc-images set-up
 
 demo: set-up  ## convert a real network, check its numbers, write a SavedModel
 	$(BIN)/python example/demo.py
@@ -17,6 +18,7 @@ test-all: test  ## all official cases through export, those of older onnx releas
 	$(BIN)/python -m test.onnx_suite --release all
 	$(BIN)/python -m test.onnx_suite --release all --through channels_last
 	$(BIN)/python -m test.zoo --everything --export
+	$(BIN)/python -m test.zoo --everything --plan
 
 FUZZ ?= --cases 5000
 
@@ -40,10 +42,17 @@ test-keras: set-up  ## the zoo as .keras files, on KERAS_BACKENDS="tensorflow=PY
 	$(BIN)/python -m test.keras.training
 	$(BIN)/python -m test.onnx_suite --through keras
 
+test-packaging: set-up  ## the wheel on each Python here, with the oldest and the newest dependencies (the network, gigabytes)
+	$(BIN)/python -m test.packaging
+
 lint: set-up
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy onnx_tf
+
+docs: set-up  ## these pages as a site, in build/site
+	$(BIN)/python -m sphinx -W --keep-going -q -b html doc build/site
+	@echo "Open build/site/index.html"
 
 walk: set-up  ## type each line of README.md and doc/ as a user does, in processes of their own
 	$(BIN)/python -m test.walk
@@ -55,6 +64,9 @@ ops-table: set-up  ## convert a case of each operator (20 minutes), then write d
 	$(BIN)/python -m test.handler_table
 	$(BIN)/python -m test.operator_coverage
 	$(BIN)/onnx-tf ops --markdown > doc/supported_ops.md
+
+reader-tables: set-up  ## what tflite-micro and Vela have, out of their packages (the network)
+	$(BIN)/python -m test.readers build/readers
 
 doc-images: set-up  ## the pictures of doc/report.md (needs Chromium)
 	$(BIN)/python -m test.report

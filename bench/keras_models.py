@@ -2,7 +2,7 @@
 
 "layers" is the share of a model's computed nodes that became layers; "file / weights" the size of the .keras file by
 that of the ONNX file; ``predict_on_batch`` and the SavedModel's signature are called in turn. ``--layers`` counts
-alone, and takes every model that Keras has a form of.
+alone, and takes every model that Keras has a form of. The last row is of a model of one Relu: what a call costs.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import keras
 import numpy as np
 import onnx
 
-from bench.measure import in_turn, timed
+from bench.measure import RELU, in_turn, timed
 from onnx_tf import prepare
 from onnx_tf.check.artifacts import SavedModel
 from onnx_tf.check.interface import Interface
 from onnx_tf.errors import ExportError, UnsupportedError
-from onnx_tf.export.keras import KerasRep, build, write_keras
+from onnx_tf.export.keras import KerasRep, build
+from onnx_tf.export.keras_files import write_files
 from onnx_tf.options import Options
 from onnx_tf.targets import KERAS
 from test.zoo.compare import MODELS, SHARED, manifest
@@ -47,9 +48,7 @@ def main() -> None:
     entries = {name: entry for name, entry in manifest(folder).items() if entry["family"] != "classic_ml"}
     names = arguments.names or (list(entries) if arguments.layers else [n for n in NAMES if n in entries])
     columns = ["model", "nodes", "layers"]
-    columns += (
-        [] if arguments.layers else ["build s", "file / weights", "Keras ms", "SavedModel ms", "Keras / SavedModel"]
-    )
+    columns += [] if arguments.layers else MEASURED
     print(_row(columns), "|---|" + "--:|" * (len(columns) - 1), sep="\n", flush=True)
     shares = []
     for name in names:
@@ -63,10 +62,13 @@ def main() -> None:
         shares.append(rep.layer_share)
         cells = [name, str(len(rep.forms)), f"{rep.layer_share:.0%}"]
         if not arguments.layers:
-            cells += [f"{seconds:.1f}", *_measured(model, rep, entries[name], arguments.runs)]
+            feed = make_inputs(entries[name]["inputs"])
+            cells += [f"{seconds:.1f}", *_measured(model, rep, feed, arguments.runs)]
         print(_row(cells), flush=True)
         keras.backend.clear_session()
         gc.collect()
+    if not arguments.layers:
+        print(_row(["one Relu", "", "", *_of_one_relu(arguments.runs)]))
     print(_row([f"median of {len(shares)}", "", f"{statistics.median(shares):.0%}", *[""] * (len(columns) - 3)]))
 
 
@@ -74,10 +76,18 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _measured(model: onnx.ModelProto, rep: KerasRep, entry: Mapping[str, Any], runs: int) -> list[str]:
-    feed = make_inputs(entry["inputs"])
+def _of_one_relu(runs: int) -> list[str]:
+    model = onnx.parser.parse_model(RELU)
+    start = time.perf_counter()
+    rep = build(model, Options(target=KERAS))
+    seconds = time.perf_counter() - start
+    _, *latencies = _measured(model, rep, {"x": np.ones(1, np.float32)}, runs)
+    return [f"{seconds:.1f}", "", *latencies]
+
+
+def _measured(model: onnx.ModelProto, rep: KerasRep, feed: Mapping[str, Any], runs: int) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
-        write_keras(rep.model, Path(folder) / "model.keras")
+        write_files("keras", rep, [Path(folder) / "model.keras"], lambda: model, "model.keras")
         size = (Path(folder) / "model.keras").stat().st_size / model.ByteSize()
         prepared = prepare(model)
         prepared.export_graph(f"{folder}/saved")
@@ -90,7 +100,7 @@ def _measured(model: onnx.ModelProto, rep: KerasRep, entry: Mapping[str, Any], r
         }
         found = in_turn(tools, runs, warm_up=5)
     ratio = found["keras"] / found["saved_model"]
-    return [f"{size:.3f}", f"{found['keras']:.1f}", f"{found['saved_model']:.1f}", f"{ratio:.2f}"]
+    return [f"{size:.3f}", f"{found['keras']:.2f}", f"{found['saved_model']:.2f}", f"{ratio:.2f}"]
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ def latencies(
                 feeds[f"by_hand_{form}"] = {"image": image}
         if timing.naive:
             feeds["auto_frozen"] = feeds.pop("auto_frozen")
-        loading = [processes.submit(form, _load, form, folder, feed, timing) for form, feed in feeds.items()]
+        loading = [processes.load(form, _loaded, form, folder, feed, timing) for form, feed in feeds.items()]
         for future in loading:
             future.result()
         calls = {form: functools.partial(processes.call, form) for form in feeds}
@@ -145,7 +145,7 @@ def latencies(
 
 
 class Processes:
-    """A process for each form, which lives from model to model."""
+    """A process for each form, which lives from model to model and serves one of them."""
 
     def __init__(self) -> None:
         self._executors: dict[str, ProcessPoolExecutor] = {}
@@ -156,27 +156,35 @@ class Processes:
             self._executors[form] = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
         return self._executors[form].submit(function, *arguments)
 
+    def load(self, form: str, loaded: Callable[..., Callable[[], float]], *arguments: Any) -> Future[None]:
+        """Let the form's process make what :meth:`call` calls: a function that returns milliseconds."""
+        return self.submit(form, _serve, loaded, *arguments)
+
     def call(self, form: str) -> float:
-        """Call the form that its process has loaded, return the milliseconds."""
+        """Call what the form's process has loaded, return the milliseconds."""
         return float(self.submit(form, _call).result())
 
 
-_loaded: list[Callable[[], float]] = []
-"""The form that this process serves, at most one."""
+_served: list[Callable[[], float]] = []
+"""What this process serves, at most one."""
 
 
-def _load(form: str, folder: str, feed: Mapping[str, Any], timing: Timing) -> None:
-    _loaded.clear()
+def _serve(loaded: Callable[..., Callable[[], float]], *arguments: Any) -> None:
+    _served.clear()
     gc.collect()
+    _served.append(loaded(*arguments))
+
+
+def _call() -> float:
+    return _served[0]()
+
+
+def _loaded(form: str, folder: str, feed: Mapping[str, Any], timing: Timing) -> Callable[[], float]:
     if form == "onnxruntime":
         call = onnx_runtime(Path(folder) / "model.onnx", spinning=timing.naive).bind(feed)
     else:
         call = SavedModel(f"{folder}/{form}").bind(feed)
-    _loaded.append(timed(call, time.perf_counter if timing.wall else time.process_time))
-
-
-def _call() -> float:
-    return _loaded[0]()
+    return timed(call, time.perf_counter if timing.wall else time.process_time)
 
 
 def _row(name: str, measured: Mapping[str, float]) -> str:

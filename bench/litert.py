@@ -11,7 +11,7 @@ import functools
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +55,16 @@ def main() -> None:
         print(f"| geometric mean {'| ' * (len(COLUMNS) - 1)}{mean:.2f} |")
 
 
-def parser_of(module: str, description: str | None) -> argparse.ArgumentParser:
-    """Return a parser of names in a folder of models: ``../shared/zoo/dev`` by default, else ``test/zoo/models``."""
+def parser_of(module: str, description: str | None, names: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Return a parser of names in a folder of models: ``../shared/zoo/dev`` by default, else ``test/zoo/models``.
+
+    Args:
+        module: the module that is run.
+        description: what it does.
+        names: the models where none are named; without them some must be.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m bench.{module}", description=description)
-    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("names", nargs="*" if names else "+", default=list(names), metavar="NAME")
     folder = next(folder for folder in (SHARED / "zoo" / "dev", MODELS) if folder.is_dir())
     parser.add_argument("--folder", type=Path, default=folder)
     return parser
@@ -98,23 +104,13 @@ def measured(
         tensors = {key: value.numpy() for key, value in Interface.of(done.rep).flat(feed).items()}
         for form, file in files.items():
             given = tensors if form == "litert" else feed
-            processes.submit(form, load, form, file, given, processor).result()
-        calls = {form: functools.partial(timed_in, processes, form) for form in files}
+            processes.load(form, loaded, form, file, given, processor).result()
+        calls = {form: functools.partial(processes.call, form) for form in files}
         return dict(done.artifacts[0].operators or {}), in_turn(calls, runs, warm_up=WARM_UP)
 
 
-_loaded: list[Callable[[], float]] = []
-"""What this process serves, at most one."""
-
-
-def timed_in(processes: Processes, form: str) -> float:
-    """Return the milliseconds of one run of what a process has loaded."""
-    return float(processes.submit(form, _call).result())
-
-
-def load(form: str, file: str, feed: Mapping[str, np.ndarray], processor: bool) -> None:
-    """Load a file into this process, to be run by :func:`timed_in`."""
-    _loaded.clear()
+def loaded(form: str, file: str, feed: Mapping[str, np.ndarray], processor: bool) -> Callable[[], float]:
+    """Load a file into this process, and return what runs it and returns the milliseconds."""
     if form == "onnxruntime":
         call = OnnxRuntime(file, options={"session.intra_op.allow_spinning": "0"}, threads=THREADS).bind(feed)
     else:
@@ -122,11 +118,7 @@ def load(form: str, file: str, feed: Mapping[str, np.ndarray], processor: bool) 
 
         interpreter = Interpreter(file, num_threads=THREADS)
         call = functools.partial(interpreter.get_signature_runner(), **feed)
-    _loaded.append(timed(call, time.process_time if processor else time.perf_counter))
-
-
-def _call() -> float:
-    return _loaded[0]()
+    return timed(call, time.process_time if processor else time.perf_counter)
 
 
 if __name__ == "__main__":

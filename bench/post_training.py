@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.latency import Processes
-from bench.litert import load, parser_of, timed_in
+from bench.litert import loaded, parser_of
 from bench.measure import in_turn
 from onnx_tf import OnnxTfError, convert
 from onnx_tf.check.interface import Interface
@@ -90,8 +90,8 @@ def timed_files(
         return {}
     for kind, done in made.items():
         tensors = {name: value.numpy() for name, value in Interface.of(done.rep).flat(feed).items()}
-        processes.submit(kind, load, "litert", str(done.path), tensors, False).result()
-    calls = {kind: functools.partial(timed_in, processes, kind) for kind in made}
+        processes.load(kind, loaded, "litert", str(done.path), tensors, False).result()
+    calls = {kind: functools.partial(processes.call, kind) for kind in made}
     return in_turn(calls, runs)
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from onnx_tf.keras_layer import OnnxLayer
     from onnx_tf.keras_model import to_keras
+    from onnx_tf.planning import plan
     from onnx_tf.registry import NodeContext, onnx_op
 
 __version__ = "2.0.0.dev0"
@@ -61,6 +62,7 @@ __all__ = [
     "__version__",
     "convert",
     "onnx_op",
+    "plan",
     "prepare",
     "run_model",
     "run_node",
@@ -75,6 +77,7 @@ _MODULES = {
     "DataFile": "calibration.data_file",
     "convert": "conversion",
     "OnnxLayer": "keras_layer",
+    "plan": "planning",
     "to_keras": "keras_model",
 }
 
@@ -83,7 +86,7 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'onnx_tf' has no attribute {name!r}")
     module = _MODULES.get(name, "errors")
-    if module.startswith("backend") or module in ("conversion", "keras_layer", "keras_model"):
+    if module.startswith("backend") or module in ("conversion", "keras_layer", "keras_model", "planning"):
         import tensorflow  # noqa: F401  (before onnx: the other order hangs on macOS arm64)
     return getattr(importlib.import_module(f"onnx_tf.{module}"), name)
 

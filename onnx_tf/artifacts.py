@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,23 @@ import onnx_ir as ir
 
 from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
-from onnx_tf.check.accuracy import Accuracy, compare_keras, compare_saved_model, compare_tflite
+from onnx_tf.check.accuracy import Accuracy, compare_frozen_graph, compare_keras, compare_saved_model, compare_tflite
 from onnx_tf.check.compare import OfScale
 from onnx_tf.check.expected import Expected, expected_of
 from onnx_tf.check.interface import Interface
+from onnx_tf.check.strictness import Strictness
 from onnx_tf.check.verdict import Verdict
-from onnx_tf.errors import CheckError, OnnxTfError
+from onnx_tf.errors import CheckError, OnnxTfError, UnsupportedNode
 from onnx_tf.export.flatbuffer import foreign_operators, operators
+from onnx_tf.export.frozen_graph import write_frozen_graph
 from onnx_tf.export.integers.file import FloatOperator, float_operators, output_steps
 from onnx_tf.export.paths import KERAS as OF_KERAS
 from onnx_tf.export.paths import Format
 from onnx_tf.export.post_training.files import QuantizedFile
 from onnx_tf.export.post_training.kinds import KINDS
 from onnx_tf.export.precisions import INTEGERS, Precision
+from onnx_tf.export.readers import fitted
+from onnx_tf.export.signatures import Signatures
 from onnx_tf.export.tflite import tflite_files
 from onnx_tf.export.writing import refused
 from onnx_tf.model.digest import source_digest
@@ -33,6 +38,8 @@ from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.quantizing import Quantizing
+from onnx_tf.readers import LITERT, Reader
+from onnx_tf.rewriting import left_over
 from onnx_tf.targets import KERAS, SAVED_MODEL, Target
 
 if TYPE_CHECKING:
@@ -58,6 +65,9 @@ class Written:
         obstacle: why a comparison could not be made.
         verdict: of a .tflite file that is quantised by data or by its weights, how far it is from ONNX Runtime.
         quantized: of one that is quantised by data, what the quantiser tells.
+        part: which part of a model it is, from 1 on, and how many there are; the last one has the comparison of all.
+        elsewhere: of a .tflite file for a target that leaves nodes to something else, those nodes.
+        names: of a frozen graph, the operations whose names are not those of the model, by these.
     """
 
     format: Format
@@ -69,6 +79,9 @@ class Written:
     obstacle: OnnxTfError | None = None
     verdict: Verdict | None = None
     quantized: QuantizedFile | None = None
+    part: tuple[int, int] | None = None
+    elsewhere: tuple[UnsupportedNode, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unchecked(self) -> str:
@@ -86,8 +99,12 @@ class Run:
         reference: Callable[[], ModelSource],
         check: bool | Mapping[str, Any] | None,
         progress: Callable[[str], None],
+        strictness: Strictness | None = None,
+        reader: Reader = LITERT,
     ) -> None:
+        self.reader = reader
         self.model, self.options, self.reference, self.progress = model, options, reference, progress
+        self.strictness = strictness or Strictness()
         self.check = check
         self.quantizing: Quantizing | None = None
         self.rep: TensorflowRep | KerasRep
@@ -96,8 +113,9 @@ class Run:
         self.checking = 0.0
         self._known: dict[bool | None, Expected] = {}
 
-    def _convert(self, target: Target) -> TensorflowRep:
+    def _convert(self, target: Target, *, training: bool = False) -> TensorflowRep:
         source, options = self._begun(target)
+        options = replace(options, training=training)
         rep = TensorflowRep(lower(source, options), functools.partial(lower, source, options))
         self._done(rep)
         return rep
@@ -147,11 +165,20 @@ class Run:
         for precision, content in tflite_files(
             rep.tf_module, list(files), post_training=how, metadata=metadata, **allowed
         ):
-            file, found = files[precision], operators(content)
+            fit = fitted(content, self.reader, rep.tf_module.graph)
+            content, file = fit.content, files[precision]
             with refused(targets[precision]):
                 file.write_bytes(content)
-            floats = float_operators(content)
-            self.written[precision] = Written("tflite", file, len(content), operators=found, floats=floats)
+            floats, found = float_operators(content), operators(content)
+            if left := left_over(self.options.rewriting, found):
+                warnings.warn(
+                    f"{targets[precision].name} still has {', '.join(left)}: operators that compute it as a part of "
+                    "theirs stay what they are",
+                    stacklevel=2,
+                )
+            self.written[precision] = Written(
+                "tflite", file, len(content), operators=found, floats=floats, elsewhere=fit.elsewhere
+            )
         self.timings["litert"] = time.perf_counter() - start
         for precision, file in files.items():
             written = self.written[precision]
@@ -221,7 +248,9 @@ class Run:
         """Return what the model's outputs are to be, the same for all artefacts that are compared alike."""
         if optimized not in self._known:
             feed = self.check if isinstance(self.check, Mapping) else None
-            self._known[optimized] = expected_of(interface, self.reference(), feed, optimized=optimized)
+            self._known[optimized] = expected_of(
+                interface, self.reference(), feed, optimized=optimized, strictness=self.strictness
+            )
         return self._known[optimized]
 
     def raise_failed_check(self, written: Sequence[Written]) -> None:
@@ -238,23 +267,41 @@ class Run:
             verb = "is" if len(failed) == 1 else "are"
             raise CheckError(f"{places} {verb} written, but not verified: {cause.marked}") from cause
 
-    def write_saved_model(self, path: Path, *, freeze: bool, overwrite: bool) -> None:
+    def write_saved_model(self, path: Path, signatures: Signatures, *, overwrite: bool) -> None:
         """Write a folder, whole or not at all."""
-        rep = self._convert(SAVED_MODEL)
+        rep = self._convert(SAVED_MODEL, training=signatures.is_training)
         self.progress("Writing SavedModel")
         start = time.perf_counter()
-        rep.export_graph(path, freeze=freeze, overwrite=overwrite)
+        rep.export_graph(
+            path,
+            freeze=signatures.freeze,
+            signatures=signatures.names,
+            intermediate_names=signatures.intermediate_names,
+            overwrite=overwrite,
+        )
         self.timings["write"] = time.perf_counter() - start
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         written = Written("saved_model", path, size)
         compare = functools.partial(compare_saved_model, rep=rep)
         self.written["saved_model"] = self._checked_file(written, compare, path, "SavedModel", Interface.of(rep))
 
+    def write_frozen_graph(self, file: Path, target: Path) -> None:
+        """Write a file that becomes the target later."""
+        rep = self._convert(SAVED_MODEL)
+        self.progress("Writing frozen graph")
+        start = time.perf_counter()
+        with refused(target):
+            names = write_frozen_graph(rep.tf_module, file)
+        self.timings["frozen_graph"] = time.perf_counter() - start
+        written = Written("frozen_graph", file, file.stat().st_size, names=names.changed)
+        compare = functools.partial(compare_frozen_graph, rep=rep)
+        self.written["frozen_graph"] = self._checked_file(written, compare, file, "frozen graph", Interface.of(rep))
+
 
 def _refuse_dtypes(written: Written, interface: Interface) -> None:
     """Raise what keeps a file from being compared anywhere."""
     dtypes = [*(value.dtype for value in interface.inputs), *interface.dtypes.values()]
-    if written.format != "saved_model" and ir.DataType.BFLOAT16 in dtypes:
+    if written.format not in ("saved_model", "frozen_graph") and ir.DataType.BFLOAT16 in dtypes:
         raise CheckError("what runs the file takes no inputs and gives no outputs of bfloat16")
 
 

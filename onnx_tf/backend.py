@@ -37,11 +37,19 @@ def prepare(
     training: bool = False,
     batch_size: int | None = None,
     input_shapes: Mapping[str, Sequence[int | str | None]] | None = None,
+    values: Mapping[str, Any] | None = None,
     input_names: Sequence[str] = (),
     output_names: Sequence[str] = (),
     max_constant_bytes: int = MAX_CONSTANT_BYTES,
     max_nodes: int = MAX_NODES,
     overrides: Any = None,
+    decompose: Sequence[str] = (),
+    unroll_rnn: bool | None = None,
+    argmax: str | None = None,
+    argmax_dtype: str | None = None,
+    max_transpose_rank: int | None = None,
+    max_slice_rank: int | None = None,
+    mvn_epsilon: float | None = None,
     **removed: Any,
 ) -> TensorflowRep:
     """Convert an ONNX model to TensorFlow.
@@ -59,12 +67,22 @@ def prepare(
         batch_size: the leading dimension of every input that leaves it open.
         input_shapes: shapes of inputs by name, which fix open dimensions; ``None``, ``-1`` or ``"?"``
             leaves one as it is.
+        values: arrays, numbers or lists by the names of inputs, which become constants: where a value decides shapes,
+            these are known then.
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
         max_constant_bytes: how many bytes of constants may be made besides those of the file: what is folded, the
             dense forms of sparse tensors. What would go beyond is computed in the graph, or refused.
         max_nodes: how many nodes may be made besides those of the file: bodies of functions, loops and choices.
         overrides: what is changed of single nodes: a dict, or the path of a .json or .yaml file (doc/overrides.md).
+        decompose: operators that become simpler ones, by names as in :data:`onnx_tf.passes.decompose.DECOMPOSED`.
+        unroll_rnn: lay RNN, GRU and LSTM out step by step, or never; their length decides by default.
+        argmax: ``"reduce-max"`` computes ArgMax by ReduceMax; ``"fused"`` or ``"fused:RATIO"`` that of images on
+            smaller ones (0.5 by default): other numbers, at edges.
+        argmax_dtype: the dtype of outputs that ArgMax gives: ``"int64"``, ``"int32"`` or ``"float32"``.
+        max_transpose_rank: how many axes a Transpose has at most, 3 or more.
+        max_slice_rank: how many axes a Slice has at most, likewise.
+        mvn_epsilon: what MeanVarianceNormalization adds to the variance, for its own 1e-9 beside the root of it.
         removed: nothing: arguments of onnx-tf 1.x are refused with what to do instead.
 
     Raises:
@@ -83,11 +101,19 @@ def prepare(
         training=training,
         batch_size=batch_size,
         input_shapes=input_shapes,
+        values=values,
         input_names=input_names,
         output_names=output_names,
         max_constant_bytes=max_constant_bytes,
         max_nodes=max_nodes,
         overrides=overrides,
+        decompose=decompose,
+        unroll_rnn=unroll_rnn,
+        argmax=argmax,
+        argmax_dtype=argmax_dtype,
+        max_transpose_rank=max_transpose_rank,
+        max_slice_rank=max_slice_rank,
+        mvn_epsilon=mvn_epsilon,
     )
     source = model.clone() if isinstance(model, ir.Model) else model
     with tf.device(_tf_device(device)):

@@ -17,7 +17,9 @@ from onnx.backend.base import BackendRep
 
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.export.intermediate import Intermediate
 from onnx_tf.export.saved_model import export_saved_model
+from onnx_tf.export.signatures import Freeze, Signatures
 from onnx_tf.input_checks import disagreement
 from onnx_tf.options import Options
 from onnx_tf.origins import Origin
@@ -191,9 +193,7 @@ class TensorflowRep(BackendRep):
         if overrides := self._overrides(inputs, kwargs):
             return self._overridden(overrides).intermediate_values(inputs, names, **kwargs)
         held, folded = self.tf_module.graph.held, self._folded
-        wanted = None if names is None else dict.fromkeys([names] if isinstance(names, str) else names)
-        self._check_observable(wanted or ())
-        chosen = [n for n in self.value_names if wanted is None or n in wanted]
+        chosen = self._observable(names)
         probe = self._probe(tuple(n for n in chosen if n in held))
         tensors = bind_inputs(self.tf_module.graph.inputs, inputs, kwargs)
         with self._naming_the_node(tensors):
@@ -201,25 +201,55 @@ class TensorflowRep(BackendRep):
             found = {name: _restored(to_numpy(value, held[name].dtype), held[name]) for name, value in results.items()}
         return {name: found[name] if name in found else folded[name] for name in chosen}
 
-    def export_graph(self, path: str | os.PathLike[str], *, freeze: bool = False, overwrite: bool = True) -> None:
-        """Write the model as a SavedModel with the signature ``serving_default``.
+    def export_graph(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        freeze: Freeze = False,
+        signatures: Sequence[str] = ("serving_default",),
+        intermediate_names: Sequence[str] = (),
+        overwrite: bool = True,
+    ) -> None:
+        """Write the model as a SavedModel with the signature ``serving_default``, and others that are asked for.
 
-        The signature takes and returns tensors by their ONNX names. The loaded object has ``serve``
+        The signatures take and return tensors by their ONNX names. The loaded object has ``serve``
         besides, as Keras's exports do, which takes one dict of them, or the only one. Loading needs
         TensorFlow alone. The folder appears whole or not at all.
 
         Args:
             path: the SavedModel's folder.
             freeze: bake the weights into the graph as constants (at most 2 GB) instead of
-                ``variables/``.
+                ``variables/``; ``"both"`` freezes ``serving_default`` and keeps variables for ``train``.
+            signatures: besides ``"serving_default"`` also ``"train"``, which computes as a call of ``tf_module``
+                does and through which gradients reach the variables, of a rep that was prepared with
+                ``training=True``; and ``"intermediate"``, which gives what :meth:`intermediate_values` does.
+            intermediate_names: what ``"intermediate"`` gives, as there, and that it is written; by default all.
             overwrite: replace a SavedModel that is there already.
 
         Raises:
             ExportError: the path holds something else than a SavedModel, or ``overwrite`` is
                 false and it exists, or the graph would pass 2 GB.
+            OptionError: a signature is not known, or the rep was not prepared for it.
+            InputError: a name is unknown or no value of its own any longer, see :meth:`intermediate_values`.
             WriteError: the operating system refuses to write there.
         """
-        export_saved_model(self.tf_module, path, freeze=freeze, overwrite=overwrite)
+        chosen = Signatures.of(signatures, freeze, intermediate_names)
+        inside = self._inside(chosen.intermediate_names) if "intermediate" in chosen.names else None
+        export_saved_model(self.tf_module, path, signatures=chosen, intermediate=inside, overwrite=overwrite)
+
+    def _inside(self, names: Sequence[str]) -> Intermediate:
+        chosen = self._observable(names or None)
+        held, folded = self.tf_module.graph.held, self._folded
+        return Intermediate(
+            {name: held[name] for name in chosen if name in held},
+            {name: folded[name] for name in chosen if name not in held},
+        )
+
+    def _observable(self, names: Iterable[str] | None) -> list[str]:
+        """Return the names that are asked for, in ONNX order, or all."""
+        wanted = None if names is None else dict.fromkeys([names] if isinstance(names, str) else names)
+        self.check_observable(wanted or ())
+        return [name for name in self.value_names if wanted is None or name in wanted]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Take the model, the options and the values of the variables along: what copies and pickles prepare again.
@@ -287,7 +317,12 @@ class TensorflowRep(BackendRep):
         origins = {name: held[name].origin for name in computed}
         return {n: _type_text(value, origins.get(n)) for n, value in found.items() if tf.is_tensor(value)}
 
-    def _check_observable(self, names: Iterable[str]) -> None:
+    def check_observable(self, names: Iterable[str]) -> None:
+        """Refuse names that :meth:`intermediate_values` does not give.
+
+        Raises:
+            InputError: as there.
+        """
         held, known = self.tf_module.graph.held, self._readers.by_name
         for name in names:
             if name not in known:

@@ -36,6 +36,7 @@ class BackendTFModule(tf.Module):
         graph: the bound graph.
         weights: the variables, by ONNX initializer name.
         is_static: whether one trace serves all inputs: whether no input is a sequence or optional.
+        is_training: whether the model was prepared for training.
     """
 
     def __init__(self, graph: BoundGraph, name: str | None = None) -> None:
@@ -67,8 +68,8 @@ class BackendTFModule(tf.Module):
         self.is_static = not any(isinstance(spec, (TensorSequence.Spec, OptionalValue.Spec)) for spec in specs)
         self._signature = specs if self.is_static else None
         self.compute = self._traceable(self.graph.serving(), self._signature)
-        is_training = any(node.context.training for node in graph.all_nodes())
-        self._train = self._traceable(self.graph, self._signature) if is_training else self.compute
+        self.is_training = any(node.context.training for node in graph.all_nodes())
+        self._train = self._traceable(self.graph, self._signature) if self.is_training else self.compute
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Compute the outputs.
@@ -84,29 +85,41 @@ class BackendTFModule(tf.Module):
             raise TypeError(f"the model takes {list(names)}, got {len(args)} by position and {list(kwargs)} by name")
         return self._train(*[feed[name] for name in names])
 
-    def concrete(self, *, freeze: bool = False) -> Any:
+    def concrete(self, *, freeze: bool = False, training: bool = False) -> Any:
         """Return ``compute`` as one concrete function: whatever calls it shares its constants.
 
         Args:
             freeze: trace it anew, with the present values of the variables as constants.
+            training: return what a call of the module computes instead, which trains if the model was prepared for it.
         """
-        compute = self.compute
+        compute = self._train if training else self.compute
         if freeze:
-            values = {key: variable.numpy() for key, variable in self.weights.items()}
-            compute = self._traceable(self.graph.serving(frozen=True), self._signature, values)
+            compute = self._traceable(self.graph.serving(frozen=True), self._signature, self._values())
         specs = [] if self.is_static else [input_spec(value) for value in self.graph.inputs]
         return compute.get_concrete_function(*specs)
 
-    def probe(self, names: Sequence[str]) -> Callable[..., dict[str, Any]]:
+    def frozen(self) -> Callable[..., dict[str, Any]]:
+        """Return what computes the outputs within a trace, of the weights as they are now, as constants."""
+        return functools.partial(self._compute, self.graph.serving(frozen=True), self._values())
+
+    def input_specs(self) -> dict[str, tf.TypeSpec]:
+        """Return the spec of each input by ONNX name, with as much of its shape as is traced."""
+        return dict(zip(self.input_names, self.concrete().structured_input_signature[0], strict=True))
+
+    def _values(self) -> dict[str, np.ndarray]:
+        return {name: variable.numpy() for name, variable in self.weights.items()}
+
+    def probe(self, names: Sequence[str], *, freeze: bool = False) -> Callable[..., dict[str, Any]]:
         """Return a ``tf.function`` of the inputs that gives ONNX values of the main graph by name.
 
         Args:
             names: of values in ``graph.held``, which also says how the axes of each lie.
+            freeze: see :meth:`concrete`.
         """
-        graph = self.graph.serving()
+        graph, frozen = self.graph.serving(frozen=freeze), self._values() if freeze else None
 
         def compute(*inputs: Any) -> dict[str, Any]:
-            environment = self._environment(graph, None, inputs)
+            environment = self._environment(graph, frozen, inputs)
             slots = [self.graph.held[name].slot for name in names]
             graph(environment, slots)
             return {name: _read(environment[slot]) for name, slot in zip(names, slots, strict=True)}

@@ -30,10 +30,9 @@ _CARRIERS: dict[ir.DataType, type[np.generic]] = {
     ir.DataType.FLOAT8E5M2: np.uint8,
     ir.DataType.FLOAT8E5M2FNUZ: np.uint8,
     ir.DataType.FLOAT8E8M0: np.uint8,
-    ir.DataType.FLOAT6E2M3: np.uint8,
-    ir.DataType.FLOAT6E3M2: np.uint8,
     ir.DataType.FLOAT4E2M1: np.uint8,
 }
+_CARRIERS |= {ir.DataType[name]: np.uint8 for name in ("FLOAT6E2M3", "FLOAT6E3M2") if name in ir.DataType.__members__}
 _BY_NUMPY = {dtype.numpy(): dtype for dtype in _CARRIERS}
 
 

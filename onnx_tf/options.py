@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES, Budget
 from onnx_tf.errors import OptionError, option
 from onnx_tf.overrides import Overrides, overrides_of
+from onnx_tf.rewriting import AS_IT_IS, Rewriting
 from onnx_tf.targets import SAVED_MODEL, Target
 
 __all__ = ["Layout", "Options"]
@@ -29,11 +30,13 @@ class Options:
             weights are variables, and Dropouts that do not say otherwise drop.
         batch_size: the leading dimension of every input that leaves it open.
         input_shapes: shapes of inputs, as (name, dimensions): a number fixes an open dimension.
+        values: inputs that become constants, as (name, value).
         input_names: values of the main graph to begin at, instead of the model's inputs.
         output_names: values of the main graph to end at, instead of the model's outputs.
         max_constant_bytes: how many bytes of constants may be made besides those of the file.
         max_nodes: how many nodes may be made besides those of the file.
         overrides: what is changed of single nodes, before all other edits.
+        rewriting: which other forms operators take.
         target: what the model is for; exporters choose it.
     """
 
@@ -43,11 +46,13 @@ class Options:
     training: bool = False
     batch_size: int | None = None
     input_shapes: tuple[tuple[str, tuple[int | str | None, ...]], ...] = ()
+    values: tuple[tuple[str, Any], ...] = field(default=(), compare=False)
     input_names: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ()
     max_constant_bytes: int = MAX_CONSTANT_BYTES
     max_nodes: int = MAX_NODES
     overrides: Overrides | None = None
+    rewriting: Rewriting = AS_IT_IS
     target: Target = SAVED_MODEL
 
     def __post_init__(self) -> None:
@@ -63,6 +68,11 @@ class Options:
         """
         return Budget(self.max_constant_bytes, self.max_nodes)
 
+    @property
+    def adapted_target(self) -> Target:
+        """The target, with the passes and handlers of the forms that are asked for."""
+        return self.rewriting.of_target(self.target)
+
     @classmethod
     def of(cls, **settings: Any) -> Options:
         """Return options from lists, mappings and ``None`` as users pass them: tuples are kept of them."""
@@ -73,7 +83,19 @@ class Options:
         if not isinstance(shapes, Mapping):
             raise OptionError(f"input_shapes must be a dict of shapes by input name, not {shapes!r}")
         settings["overrides"] = overrides_of(settings.get("overrides"))
+        forms = {key: settings.pop(key) for key in _FORMS if key in settings}
+        if "decompose" in forms:
+            forms["decompose"] = _names("decompose", forms["decompose"])
+        if forms:
+            settings["rewriting"] = Rewriting(**forms)
+        values = settings.pop("values", None) or {}
+        if not isinstance(values, Mapping):
+            raise OptionError(f"{option('values')} must be a dict of values by input name, not {values!r}")
+        settings["values"] = tuple(values.items())
         return cls(input_shapes=tuple((name, _dims(dims)) for name, dims in shapes.items()), **settings)
+
+
+_FORMS = tuple(field.name for field in fields(Rewriting))
 
 
 def _names(option: str, names: Any) -> tuple[str, ...]:

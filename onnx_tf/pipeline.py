@@ -24,6 +24,7 @@ from onnx_tf.model.loading import ModelSource, load_model
 from onnx_tf.options import Options
 from onnx_tf.origins import Readers, origins, unique_names
 from onnx_tf.passes.declared_shapes import DeclaredShapes
+from onnx_tf.passes.decompose import decompose
 from onnx_tf.passes.detach_outputs import detach_constant_outputs
 from onnx_tf.passes.expand_functions import expand_schema_functions
 from onnx_tf.passes.extract_gradients import extract_gradients
@@ -127,7 +128,7 @@ def lower(
         ValueError: no step is called ``until``.
     """
     options = options or Options()
-    handlers = registry.snapshot(options.target.forms) if handlers is None else handlers
+    handlers = registry.snapshot(options.adapted_target.forms) if handlers is None else handlers
     lowered = Lowered(source, options, handlers, overridden)
     taken = list(steps(options))
     names = [step.name for step in taken]
@@ -186,9 +187,12 @@ def _ir_steps(options: Options) -> Iterator[Step]:
         yield _pass("fold batch normalization", lambda lowered: fold_batch_normalization(lowered.model))
         if not options.target.is_trained:
             yield _pass("lower batch normalization", lambda lowered: lower_batch_normalization(lowered.model))
-    yield from map(_of_target, options.target.recognitions)
+    if options.rewriting.simpler:
+        yield _pass("decompose", _decompose)
+    target = options.adapted_target
+    yield from map(_of_target, target.recognitions)
     yield _pass("layout", _choose_layout)
-    yield from map(_of_target, options.target.passes)
+    yield from map(_of_target, target.passes)
 
 
 def _of_target(run: Pass) -> Step:
@@ -253,6 +257,16 @@ def _fold_constants(lowered: Lowered) -> None:
         infer_shapes(lowered.model)
     lowered.folded |= _folded_away(lowered.model.graph)
     lowered.declared.warn()
+
+
+def _decompose(lowered: Lowered) -> None:
+    if decompose(lowered.model, lowered.options.rewriting.simpler, lowered.budget):
+        _lift_constants(lowered.model)
+        unique_names(lowered.model)
+        infer_shapes(lowered.model)
+        _fold_constants(lowered)
+        remove_identities(lowered.model)
+        lift_initializers(lowered.model)
 
 
 def _folded_away(graph: ir.Graph) -> Iterator[tuple[str, np.ndarray]]:

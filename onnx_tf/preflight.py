@@ -12,9 +12,10 @@ import onnx_ir as ir
 from onnx_tf.check.inputs import drawn_inputs
 from onnx_tf.edits import edit
 from onnx_tf.errors import OptionError, either, option
-from onnx_tf.export.paths import KERAS, Format, artifact_paths, with_companions
+from onnx_tf.export.paths import FILES, Format, artifact_paths, with_companions
 from onnx_tf.export.post_training.kinds import KINDS, Quantization
 from onnx_tf.export.precisions import INTEGERS, Precision
+from onnx_tf.export.signatures import SERVING_ALONE, Signatures
 from onnx_tf.export.writing import check_target
 from onnx_tf.handler_table import known_handlers
 from onnx_tf.input_checks import by_name, check_arrays
@@ -23,6 +24,7 @@ from onnx_tf.model.loading import ModelSource, load_model
 from onnx_tf.model.quantized import is_quantized
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
+from onnx_tf.readers import Reader, reader_named
 from onnx_tf.registry import Registry
 
 __all__ = ["Ready", "check_feed", "interface", "preflight", "refuse_unknown_operators"]
@@ -33,15 +35,19 @@ class Ready:
     """What a conversion is to do, after all that can be known of it was found to be right.
 
     Attributes:
-        paths: where each artefact goes: ``"saved_model"``, ``"keras"`` and the precisions of .tflite files.
+        paths: where each artefact goes, by its format, of .tflite files by the precision.
         check: whether what is written is compared with ONNX Runtime, or the inputs by name to do so with;
             ``None`` for what is done by default.
         has_integers: whether .tflite files keep the integers that a quantised model has.
+        signatures: those of a SavedModel.
+        reader: what .tflite files are for.
     """
 
     paths: Mapping[str, Path]
     check: bool | Mapping[str, Any] | None
     has_integers: bool
+    signatures: Signatures
+    reader: Reader
 
 
 def interface(model: ir.Model) -> tuple[list[ir.Value], list[ir.Value]]:
@@ -58,42 +64,57 @@ def preflight(
     formats: Sequence[Format] | None = None,
     tflite: Sequence[Precision] | None = None,
     nms: str = "model",
+    float16_accumulation: bool = False,
     dequantize: bool = False,
     overwrite: bool = True,
     check: Any = None,
     quantization: Quantization | None = None,
     has_data: bool = False,
+    signatures: Signatures = SERVING_ALONE,
+    target: str = "litert",
+    allows_others: bool = False,
     loaded: ir.Model | None = None,
+    writes: bool = True,
 ) -> Ready:
     """Check paths, options, names, shapes and what a comparison needs; see :func:`onnx_tf.convert`.
 
-    ``loaded`` is the model as :func:`onnx_tf.model.loading.load_model` returns it, where it is there already.
+    ``loaded`` is the model as :func:`onnx_tf.model.loading.load_model` returns it, where it is there already. Paths are
+    looked at unless nothing is written.
 
     Raises:
         OnnxTfError: something does not fit.
     """
     if nms not in ("model", "padded"):
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
-    paths = artifact_paths(path, formats, tflite, model)
-    _check_targets(paths, overwrite)
+    reader = reader_named(target)
+    paths = artifact_paths(path, formats, tflite, model, reader.defaults)
+    if float16_accumulation and "float16" not in paths:
+        asked = either("tflite=['float16']", "--tflite float16")
+        raise OptionError(f"{option('float16_accumulation')} is for float16 .tflite files: ask for them by {asked}")
+    signatures.check_formats(paths)
+    if writes:
+        _check_targets(paths, overwrite)
     loaded = load_model(model, options.budget()) if loaded is None else loaded
-    has_integers = not dequantize and bool(set(paths) - {"saved_model", *KERAS}) and is_quantized(loaded)
+    has_integers = not dequantize and bool(set(paths) - {"saved_model", *FILES}) and is_quantized(loaded)
     if has_integers:
         paths = artifact_paths(path, formats, tflite, model, INTEGERS)
         _refuse_kinds(paths)
-        _check_targets(paths, overwrite)
+        if writes:
+            _check_targets(paths, overwrite)
+    reader.check(set(paths) - {"saved_model", *FILES}, allows_others=allows_others)
     kinds = [] if has_integers else list(paths)
     how = quantization or Quantization()
     how.check(kinds)
     how.check_data(kinds, has_data)
     edited = edit(loaded, options)
     inputs, _ = interface(edited)
+    reader.check_inputs(inputs)
     chosen_values(inputs, options.channels_last_inputs, "input")
     if check is True:
         drawn_inputs(inputs)
     elif check is not None and check is not False:
         check = check_feed(inputs, check, options)
-    return Ready(paths, check, has_integers)
+    return Ready(paths, check, has_integers, signatures, reader)
 
 
 def _check_targets(paths: Mapping[str, Path], overwrite: bool) -> None:
@@ -139,7 +160,7 @@ def refuse_unknown_operators(model: ir.Model, options: Options) -> None:
     Raises:
         UnsupportedError: it has such; the error lists all nodes that cannot be converted.
     """
-    handlers = known_handlers(options.target.forms)
+    handlers = known_handlers(options.adapted_target.forms)
     edited = edit(model, options)
     own = {(function.domain, function.name) for function in edited.functions.values()}
     if any(not _is_known(node, handlers, own) for node in edited.graph.all_nodes()):

@@ -16,6 +16,7 @@ from onnx_tf.passes.join_biases import join_biases
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.keep_operands import keep_operands
 from onnx_tf.passes.keep_roundings import keep_roundings
+from onnx_tf.passes.keep_unfused import keep_unfused
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.move_floats import move_floats
 from onnx_tf.passes.pack_weights import pack_weights
@@ -56,7 +57,7 @@ class Target:
     is_trained: bool = False
 
 
-SAVED_MODEL = Target("saved_model", passes=(gather_integers, pack_weights, keep_apart, keep_roundings))
+SAVED_MODEL = Target("saved_model", passes=(gather_integers, pack_weights, keep_apart, keep_unfused, keep_roundings))
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
 LITERT = Target(
@@ -90,6 +91,8 @@ KERAS = Target(
     passes=(
         pack_weights,
         join_biases,
+        keep_apart,
+        keep_roundings,
     ),
     is_trained=True,
 )

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_tf import prepare
+from onnx_tf import prepare, to_keras
 from test.reference import ort_outputs
 
 RESIDUAL = {
@@ -69,6 +69,16 @@ def test_sums_over_convolutions(rank, freeze, tmp_path):
     for name, expected in ort_outputs(model, {"x": x}).items():
         actual = np.moveaxis(outputs[name].numpy(), -1, 1)
         np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("rank", [4, 5])
+def test_keras_merges_no_sums_either(rank):
+    model = residual_model(rank)
+    x = np.random.default_rng(0).standard_normal([1, 8, *[6] * (rank - 2)]).astype(np.float32)
+    keras_model = to_keras(model, channels_last_inputs="all", channels_last_outputs="all")
+    outputs = keras_model.predict_on_batch(np.moveaxis(x, 1, -1))
+    for (name, expected), found in zip(ort_outputs(model, {"x": x}).items(), outputs, strict=True):
+        np.testing.assert_allclose(np.moveaxis(found, -1, 1), expected, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
 @pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter is deprecated")

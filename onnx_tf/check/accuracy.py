@@ -25,6 +25,7 @@ from onnx_tf.check.compare import (
     worst,
 )
 from onnx_tf.check.expected import Expected
+from onnx_tf.check.frozen_graph import FrozenGraph
 from onnx_tf.check.inputs import described
 from onnx_tf.check.interface import Interface, in_artifact_order
 from onnx_tf.check.keras_file import KerasFile
@@ -36,8 +37,16 @@ from onnx_tf.model.loading import ModelSource, load_model
 
 if TYPE_CHECKING:
     from onnx_tf.backend_rep import TensorflowRep
+    from onnx_tf.splitting.whole import Whole
 
-__all__ = ["Accuracy", "compare_keras", "compare_saved_model", "compare_tflite"]
+__all__ = [
+    "Accuracy",
+    "compare_frozen_graph",
+    "compare_keras",
+    "compare_saved_model",
+    "compare_tflite",
+    "compare_whole",
+]
 
 
 @dataclass(frozen=True)
@@ -54,8 +63,10 @@ class Accuracy(Comparison):
         known: for each output that differs, what is known of ONNX Runtime's own ways on the
             operators that it comes from.
         runtime: what ran a .tflite or .keras file, as in ``ai-edge-litert 2.3.0``; empty for SavedModels.
-        modes: the largest error of any output of a .tflite file with XNNPACK and without, by these words.
-        unit: in what errors are counted, ``"steps"`` of a quantised file; empty where they are shares of the scale.
+        modes: the largest error of any output of a .tflite file with XNNPACK and without, by these words; of a .keras
+            file ``called`` and by ``predict``.
+        unit: in what errors are counted, ``"steps"`` of a quantised file, ``"of what is allowed"`` where tolerances are
+            stated; empty where they are shares of the scale.
     """
 
     fed: tuple[Mapping[str, str], ...] = ()
@@ -86,6 +97,21 @@ def compare_saved_model(path: str | os.PathLike[str], rep: TensorflowRep, expect
     """
     interface = Interface.of(rep)
     return _judged({"": _found(SavedModel(path, interface), expected)}, interface, expected)
+
+
+def compare_frozen_graph(path: str | os.PathLike[str], rep: TensorflowRep, expected: Expected) -> Accuracy:
+    """Run a frozen graph in a session, and compare its outputs with those that are expected.
+
+    Args:
+        path: the .pb file.
+        rep: the rep that wrote it.
+        expected: see :func:`~onnx_tf.check.expected.expected_of`.
+
+    Raises:
+        OnnxTfError: it cannot be loaded.
+    """
+    interface = Interface.of(rep)
+    return _judged({"": _found(FrozenGraph(path, interface), expected)}, interface, expected)
 
 
 def compare_tflite(
@@ -120,12 +146,28 @@ def compare_tflite(
     return replace(judged, runtime=runtime)
 
 
+def compare_whole(
+    artifacts: Mapping[str, Whole], interface: Interface, expected: Expected, tolerance: Tolerance | None = None
+) -> Accuracy:
+    """Run the parts of a model one after the other, in one or several ways, and compare what they give.
+
+    Args:
+        artifacts: what runs them, by the ways' names.
+        interface: what the model takes and gives.
+        expected: see :func:`~onnx_tf.check.expected.expected_of`.
+        tolerance: what counts as equal.
+    """
+    runs = {how: _found(artifact, expected) for how, artifact in artifacts.items()}
+    judged = _judged(runs, interface, expected, tolerance)
+    return replace(judged, runtime=next((own.runtime for own in artifacts.values() if own.runtime), ""))
+
+
 _MODES = {"with XNNPACK": True, "without XNNPACK": False}
 _Run = list[dict[str, Any]] | OnnxTfError
 """The outputs for each feed, without padding, or why there are none."""
 
 
-def _found(artifact: SavedModel | LiteRT | KerasFile, expected: Expected) -> _Run:
+def _found(artifact: FrozenGraph | SavedModel | LiteRT | Whole, expected: Expected) -> _Run:
     try:
         results = artifact.runs(expected.feeds)
     except OnnxTfError as error:
@@ -165,6 +207,8 @@ def _judged(
     fed = tuple({k: described(v) for k, v in in_artifact_order(feed, moved).items()} for feed in expected.feeds)
     counts = collections.Counter(itertools.chain(*unstable))
     unit = "steps" if steps is not None or expected.quantized else ""
+    if expected.strictness.tolerance is not None and steps is None:
+        unit = "of what is allowed"
     return Accuracy(judged, fed, expected.reference, expected.random, counts, known, modes=modes, unit=unit)
 
 
@@ -186,8 +230,12 @@ def _failing(
 def _limits(outputs: Mapping[str, Any], expected: Expected, tolerance: Tolerance | None) -> dict[str, Tolerance]:
     """Return what counts as equal for each output of a run."""
     limits: dict[str, Tolerance] = {}
+    stated = expected.strictness.tolerance
     for name, value in outputs.items():
-        limits[name] = step_tolerance(value) if expected.quantized else tolerance or OfScale()
+        if stated is not None and isinstance(value, np.ndarray) and stated.is_numeric(value.dtype):
+            limits[name] = stated
+        else:
+            limits[name] = step_tolerance(value) if expected.quantized else tolerance or OfScale()
     return limits | dict.fromkeys(expected.random, ANY)
 
 
@@ -228,6 +276,8 @@ def compare_keras(
 ) -> Accuracy:
     """Load a file of Keras where this package is not, and compare its outputs with those that are expected.
 
+    The model is called, and predicts what its backend compiles; of each output the worst counts.
+
     Args:
         path: a .keras file, the source of a model, or a model without weights as JSON.
         interface: what the model takes and gives.
@@ -238,7 +288,7 @@ def compare_keras(
         OnnxTfError: Keras cannot be started.
     """
     artifact = KerasFile(path, interface, weights)
-    judged = _judged({"": _found(artifact, expected)}, interface, expected)
+    judged = _judged(dict(artifact.ways(expected.feeds)), interface, expected)
     return replace(judged, runtime=artifact.runtime)
 
 

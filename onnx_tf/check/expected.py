@@ -12,6 +12,7 @@ from onnx_tf.check.inputs import accepted_inputs, drawn_inputs, more_accepted_in
 from onnx_tf.check.interface import Interface, in_onnx_order
 from onnx_tf.check.known_differences import explanations
 from onnx_tf.check.reference import Reference, open_reference, reference_name
+from onnx_tf.check.strictness import Strictness
 from onnx_tf.check.upstream import random_outputs, selecting_outputs
 from onnx_tf.errors import OnnxTfError
 from onnx_tf.model.loading import ModelSource, load_model
@@ -19,6 +20,9 @@ from onnx_tf.model.quantized import rounds_values
 from onnx_tf.runtime.feeding import to_numpy
 
 __all__ = ["Expected", "expected_of", "expected_outputs"]
+
+
+DEFAULT = Strictness()
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Expected:
         selecting: the outputs that depend on a choice among values.
         quantized: whether the model rounds what it computes to steps: roundings add up.
         optimized: whether ONNX Runtime might rewrite the graph.
+        strictness: what counts as equal.
     """
 
     model: ModelSource
@@ -44,10 +49,16 @@ class Expected:
     selecting: frozenset[str]
     quantized: bool
     optimized: bool
+    strictness: Strictness = DEFAULT
 
 
 def expected_of(
-    interface: Interface, model: ModelSource, feed: Mapping[str, Any] | None = None, *, optimized: bool | None = None
+    interface: Interface,
+    model: ModelSource,
+    feed: Mapping[str, Any] | None = None,
+    *,
+    optimized: bool | None = None,
+    strictness: Strictness = DEFAULT,
 ) -> Expected:
     """Return inputs that a reference runs on and its outputs.
 
@@ -55,10 +66,11 @@ def expected_of(
         interface: what the artefact takes and gives.
         model: the ONNX model: a path, bytes, a ``ModelProto`` or an ``onnx_ir.Model``.
         feed: inputs by ONNX name, as the artefact takes them, to which a second batch of twice the size is added
-            where that is open. By default three are drawn: values that are likely, others in other sizes where
+            where that is open. By default some are drawn: values that are likely, others in other sizes where
             dimensions are open, values at the ends of what is likely; or those of them that the reference takes.
         optimized: whether ONNX Runtime may rewrite the graph; by default unless the model is quantised, since its
             integer kernels are further off on some processors.
+        strictness: how many inputs are drawn, and what counts as equal.
 
     Raises:
         OnnxTfError: the reference cannot run the model on these inputs.
@@ -69,12 +81,12 @@ def expected_of(
     given, outputs, reference = expected_outputs(interface, model, feed, optimized=optimized)
     if feed is None:
         drawn = drawn_inputs(interface.inputs, interface.channels_last_inputs)
-        more = more_accepted_inputs(drawn, given, reference) if drawn else []
+        more = more_accepted_inputs(drawn, given, reference, strictness.samples - 1) if drawn else []
     else:
         more = _twice(given, interface, reference)
     feeds, results = zip((given, outputs), *more, strict=True)
     random, selecting = frozenset(random_outputs(loaded)), frozenset(selecting_outputs(loaded))
-    return Expected(model, feeds, results, reference_name(), random, selecting, quantized, optimized)
+    return Expected(model, feeds, results, reference_name(), random, selecting, quantized, optimized, strictness)
 
 
 def expected_outputs(

@@ -123,23 +123,27 @@ def accepted_inputs(
 
 
 def more_accepted_inputs(
-    inputs: Sequence[DrawnInput], given: Mapping[str, Any], reference: Reference, seed: int = 1
+    inputs: Sequence[DrawnInput], given: Mapping[str, Any], reference: Reference, count: int = 2, seed: int = 1
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Return two further pairs as :func:`accepted_inputs` does, or those of them on which the reference runs.
+    """Return further pairs as :func:`accepted_inputs` does, or those of them on which the reference runs.
 
     The first has other sizes where dimensions are open, and floats of both signs. The second has values at the ends:
-    floats are 0, 1 or -1, integers the first or the last row of a table, else 1, masks keep all.
+    floats are 0, 1 or -1, integers the first or the last row of a table, else 1, masks keep all. The rest have floats
+    of both signs.
 
     Args:
         inputs: what is to be drawn.
         given: inputs that the reference runs on.
         reference: as of :func:`accepted_inputs`.
+        count: how many there are to be.
         seed: of the random numbers.
     """
     sizes = _sizes_of(inputs, given)
     others = [(*other, _spread_values) for other in ((grown, seed) for grown in _other_sizes(inputs, sizes))]
+    rounds = [others or [(sizes, seed, _spread_values)], [(sizes, seed, _end_values)]]
+    rounds += [[(sizes, seed + number, _spread_values)] for number in range(1, count - 1)]
     found = []
-    for tries in (others or [(sizes, seed, _spread_values)], [(sizes, seed, _end_values)]):
+    for tries in rounds[:count]:
         for own_sizes, own_seed, values in tries:
             feed = _feed(inputs, own_sizes, own_seed, values)
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
@@ -14,6 +15,7 @@ import tensorflow as tf
 
 from onnx_tf.check.interface import Interface
 from onnx_tf.errors import CheckError
+from onnx_tf.export.flatbuffer import read_metadata
 from onnx_tf.own_process import call
 
 __all__ = ["LiteRT"]
@@ -51,8 +53,21 @@ class LiteRT:
 
     def runs(self, feeds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return the outputs for several feeds, one after another in one process; see :meth:`run`."""
-        flat = [{name: tensor.numpy() for name, tensor in self.interface.flat(feed).items()} for feed in feeds]
+        flat = [self._given(feed) for feed in feeds]
         return [self.interface.whole(self._tensors(arrays)) for arrays in self._computed(flat)]
+
+    def _given(self, feed: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        carried = self._carried["inputs"]
+        return {n: _as(tensor.numpy(), carried.get(n), 1) for n, tensor in self.interface.flat(feed).items()}
+
+    @functools.cached_property
+    def _carried(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
+        """The dtypes of inputs and outputs that stand for others, as the file says."""
+        try:
+            told = read_metadata(self.path.read_bytes()).get("carried")
+        except Exception:  # the interpreter says what is wrong with such a file
+            told = None
+        return told or {"inputs": {}, "outputs": {}}
 
     def _computed(self, feeds: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
         with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +86,12 @@ class LiteRT:
         call("LiteRT's interpreter", _RUN, folder)
 
     def _tensors(self, arrays: Mapping[str, np.ndarray]) -> dict[str, tf.Tensor]:
-        return {name: tf.constant(array) for name, array in arrays.items()}
+        carried = self._carried["outputs"]
+        return {name: tf.constant(_as(array, carried.get(name), 0)) for name, array in arrays.items()}
+
+
+def _as(array: np.ndarray, dtypes: Sequence[str] | None, which: int) -> np.ndarray:
+    return array if dtypes is None else array.astype(dtypes[which])
 
 
 def _loaded(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:

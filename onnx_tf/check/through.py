@@ -1,4 +1,4 @@
-"""The values inside a model as its SavedModel, its .tflite or its .keras file computes them."""
+"""The values inside a model as its SavedModel, .tflite file, .keras file or frozen graph computes them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import onnx_ir as ir
 
 from onnx_tf.check.artifacts import SavedModel
+from onnx_tf.check.frozen_graph import FrozenGraph
 from onnx_tf.check.interface import Interface, in_onnx_order
 from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.litert import LiteRT
@@ -20,7 +21,12 @@ from onnx_tf.passes.infer_shapes import infer_shapes
 
 __all__ = ["ThroughFiles"]
 
-_NAMES = {"saved_model": "saved_model", "tflite": "model.tflite", "keras": "model.keras"}
+_NAMES = {
+    "saved_model": "saved_model",
+    "tflite": "model.tflite",
+    "keras": "model.keras",
+    "frozen_graph": "model.pb",
+}
 
 
 class ThroughFiles:
@@ -37,7 +43,7 @@ class ThroughFiles:
         """Say what is written.
 
         Args:
-            kind: ``"saved_model"``, ``"tflite"`` or ``"keras"``.
+            kind: ``"saved_model"``, ``"tflite"``, ``"keras"`` or ``"frozen_graph"``.
             model: the ONNX model: a path, bytes, a ``ModelProto`` or an ``onnx_ir.Model``.
             channels_last_inputs: the names of the inputs that are given so.
             options: further ones of :func:`onnx_tf.convert`.
@@ -65,7 +71,9 @@ class ThroughFiles:
             found = self._artifact(done.path, done.rep).run(in_onnx_order(inputs, self._moved))
         return {name: found[name] for name in names}
 
-    def _artifact(self, path: Path, rep: Any) -> SavedModel | LiteRT | KerasFile:
+    def _artifact(self, path: Path, rep: Any) -> SavedModel | LiteRT | KerasFile | FrozenGraph:
         if self.kind == "keras":
             return KerasFile(path, rep.interface)
-        return LiteRT(path, Interface.of(rep)) if self.kind == "tflite" else SavedModel(path, Interface.of(rep))
+        kinds: dict[str, Any] = {"tflite": LiteRT, "frozen_graph": FrozenGraph}
+        artifact: LiteRT | FrozenGraph | SavedModel = kinds.get(self.kind, SavedModel)(path, Interface.of(rep))
+        return artifact

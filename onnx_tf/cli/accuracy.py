@@ -79,4 +79,4 @@ def _found(output: Difference, accuracy: Accuracy) -> str:
 
 
 def _error(error: float, accuracy: Accuracy) -> str:
-    return f"{error:.1f} steps" if accuracy.unit else f"{error:.1e} of its scale"
+    return f"{error:.1f} {accuracy.unit}" if accuracy.unit else f"{error:.1e} of its scale"

@@ -17,6 +17,7 @@ from onnx_tf.telling import size
 
 if TYPE_CHECKING:
     from onnx_tf.check.accuracy import Accuracy
+    from onnx_tf.check.strictness import Strictness
     from onnx_tf.check.values import CheckedValue, Values
     from onnx_tf.export.paths import Format
     from onnx_tf.options import Options
@@ -33,9 +34,10 @@ def check(arguments: argparse.Namespace) -> int:
     require_onnx_runtime()
     artifact = None if arguments.artifact is None else Path(arguments.artifact)
     if artifact is not None and not artifact.exists():
-        raise UsageError(f"{artifact} does not exist: give a SavedModel, a .tflite or a .keras file, or leave it out")
+        raise UsageError(f"{artifact} does not exist: give what convert wrote, or leave it out")
     with console.tensorflow_later(arguments) as terminal:
         options, feed = _known_before(arguments)
+        strictness = _strictness(arguments)
         terminal.import_tensorflow()
         from onnx_tf.backend import prepare
         from onnx_tf.check.values import check_values
@@ -43,15 +45,20 @@ def check(arguments: argparse.Namespace) -> int:
 
         source = edited_source(arguments.model, options)
         terminal.step("Converting")
-        rep = prepare(source, **given.layout(arguments), **given.budget(arguments))
-        inside = None if artifact is None else _inside(artifact, rep, source, arguments.layout)
+        rep = prepare(source, **given.forms(arguments), **given.budget(arguments))
+        inside = None if artifact is None else _inside(artifact, rep, source, given.forms(arguments))
         values = check_values(
-            source, rep, feed, inside=inside, progress=lambda text: terminal.step(f"Checking: {text}")
+            source,
+            rep,
+            feed,
+            inside=inside,
+            tolerance=strictness.tolerance,
+            progress=lambda text: terminal.step(f"Checking: {text}"),
         )
         accuracy = None
         if artifact is not None:
             terminal.step(f"Checking {artifact}")
-            accuracy = _of_artifact(artifact, rep, source, feed)
+            accuracy = _of_artifact(artifact, rep, source, feed, strictness)
         if arguments.report is not None:
             _write_report(arguments, options, rep, values, accuracy)
     fits = values.fits and (accuracy is None or accuracy.fits)
@@ -74,22 +81,31 @@ def _known_before(arguments: argparse.Namespace) -> tuple[Options, dict[str, Any
 
     if getattr(arguments, "report", None) is not None:
         check_report(arguments.report)
-    options = Options.of(**given.edits(arguments), **given.layout(arguments))
+    options = Options.of(**given.edits(arguments), **given.forms(arguments))
     loaded = load_model(arguments.model, options.budget())
     return options, given.feed(arguments, options, loaded) if arguments.input else None
 
 
+def _strictness(arguments: argparse.Namespace) -> Strictness:
+    from onnx_tf.check.strictness import Strictness
+
+    if arguments.samples is not None and arguments.artifact is None:
+        raise UsageError("--samples is for the outputs of what was written: name it behind the model, or leave it out")
+    return Strictness(**given.strictness(arguments))
+
+
 def _format_of(path: Path) -> Format:
-    formats: dict[str, Format] = {".tflite": "tflite", ".keras": "keras"}
+    formats: dict[str, Format] = {".tflite": "tflite", ".keras": "keras", ".pb": "frozen_graph"}
     return formats.get(path.suffix, "saved_model")
 
 
-def _inside(path: Path, rep: Any, source: Any, layout: str) -> Any:
+def _inside(path: Path, rep: Any, source: Any, forms: dict[str, Any]) -> Any:
     """Return what computes the values inside a model as its artefacts of a path's kind do."""
     from onnx_tf.check.through import ThroughFiles
 
     moved = rep.layout_report.channels_last_inputs
-    return ThroughFiles(_format_of(path), source, moved, layout=layout)
+    orders = ("channels_last_inputs", "channels_last_outputs")
+    return ThroughFiles(_format_of(path), source, moved, **{k: v for k, v in forms.items() if k not in orders})
 
 
 def _write_report(
@@ -111,17 +127,19 @@ def _write_report(
     write_report(check_report(arguments.report), report)
 
 
-def _of_artifact(path: Path, rep: Any, source: Any, feed: Any) -> Accuracy:
-    from onnx_tf.check.accuracy import compare_keras, compare_saved_model, compare_tflite
+def _of_artifact(path: Path, rep: Any, source: Any, feed: Any, strictness: Any) -> Accuracy:
+    from onnx_tf.check.accuracy import compare_frozen_graph, compare_keras, compare_saved_model, compare_tflite
     from onnx_tf.check.expected import expected_of
     from onnx_tf.check.interface import Interface
 
     interface = Interface.of(rep)
-    expected = expected_of(interface, source, feed)
+    expected = expected_of(interface, source, feed, strictness=strictness)
     if _format_of(path) == "tflite":
         return compare_tflite(path, rep, expected)
     if _format_of(path) == "keras":
         return compare_keras(path, interface, expected)
+    if _format_of(path) == "frozen_graph":
+        return compare_frozen_graph(path, rep, expected)
     return compare_saved_model(path, rep, expected)
 
 
@@ -147,7 +165,7 @@ def bisect(arguments: argparse.Namespace) -> int:
             feed,
             neutral=arguments.neutral,
             progress=terminal.step,
-            **given.layout(arguments),
+            **given.forms(arguments),
             **given.budget(arguments),
         )
     if found is None:

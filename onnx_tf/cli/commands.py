@@ -31,6 +31,9 @@ def convert(arguments: argparse.Namespace) -> int:
         raise UsageError("--input is what the check compares with: leave out --no-check")
     if arguments.cast and not arguments.input:
         raise UsageError("--cast is for what --input gives: add --input, or leave it out")
+    strict = given.strictness(arguments)
+    if strict and arguments.check is False:
+        raise UsageError(f"--{next(iter(strict))} is for the check: leave out --no-check")
     with console.tensorflow_later(arguments) as terminal:
         check = _known_before(arguments)
         terminal.import_tensorflow()
@@ -39,19 +42,11 @@ def convert(arguments: argparse.Namespace) -> int:
         done = convert_model(
             arguments.model,
             arguments.outdir,
-            formats=arguments.formats,
-            tflite=arguments.tflite,
-            **given.edits(arguments),
-            **given.layout(arguments),
-            freeze=arguments.freeze,
-            allow_flex=arguments.allow_flex,
-            allow_custom_ops=arguments.allow_custom_ops,
-            int64_as_int32=arguments.int64_as_int32,
-            nms=arguments.nms,
-            dequantize=arguments.dequantize,
-            **quantizing.quantizing_options(arguments),
+            **given.writing(arguments),
             overwrite=not arguments.no_overwrite,
             check=check,
+            **strict,
+            split_size=arguments.split_size,
             report=arguments.report,
             progress=terminal.step,
         )
@@ -69,33 +64,29 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     from onnx_tf.export.paths import KERAS
     from onnx_tf.model.loading import load_model
     from onnx_tf.options import Options
-    from onnx_tf.preflight import preflight, refuse_unknown_operators
+    from onnx_tf.preflight import refuse_unknown_operators
     from onnx_tf.report.files import check_report
 
     if arguments.report is not None:
         check_report(arguments.report)
-    options = Options.of(**given.edits(arguments), **given.layout(arguments))
+    options = Options.of(**given.edits(arguments), **given.forms(arguments))
     loaded = load_model(arguments.model, options.budget())
     check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
-    ready = preflight(
-        arguments.model,
-        Path(arguments.outdir),
-        options,
-        formats=arguments.formats,
-        tflite=arguments.tflite,
-        nms=arguments.nms,
-        dequantize=arguments.dequantize,
-        overwrite=not arguments.no_overwrite,
-        check=check,
-        **quantizing.quantization(arguments),
-        loaded=loaded,
+    overwrite, outdir = not arguments.no_overwrite, Path(arguments.outdir)
+    ready = given.ready(
+        arguments, options, outdir, check, formats=arguments.formats, overwrite=overwrite, loaded=loaded
     )
     if set(KERAS).isdisjoint(ready.paths):
         refuse_unknown_operators(loaded, options)
     return ready.check
 
 
-_KINDS = {"saved_model": "SavedModel", "keras_source": "source of a Keras model", "weights": "weights"}
+_KINDS = {
+    "saved_model": "SavedModel",
+    "keras_source": "source of a Keras model",
+    "weights": "weights",
+    "frozen_graph": "frozen graph",
+}
 
 
 def _moved(done: Conversion) -> dict[str, list[str]]:
@@ -115,7 +106,10 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
         }
         | ({} if written.operators is None else {"operators": dict(written.operators)})
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
+        | ({"elsewhere": [vars(node) for node in written.elsewhere]} if written.elsewhere else {})
+        | ({"names": dict(written.names)} if written.format == "frozen_graph" else {})
         | quantizing.quantized_summary(written)
+        | ({} if written.part is None else {"part": list(written.part)})
         for written in done.artifacts
     ]
     return {
@@ -141,23 +135,32 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
             moving = "1 of them a Transpose" if transposes == 1 else f"{transposes} of them Transposes"
             print(f"  {count} {'operator' if count == 1 else 'operators'}, {moving}")
             _print_floats(written.floats)
+            for node in written.elsewhere:
+                print(f"  {node.name} ({node.op_type}): {node.reason}")
             foreign = foreign_operators(written.operators)
             if foreign:
                 print(f"  not LiteRT's own: {', '.join(foreign)}")
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        for name, operation in written.names.items():
+            print(f"  {name} is {operation}, as TensorFlow takes names")
         if written.format in ("keras", "keras_source"):
             _print_images(done)
         quantizing.print_quantized(written)
         if written.accuracy is not None:
             print_accuracy(written.accuracy)
-        elif written.verdict is None:
+        elif written.verdict is None and not _is_inner_part(written):
             reason = _unchecked(written).replace("\n", "\n    ")
             print(f"  not checked: {reason}" if reason else "  not checked")
     print(f"{sum(waited.values()):.1f} s: {', '.join(f'{step} {seconds:.1f} s' for step, seconds in waited.items())}")
     for step, seconds in done.timings.items() if timings else ():
         print(f"  {seconds:8.3f} s  {step}")
+
+
+def _is_inner_part(written: Written) -> bool:
+    """Return whether another part has the comparison of all."""
+    return written.part is not None and written.part[0] < written.part[1]
 
 
 def _print_images(done: Conversion) -> None:
@@ -201,13 +204,13 @@ def run(arguments: argparse.Namespace) -> int:
     if target is not None:
         files.check_writable(target)
     with console.tensorflow_later(arguments) as terminal:
-        options = Options.of(**given.edits(arguments), **given.layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.forms(arguments))
         feed = _known_before_running(arguments, options, target)
         terminal.import_tensorflow()
         from onnx_tf.backend import prepare
 
         terminal.step("Converting")
-        rep = prepare(arguments.model, **given.edits(arguments), **given.layout(arguments))
+        rep = prepare(arguments.model, **given.edits(arguments), **given.forms(arguments))
         terminal.step("Running")
         outputs = dict(rep.run(feed).items())
     if target is not None:
@@ -269,7 +272,7 @@ def layout(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         files.check_writable(Path(arguments.html))
     with console.progress("Converting"):
-        options = Options.of(**given.edits(arguments), **given.layout(arguments))
+        options = Options.of(**given.edits(arguments), **given.forms(arguments))
         report = lower(arguments.model, options, handlers=known_handlers(), until="layout").layout_report
     if arguments.html is not None:
         from onnx_tf.layout.drawing import page

@@ -111,6 +111,26 @@ def _given(value: ir.Value, spec: str, text: str, *, is_last: bool) -> Any:
     return next(iter(arrays.values()))
 
 
+def stated_values(specs: Sequence[str]) -> dict[str, Any]:
+    """Return what ``--value NAME=VALUE`` states, by name: numbers and lists of numbers as they are, files as arrays.
+
+    Raises:
+        UsageError: one has no name or no such value, or an input is given two.
+    """
+    found: dict[str, Any] = {}
+    for spec in specs:
+        name, equals, text = spec.partition("=")
+        if not name or not equals or name in found:
+            raise UsageError(f"--value {spec}: state NAME=VALUE once for each input, as in sizes=[1,3,224,224]")
+        plain = _plain(text)
+        found[name] = files.load_arrays(Path(text)) if plain is None else plain
+        if isinstance(found[name], dict):
+            raise UsageError(
+                f"--value {spec}: the file holds {listed(found[name])}, an input needs one array: a .npy file"
+            )
+    return found
+
+
 def _plain(text: str) -> Any:
     """Return a number, bool or list that a text is, ``None`` for what is none."""
     if not re.match(r"\s*(\[|[-+]?\.?\d|(true|false|nan|[-+]?inf)\s*$)", text, re.IGNORECASE) or Path(text).exists():

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, NoReturn
 import onnx_tf
 from onnx_tf.cli import commands
 from onnx_tf.cli.completion import SHELLS
-from onnx_tf.cli.model_options import add_budget, add_edits, add_inputs, add_layout, names
+from onnx_tf.cli.model_options import add_budget, add_edits, add_inputs, add_layout, add_strictness
 from onnx_tf.cli.parser import Parser, check_command
 from onnx_tf.cli.quantizing import add_quantizing
 from onnx_tf.cli.reporting import FAILURE, exit_code, is_expected, plain_warnings, report
+from onnx_tf.cli.rewriting import add_rewriting
 from onnx_tf.cli.supervisor import add_limits, is_supervised, supervise
 from onnx_tf.cli.usage import UsageError
+from onnx_tf.cli.writing_options import add_writing
 from onnx_tf.supervision.child import supervised
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ def _run(given: list[str], *, is_program: bool = False, is_watched: bool = False
     check_command(parser, list(named), given)
     arguments = parser.parse_args(given)
     arguments.began, arguments.commands = began, named
-    if arguments.command == "convert":
-        _one_model(named["convert"], arguments)
+    if arguments.command in ("convert", "plan"):
+        _one_model(named[arguments.command], arguments)
     try:
         if not is_watched and is_supervised(arguments, is_program=is_program):
             return supervise(given, arguments)
@@ -79,9 +81,15 @@ def _print_any_name() -> None:
 
 
 def _one_model(parser: Parser, arguments: argparse.Namespace) -> None:
-    if (arguments.model is None) == (arguments.infile is None):
-        parser.error("give the model once, as in: onnx-tf convert model.onnx -o model")
-    arguments.model = arguments.model or arguments.infile
+    if isinstance(arguments.freeze, str) and arguments.freeze != "both":  # as in: convert --freeze model.onnx
+        if arguments.model is not None:
+            parser.error(f"--freeze {arguments.freeze}: write --freeze alone, or --freeze both")
+        arguments.model, arguments.freeze = arguments.freeze, True
+    infile = getattr(arguments, "infile", None)
+    if (arguments.model is None) == (infile is None):
+        example = "convert model.onnx -o model" if arguments.command == "convert" else "plan model.onnx"
+        parser.error(f"give the model once, as in: onnx-tf {example}")
+    arguments.model = arguments.model or infile
 
 
 def _parsers() -> tuple[Parser, dict[str, Parser]]:
@@ -117,7 +125,7 @@ def _parsers() -> tuple[Parser, dict[str, Parser]]:
 def _add_convert(commands: Commands) -> Parser:
     convert = commands.add_parser(
         "convert",
-        help="write a model as a SavedModel, .tflite or .keras file",
+        help="write a model as a SavedModel, .tflite, .keras or .pb file",
         description=_CONVERT,
         epilog=_examples("convert"),
     )
@@ -128,48 +136,29 @@ def _add_convert(commands: Commands) -> Parser:
         "--outdir",
         required=True,
         metavar="PATH",
-        help="a SavedModel's folder, or a .tflite or .keras file; with --formats a folder for all of them",
+        help="a SavedModel's folder, or a .tflite, .keras or .pb file; with --formats a folder for all of them",
     )
-    convert.add_argument("--formats", type=names, metavar="FORMAT,...", help="write saved_model, tflite, keras, ...")
-    convert.add_argument(
-        "--tflite",
-        type=names,
-        metavar="KIND,...",
-        help="kinds of .tflite files: float32, float16, dynamic_range_quant; integer_quant, of quantised models or by "
-        "--data; by --data full_integer_quant, integer_quant_with_int16_act, full_integer_quant_with_int16_act",
-    )
-    convert.add_argument("--freeze", action="store_true", help="bake a SavedModel's weights into it as constants")
+    add_writing(convert)
     convert.add_argument("--no-overwrite", action="store_true", help="refuse to replace what is there")
     convert.add_argument(
         "--check",
         action=argparse.BooleanOptionalAction,
         help="compare what was written with ONNX Runtime (the default, where it can be; with --check it must be)",
     )
-    for option, what in (("--allow-flex", "TensorFlow's operators"), ("--allow-custom-ops", "custom operators")):
-        convert.add_argument(option, action="store_true", help=f"write {what} into .tflite files where LiteRT has none")
     convert.add_argument(
-        "--int64-as-int32",
-        action="store_true",
-        help="let .tflite files compute 64-bit integers in 32 bits where that is fewer operators; numbers must fit",
-    )
-    convert.add_argument(
-        "--nms",
-        choices=("model", "padded"),
-        default="model",
-        help="padded: as many rows of boxes in .tflite files as there can be, and one more output with their number",
-    )
-    convert.add_argument(
-        "--dequantize",
-        action="store_true",
-        help="write quantised models in floats; without it their .tflite files compute with the model's own integers",
+        "--split-size",
+        metavar="SIZE",
+        help="cut the model into parts with weights of up to this size, as in 1G: NAME_1, NAME_2, ..., NAME.parts.json",
     )
     convert.add_argument("--report", metavar="FILE.html", help="show the conversion as a page, values inside included")
     convert.add_argument("--timings", action="store_true", help="print how long each step took (always in --json)")
+    add_strictness(convert)
     add_quantizing(convert)
     add_inputs(convert, "an input for --check instead of random numbers; several times for several inputs")
     add_edits(convert)
     add_budget(convert)
     add_layout(convert)
+    add_rewriting(convert)
     return convert
 
 
@@ -181,6 +170,7 @@ def _add_run(commands: Commands) -> Parser:
     add_edits(run)
     add_budget(run)
     add_layout(run)
+    add_rewriting(run)
     return run
 
 
@@ -195,18 +185,15 @@ def _add_info(commands: Commands) -> Parser:
 
 
 def _add_plan(commands: Commands) -> Parser:
-    about = "say what a conversion would refuse, without writing anything"
+    about = "say what a conversion would refuse, change and take, without writing anything"
     plan = commands.add_parser("plan", help=about, description=_PLAN, epilog=_examples("plan"))
-    plan.add_argument("model", help="the .onnx file")
-    plan.add_argument(
-        "--formats",
-        type=names,
-        metavar="FORMAT,...",
-        help="saved_model (default), tflite, keras, ...: all but saved_model start TensorFlow",
-    )
+    plan.add_argument("model", nargs="?", help="the .onnx file")
+    add_writing(plan)
+    add_quantizing(plan)
     add_edits(plan)
     add_budget(plan)
     add_layout(plan)
+    add_rewriting(plan)
     return plan
 
 
@@ -219,6 +206,7 @@ def _add_layout_command(commands: Commands) -> Parser:
     add_edits(layout)
     add_budget(layout)
     add_layout(layout)
+    add_rewriting(layout)
     return layout
 
 
@@ -227,13 +215,15 @@ def _add_check(commands: Commands) -> Parser:
     check = commands.add_parser("check", help=about, description=_CHECK, epilog=_examples("check"))
     check.add_argument("model", help="the .onnx file")
     check.add_argument(
-        "artifact", nargs="?", help="a SavedModel, .tflite or .keras file of it, whose outputs are compared too"
+        "artifact", nargs="?", help="a SavedModel, .tflite, .keras or .pb file of it, whose outputs are compared too"
     )
     check.add_argument("--report", metavar="FILE.html", help="show the comparison as a page")
+    add_strictness(check)
     add_inputs(check, "an input instead of random numbers; several times for several inputs")
     add_edits(check)
     add_budget(check)
     add_layout(check)
+    add_rewriting(check)
     return check
 
 
@@ -247,6 +237,7 @@ def _add_bisect(commands: Commands) -> Parser:
     add_edits(bisect)
     add_budget(bisect)
     add_layout(bisect)
+    add_rewriting(bisect)
     return bisect
 
 
@@ -279,7 +270,7 @@ COMMAND_LINES: dict[str, list[str]] = {
         "onnx-tf run model.onnx --input image=random --batch-size 1 --output scores.npz",
     ],
     "info": ["onnx-tf info model.onnx", "onnx-tf info model.onnx --json"],
-    "plan": ["onnx-tf plan model.onnx", "onnx-tf plan model.onnx --formats saved_model,tflite"],
+    "plan": ["onnx-tf plan model.onnx", "onnx-tf plan model.onnx --formats saved_model,tflite,keras --allow-flex"],
     "layout": ["onnx-tf layout model.onnx --html layout.html"],
     "check": ["onnx-tf check model.onnx", "onnx-tf check model.onnx saved_model --input image=random"],
     "bisect": ["onnx-tf bisect model.onnx -o smallest.onnx --neutral"],
@@ -298,8 +289,8 @@ _CONVERT = (
 _RUN = "Convert an ONNX model and compute its outputs for inputs from files or the command line."
 _INFO = "Print inputs, outputs, opset versions, operators and sizes, and all nodes that cannot be converted."
 _PLAN = (
-    "Say of each format whether the model can be written so, and which nodes keep it from that. The exit code is 1 "
-    "where something does."
+    "Say of each artefact what convert would refuse, approximate and change with the same options, and about how large "
+    "it and a run of it are. The exit code is 1 where something is refused."
 )
 _LAYOUT = "Say which memory order was chosen, which Transposes are left, and why each is needed."
 _CHECK = (

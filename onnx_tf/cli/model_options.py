@@ -8,7 +8,7 @@ import re
 from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.cli.parser import Parser, memory
 
-__all__ = ["add_budget", "add_edits", "add_inputs", "add_layout", "names"]
+__all__ = ["add_budget", "add_edits", "add_inputs", "add_layout", "add_strictness", "names"]
 
 
 def add_inputs(parser: Parser, text: str) -> None:
@@ -21,6 +21,19 @@ def add_inputs(parser: Parser, text: str) -> None:
         help=f"{text}: a file (.npy, .npz, an image, .txt for strings), a number, a [LIST], random or zeros",
     )
     parser.add_argument("--cast", action="store_true", help="cast arrays of other dtypes to those of the inputs")
+
+
+def add_strictness(parser: Parser) -> None:
+    """Add the options that say what counts as equal."""
+    group = parser.add_argument_group("comparison with ONNX Runtime")
+    for name, what in (("rtol", "this share of what is expected"), ("atol", "this much")):
+        group.add_argument(
+            f"--{name}",
+            type=float,
+            metavar="NUMBER",
+            help=f"let each float differ by {what} (default: by 1e-3 of the scale of its output)",
+        )
+    group.add_argument("--samples", type=_count, metavar="N", help="on how many drawn inputs (default: 3)")
 
 
 def add_edits(parser: Parser) -> None:
@@ -36,6 +49,14 @@ def add_edits(parser: Parser) -> None:
         default=[],
         metavar="NAME:DIMS",
         help="fix open dimensions, as in x:1,3,224,224 ('?' leaves one open); several times for several inputs",
+    )
+    group.add_argument(
+        "--value",
+        dest="values",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="let an input be this constant, a number, a [LIST] or a .npy file; several times for several inputs",
     )
     for side, verb in (("input", "begin"), ("output", "end")):
         group.add_argument(

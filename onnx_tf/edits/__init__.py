@@ -8,9 +8,12 @@ from __future__ import annotations
 import onnx
 import onnx_ir as ir
 
+from onnx_tf.edits.arg_max import cast_arg_max, fuse_arg_max
 from onnx_tf.edits.cut import cut
+from onnx_tf.edits.normalization import normalize_with
 from onnx_tf.edits.overriding import override
 from onnx_tf.edits.shapes import fix_shapes
+from onnx_tf.edits.values import state_values
 from onnx_tf.errors import EditError
 from onnx_tf.model.loading import MAP_TYPE, OPENED_DIMS, ModelSource, load_model
 from onnx_tf.options import Options
@@ -22,7 +25,7 @@ MAX_PROTO_BYTES = (1 << 31) - (1 << 20)
 
 
 def edit(model: ir.Model, options: Options) -> ir.Model:
-    """Return the model as the options change it, first single nodes, then its ends, then the shapes of its inputs.
+    """Return the model as the options change it: single nodes, its ends, operators, then its inputs.
 
     Raises:
         EditError: an override, a name or a number does not fit the model.
@@ -31,6 +34,15 @@ def edit(model: ir.Model, options: Options) -> ir.Model:
         model = override(model, options.overrides)
     if options.input_names or options.output_names:
         model = cut(model, options.input_names or None, options.output_names or None)
+    if options.values:
+        model = state_values(model, dict(options.values))
+    forms = options.rewriting
+    if forms.mvn_epsilon is not None:
+        model = normalize_with(model, forms.mvn_epsilon)
+    if forms.argmax_dtype is not None:
+        model = cast_arg_max(model, forms.argmax_dtype)
+    if forms.argmax_ratio is not None:
+        model = fuse_arg_max(model, forms.argmax_ratio)
     if options.batch_size is not None or options.input_shapes:
         model = fix_shapes(model, options.batch_size, dict(options.input_shapes))
     return model

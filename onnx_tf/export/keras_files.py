@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.errors import ExportError
+from onnx_tf.export.hdf5 import system_errors
 from onnx_tf.export.keras import KerasRep, write_keras
 from onnx_tf.export.keras_source import source_of
 from onnx_tf.export.paths import Format
@@ -52,14 +51,10 @@ def write_files(
 
 def _write_weights(rep: KerasRep, file: Path) -> None:
     try:
-        rep.model.save_weights(file, overwrite=True)
+        with system_errors():
+            rep.model.save_weights(file, overwrite=True)
     except (ValueError, TypeError) as error:
         raise ExportError(f"Keras cannot save the weights of this model: {str(error).splitlines()[0]}") from error
-    except RuntimeError as error:  # of h5py, also where the operating system refuses
-        number = re.search(r"errno = (\d+)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def onnx_weights(model: ir.Model) -> Iterator[tuple[str, np.ndarray]]:

@@ -62,15 +62,16 @@ ADVICE = (
 )
 
 
-def unsupported_nodes(graph: BoundGraph, traced: tf.Graph) -> list[UnsupportedNode]:
+def unsupported_nodes(graph: BoundGraph, traced: tf.Graph, advice: str = ADVICE) -> list[UnsupportedNode]:
     """Return the ONNX nodes for which LiteRT is known to have no operator, each once.
 
     Args:
         graph: the bound graph.
         traced: what TensorFlow traced of it.
+        advice: what to do, which goes into the reasons.
     """
     reasons = ((operation, _reason(operation)) for operation in _operations(traced))
-    return _nodes(graph, ((operation.name, operation.type, reason) for operation, reason in reasons if reason))
+    return _nodes(graph, ((op.name, op.type, reason) for op, reason in reasons if reason), advice)
 
 
 def refused_nodes(graph: BoundGraph, traced: tf.Graph, operations: Iterable[tuple[str, str]]) -> list[UnsupportedNode]:
@@ -91,13 +92,15 @@ def _no_kernel(operation: tf.Operation | None) -> str:
     return f"has no kernel for {', '.join(dtypes)} in LiteRT" if dtypes else "has no kernel in LiteRT"
 
 
-def _nodes(graph: BoundGraph, operations: Iterable[tuple[str, str, str]]) -> list[UnsupportedNode]:
+def _nodes(
+    graph: BoundGraph, operations: Iterable[tuple[str, str, str]], advice: str = ADVICE
+) -> list[UnsupportedNode]:
     """Return the ONNX nodes that operations are parts of, each once, by name, type and reason."""
     found: dict[str, UnsupportedNode] = {}
     for name, op_type, reason in operations:
         node = graph.node_of(name)
         if node is not None:
-            found.setdefault(node.onnx_node, _refusal(node, op_type, reason))
+            found.setdefault(node.onnx_node, _refusal(node, op_type, reason, advice))
     return list(found.values())
 
 
@@ -153,8 +156,6 @@ def _is_shape(dims: np.ndarray | None) -> bool:
     return dims is not None and dims.ndim == 1 and bool((dims >= 0).all())
 
 
-def _refusal(node: BoundNode, op_type: str, reason: str) -> UnsupportedNode:
-    context = node.context
-    return UnsupportedNode(
-        node.onnx_node, context.op_type, context.onnx_domain, context.version, f"tf.{op_type} {reason}; {ADVICE}"
-    )
+def _refusal(node: BoundNode, op_type: str, reason: str, advice: str) -> UnsupportedNode:
+    context, told = node.context, f"tf.{op_type} {reason}" + (f"; {advice}" if advice else "")
+    return UnsupportedNode(node.onnx_node, context.op_type, context.onnx_domain, context.version, told)

@@ -13,12 +13,15 @@ from onnx_tf.export.precisions import FLOATS, PRECISIONS, Precision
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.telling import did_you_mean
 
-__all__ = ["FORMATS", "KERAS", "Format", "artifact_paths", "with_companions"]
+__all__ = ["FILES", "FORMATS", "KERAS", "Format", "artifact_paths", "with_companions"]
 
-Format = Literal["saved_model", "tflite", "keras", "keras_source", "weights"]
-FORMATS: tuple[Format, ...] = ("saved_model", "tflite", "keras", "keras_source", "weights")
+Format = Literal["saved_model", "tflite", "keras", "keras_source", "weights", "frozen_graph"]
+FORMATS: tuple[Format, ...] = ("saved_model", "tflite", "keras", "keras_source", "weights", "frozen_graph")
 KERAS: dict[Format, str] = {"keras": ".keras", "keras_source": ".py", "weights": ".weights.h5"}
 """The formats that are made of a model in Keras, and how their files end."""
+
+FILES: dict[Format, str] = {**KERAS, "frozen_graph": ".pb"}
+"""The formats that are files, but for .tflite files, and how these end."""
 
 _Name = TypeVar("_Name", bound=str)
 
@@ -30,7 +33,7 @@ def artifact_paths(
     model: ModelSource,
     precisions: Sequence[Precision] = FLOATS,
 ) -> dict[str, Path]:
-    """Return where each artefact goes: ``"saved_model"``, those of Keras, and the precisions of .tflite files.
+    """Return where each artefact goes: by its format, of .tflite files by the precision.
 
     Args:
         path: a SavedModel's folder, a file, or a folder for several artefacts.
@@ -44,13 +47,13 @@ def artifact_paths(
     """
     formats, tflite = _chosen("formats", formats, FORMATS), _chosen("tflite", tflite, PRECISIONS)
     suffix = path.suffix.lower()
-    of_keras = next((kind for kind, end in KERAS.items() if path.name.lower().endswith(end)), None)
-    if suffix in (".h5", ".hdf5") and of_keras is None:
+    of_file = next((kind for kind, end in FILES.items() if path.name.lower().endswith(end)), None)
+    if suffix in (".h5", ".hdf5") and of_file is None:
         raise OptionError(
             f"{path} is a whole model in Keras's legacy format, which does not load models of operations again: "
             "write a .keras file, or a .weights.h5 file of the weights alone"
         )
-    is_file = suffix == ".tflite" or of_keras is not None
+    is_file = suffix == ".tflite" or of_file is not None
     if tflite is not None and not (suffix == ".tflite" if formats is None else "tflite" in formats):
         asked = either(f"tflite={tflite}", f"--tflite {','.join(tflite)}")
         raise OptionError(f"{asked} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
@@ -58,8 +61,8 @@ def artifact_paths(
         if not is_file:
             _refuse_file_names(path, suffix)
             return {"saved_model": path}
-        if of_keras is not None:
-            return {of_keras: path}
+        if of_file is not None:
+            return {of_file: path}
         if tflite and len(tflite) > 1:
             step = either("formats=['tflite']", "--formats tflite")
             raise OptionError(f"{path} is one file: choose one precision, or {step} and a folder")
@@ -71,7 +74,7 @@ def artifact_paths(
     paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
     if "tflite" in formats:
         paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or precisions}
-    for kind, end in KERAS.items():
+    for kind, end in FILES.items():
         if kind in formats:
             stem = re.sub(r"\W", "_", name) if kind == "keras_source" else name  # modules have names of Python's
             paths[kind] = path / f"{stem}{end}"
@@ -88,14 +91,16 @@ def _refuse_file_names(path: Path, suffix: str) -> None:
     if os.path.isdir(path):  # which takes any name
         return
     near = did_you_mean(suffix, [".tflite", ".keras"]) if len(suffix) > 3 else ""
-    if near or suffix in (".pb", ".onnx"):
+    if near or suffix == ".onnx":
         raise OptionError(
             f"{path} would be the folder of a SavedModel{near}: choose a name without {suffix}, or one that ends in "
-            ".tflite or .keras"
+            ".tflite, .keras or .pb"
         )
 
 
 def _whose(suffix: str) -> str:
+    if suffix == ".pb":
+        return "a frozen graph's"
     return "a Keras model's" if suffix in (".keras", ".py", ".h5") else "a SavedModel's"
 
 

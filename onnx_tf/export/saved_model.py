@@ -6,7 +6,7 @@ import collections
 import itertools
 import keyword
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,18 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from onnx_tf.backend_tf_module import BackendTFModule
-from onnx_tf.errors import ExportError, either
+from onnx_tf.errors import ExportError, OptionError, either
+from onnx_tf.export.intermediate import Intermediate
 from onnx_tf.export.reproducible import make_saved_model_reproducible
+from onnx_tf.export.signatures import SERVING, SERVING_ALONE, Freeze, Signatures
 from onnx_tf.export.writing import check_target, refused, written_whole
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.signature import flat_tensors, regrouped
 from onnx_tf.telling import size
 
-__all__ = ["SIGNATURE", "export_saved_model"]
+__all__ = ["MAX_GRAPH_BYTES", "SIGNATURE", "check_frozen_size", "export_saved_model", "python_keywords"]
 
-SIGNATURE = "serving_default"
+SIGNATURE = SERVING
 MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
 
 
@@ -31,7 +33,8 @@ def export_saved_model(
     model: BackendTFModule,
     path: str | os.PathLike[str],
     *,
-    freeze: bool = False,
+    signatures: Signatures = SERVING_ALONE,
+    intermediate: Intermediate | None = None,
     overwrite: bool = True,
     signature_only: bool = False,
 ) -> None:
@@ -40,34 +43,46 @@ def export_saved_model(
     Args:
         model: the module of a rep.
         path: the SavedModel's folder.
-        freeze: bake the weights into the graph as constants.
+        signatures: those to be written, and whether they are frozen.
+        intermediate: what the signature ``intermediate`` gives.
         overwrite: replace a SavedModel that is there already.
         signature_only: leave out the ``serve`` endpoint.
 
     Raises:
         ExportError: as described there.
+        OptionError: likewise.
     """
+    if signatures.is_training and not model.is_training:
+        raise OptionError("the signature 'train' needs a model that is prepared with training=True")
+    names, freeze = signatures.names, signatures.freeze
     target = Path(path)
     check_target(target, overwrite)
     if freeze:
-        _check_size(model)
-    inputs = flat_tensors(_input_specs(model))
+        variables = either("with freeze=False", "without --freeze")
+        check_frozen_size(model, f"keep the weights as variables, {variables}")
+    inputs = flat_tensors(model.input_specs())
     keywords = _keywords(list(inputs))
-    module, function = _serving_module(model, inputs, keywords, freeze, signature_only)
+    computing = _computing(model, names, bool(freeze), intermediate)
+    module = _served(model, inputs, keywords, computing[SIGNATURE], freeze, signature_only)
+    functions = {name: _signature(model, inputs, keywords, compute) for name, compute in computing.items()}
     with refused(target), written_whole(target) as folder:
-        tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
-        _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key})
+        tf.saved_model.save(module, str(folder), signatures=functions)
+        _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key}, names)
         make_saved_model_reproducible(folder)
 
 
-def _check_size(model: BackendTFModule) -> None:
+def check_frozen_size(model: BackendTFModule, advice: str) -> None:
+    """Refuse weights that one file of TensorFlow cannot hold, with what to do instead.
+
+    Raises:
+        ExportError: they are too many.
+    """
     weights = sum(v.shape.num_elements() * v.dtype.size for v in model.weights.values())
     whole = weights + model.concrete().graph.as_graph_def().ByteSize()
     if whole > MAX_GRAPH_BYTES:
         raise ExportError(
             f"the graph takes {size(whole)} with its {size(weights)} of weights as constants, a file of TensorFlow "
-            f"holds {size(MAX_GRAPH_BYTES)} at most: keep the weights as variables, "
-            f"{either('with freeze=False', 'without --freeze')}"
+            f"holds {size(MAX_GRAPH_BYTES)} at most: {advice}"
         )
 
 
@@ -76,6 +91,17 @@ def _keywords(names: Sequence[str]) -> dict[str, str]:
     unique = _unambiguous(names)
     free = (key for key in map("input_{}".format, itertools.count()) if key not in names)
     return {name: name if _is_keyword(name) and name in unique else next(free) for name in names}
+
+
+def python_keywords(names: Sequence[str]) -> dict[str, str]:
+    """Return the keyword of each input whose name Python code that calls a loaded signature cannot use."""
+    renamed = {name: key for name, key in _keywords(names).items() if name != key}
+    called = _callable(list(renamed))
+    return {name: key for name, key in renamed.items() if name not in called}
+
+
+def _callable(names: Sequence[str]) -> set[str]:
+    return _unambiguous(names) - {"self"}  # which Python keeps for the function itself
 
 
 def _unambiguous(names: Sequence[str]) -> set[str]:
@@ -89,11 +115,6 @@ def _is_keyword(name: str) -> bool:
     return name.isidentifier() and name.isascii() and not keyword.iskeyword(name) and name == scope_name(name) != "self"
 
 
-def _input_specs(model: BackendTFModule) -> dict[str, Any]:
-    """Return the spec of each input by ONNX name."""
-    return dict(zip(model.input_names, model.concrete().structured_input_signature[0], strict=True))
-
-
 class _Served(tf.Module):
     """What a loaded SavedModel is: its attributes are those that it keeps."""
 
@@ -101,56 +122,84 @@ class _Served(tf.Module):
     trainable_variables: Any = ()
 
 
-def _serving_module(
-    model: BackendTFModule,
-    inputs: dict[str, tf.TensorSpec],
-    keywords: dict[str, str],
-    freeze: bool,
-    signature_only: bool,
-) -> tuple[_Served, Any]:
-    whole = _input_specs(model)
-    signature = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
-    specs = {name: signature[key] for name, key in keywords.items()}
-    compute = model.concrete(freeze=freeze)
+_Compute = Callable[[Sequence[Any]], Mapping[str, Any]]
+"""Computes values by ONNX name of a model's inputs, in order."""
 
-    def computed(tensors: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return flat_tensors(compute(*regrouped(whole, tensors).values()))
+
+def _computing(
+    model: BackendTFModule, names: Sequence[str], freeze: bool, intermediate: Intermediate | None
+) -> dict[str, _Compute]:
+    """Return what each signature computes."""
+    serving = model.concrete(freeze=freeze)
+    found: dict[str, _Compute] = {SIGNATURE: lambda inputs: serving(*inputs)}
+    if "train" in names:
+        training = model.concrete(training=True)
+        found["train"] = lambda inputs: training(*inputs)
+    if "intermediate" in names:
+        assert intermediate is not None
+        found["intermediate"] = intermediate.computing(model, freeze=freeze)
+    return found
+
+
+def _served(
+    model: BackendTFModule,
+    inputs: Mapping[str, tf.TensorSpec],
+    keywords: Mapping[str, str],
+    compute: _Compute,
+    freeze: Freeze,
+    signature_only: bool,
+) -> _Served:
+    """Return what is saved: the variables and, unless that is left out, the function ``serve``."""
+    whole = model.input_specs()
+    specs = {n: tf.TensorSpec(inputs[n].shape, inputs[n].dtype, name=key) for n, key in keywords.items()}
 
     def serve(inputs: Any) -> dict[str, tf.Tensor]:
-        return computed(inputs if isinstance(inputs, Mapping) else dict.fromkeys(specs, inputs))
-
-    def signature_inputs(**given: tf.Tensor) -> dict[str, tf.Tensor]:
-        return computed({name: given[key] for name, key in keywords.items()})
+        tensors = inputs if isinstance(inputs, Mapping) else dict.fromkeys(specs, inputs)
+        return flat_tensors(compute(list(regrouped(whole, tensors).values())))
 
     module = _Served()
-    if not freeze:
+    if freeze is not True:
         module.weights = model.weights
     if not signature_only:
-        module.variables = [] if freeze else list(model.weights.values())
+        module.variables = [] if freeze is True else list(model.weights.values())
         module.trainable_variables = [variable for variable in module.variables if variable.trainable]
         module.serve = module.__call__ = tf.function(serve, autograph=False)
         for form in [specs, *specs.values()] if len(specs) == 1 else [specs]:
             module.serve.get_concrete_function(form)
-    return module, tf.function(signature_inputs, autograph=False).get_concrete_function(**signature)
+    return module
 
 
-def _rename_inputs(folder: Path, names: dict[str, str]) -> None:
-    """Give the signature's inputs their ONNX names where those are no Python keywords.
+def _signature(
+    model: BackendTFModule, inputs: Mapping[str, tf.TensorSpec], keywords: Mapping[str, str], compute: _Compute
+) -> Any:
+    """Return a concrete function that takes the tensors of the inputs by keyword and gives those of the results."""
+    whole = model.input_specs()
+    specs = {key: tf.TensorSpec(inputs[name].shape, inputs[name].dtype, name=key) for name, key in keywords.items()}
+
+    def signature_inputs(**given: tf.Tensor) -> dict[str, tf.Tensor]:
+        tensors = {name: given[key] for name, key in keywords.items()}
+        return flat_tensors(compute(list(regrouped(whole, tensors).values())))
+
+    return tf.function(signature_inputs, autograph=False).get_concrete_function(**specs)
+
+
+def _rename_inputs(folder: Path, names: Mapping[str, str], signatures: Sequence[str]) -> None:
+    """Give the signatures' inputs their ONNX names where those are no Python keywords.
 
     TensorFlow calls a loaded signature by them as well, unless it takes two of them for the same:
     then Python code uses the keys, as in ``input_0``. TensorFlow Serving has no such trouble.
     """
     if not names:
         return
-    called = _unambiguous(list(names.values())) - {"self"}  # which Python keeps for the function itself
+    called = _callable(list(names.values()))
     file = folder / "saved_model.pb"
     model = saved_model_pb2.SavedModel.FromString(file.read_bytes())
-    for meta_graph in model.meta_graphs:
-        inputs = meta_graph.signature_def[SIGNATURE].inputs
+    for meta_graph, signature in itertools.product(model.meta_graphs, signatures):
+        inputs = meta_graph.signature_def[signature].inputs
         for key, name in names.items():
             inputs[name].CopyFrom(inputs[key])
             del inputs[key]
-        function = _signature_node(meta_graph.object_graph_def).bare_concrete_function
+        function = _signature_node(meta_graph.object_graph_def, signature).bare_concrete_function
         function.argument_keywords[:] = [names[a] if names.get(a) in called else a for a in function.argument_keywords]
         _rename_specs(meta_graph.object_graph_def.concrete_functions[function.concrete_function_name], names)
     file.write_bytes(model.SerializeToString())
@@ -163,9 +212,9 @@ def _rename_specs(function: Any, names: Mapping[str, str]) -> None:
         value.tensor_spec_value.name = names.get(key, key)
 
 
-def _signature_node(graph: Any) -> Any:
+def _signature_node(graph: Any, signature: str) -> Any:
     node = graph.nodes[0]
-    for name in ("signatures", SIGNATURE):
+    for name in ("signatures", signature):
         (child,) = (child.node_id for child in node.children if child.local_name == name)
         node = graph.nodes[child]
     return node

@@ -60,6 +60,7 @@ def tflite_files(
     post_training: PostTraining | None = None,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
+    float16_accumulation: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[Precision, memoryview]]:
     """Yield the contents of a .tflite file for each precision.
@@ -71,6 +72,7 @@ def tflite_files(
         post_training: how a model in floats is quantised, where such kinds are among the precisions.
         allow_flex: write operators of TensorFlow where LiteRT has none; a runtime with the Flex delegate runs them.
         allow_custom_ops: write operators under their own names where there is neither.
+        float16_accumulation: let float16 files say that what computes in float16 may add up in it.
         metadata: what the file says of its origin, see :func:`onnx_tf.export.flatbuffer.finished`.
 
     Raises:
@@ -91,6 +93,8 @@ def tflite_files(
             converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allows_custom)
             if post_training is not None and post_training.quantization.weights == "per-tensor":
                 converter._experimental_disable_per_channel = True
+            if float16_accumulation and precision == "float16":
+                converter.target_spec._experimental_supported_accumulation_type = tf.float16
             try:
                 content: bytes = converter.convert()
             except Exception as error:
@@ -163,9 +167,7 @@ def _check_size(model: BackendTFModule, precision: Precision) -> None:
 
 
 def _specs(model: BackendTFModule) -> tuple[dict[str, Any], dict[str, Any]]:
-    function = model.concrete()
-    inputs = dict(zip(model.input_names, function.structured_input_signature[0], strict=True))
-    return inputs, function.structured_outputs
+    return model.input_specs(), model.concrete().structured_outputs
 
 
 def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:

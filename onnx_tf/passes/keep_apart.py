@@ -1,8 +1,8 @@
-"""Put Barriers where TensorFlow would merge operations into a kernel that is wrong or slow."""
+"""Put Barriers where TensorFlow would merge operations into a kernel that is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import onnx_ir as ir
 
@@ -10,13 +10,10 @@ from onnx_tf.origins import stand_for
 from onnx_tf.registry import BARRIER_DOMAIN, INTERNAL_DOMAINS
 from onnx_tf.schema import int_attribute
 
-__all__ = ["insert_barrier", "keep_apart"]
+__all__ = ["convolutions", "insert_barrier", "is_read_by", "keep_apart"]
 
 _SUMS = frozenset({"Add", "Sub", "Sum"})
 """What TensorFlow computes as a sum: x - (-y) is one to it."""
-
-_SLOW = frozenset({"Add", "Clip", "Elu", "Mish", "Sigmoid", "Softplus", "Sum", "Swish"})
-"""What makes oneDNN's two-dimensional convolutions several times as slow where filters are variables."""
 
 _WRONG = frozenset({"LeakyRelu", "Max", "Mish", "Mul", "Softplus"})
 """What oneDNN's convolutions lose behind a sum: the slope of a LeakyRelu, also of one that is written
@@ -24,34 +21,32 @@ as Max(x, slope * x), and Mish, also where it is written out."""
 
 
 def keep_apart(model: ir.Model) -> bool:
-    """Insert Barriers behind convolutions; return whether there were any.
+    """Insert Barriers behind sums over convolutions; return whether there were any.
 
-    Runs last: no other pass knows Barriers, and it takes the convolutions of INTERNAL_DOMAINS, which
-    TensorFlow computes without Transposes between them and what follows. Those for speed alone say
-    ``variables_only`` where the filters are an initializer: a frozen export makes it a constant.
+    Runs behind what knows no Barriers. Takes the convolutions of INTERNAL_DOMAINS, which TensorFlow computes without
+    Transposes between them and what follows.
     """
-    separated = [_keep_apart(node) for graph in model.graphs() for node in list(graph) if _is_convolution(node)]
-    if any(separated):
+    sums = dict.fromkeys(total for conv in convolutions(model) for total in _lossy_sums(conv.outputs[0]))
+    for total in sums:
+        insert_barrier(total)
+    if sums:
         model.opset_imports[BARRIER_DOMAIN] = 1
-    return any(separated)
+    return bool(sums)
+
+
+def _lossy_sums(result: ir.Value) -> Iterable[ir.Value]:
+    sums = [node.outputs[0] for node in _readers(result) if node.op_type in _SUMS]
+    return [total for total in sums if is_read_by(total, _WRONG)]
+
+
+def convolutions(model: ir.Model) -> list[ir.Node]:
+    """Return those that TensorFlow computes as one operation, with data and filters in its own order."""
+    return [node for graph in model.graphs() for node in list(graph) if _is_convolution(node)]
 
 
 def _is_convolution(node: ir.Node) -> bool:
     # Groups become other operations, or several.
     return node.op_type == "Conv" and node.domain in INTERNAL_DOMAINS and int_attribute(node, "group") == 1
-
-
-def _keep_apart(conv: ir.Node) -> bool:
-    filters, result = conv.inputs[1], conv.outputs[0]
-    assert filters is not None
-    sums = [node.outputs[0] for node in _readers(result) if node.op_type in _SUMS]
-    lossy = [total for total in dict.fromkeys(sums) if _is_read_by(total, _WRONG)]
-    for total in lossy:
-        insert_barrier(total)
-    is_slow = (filters.shape is None or filters.shape.rank() == 4) and _is_read_by(result, _SLOW)
-    if is_slow:
-        insert_barrier(result, variables_only=filters.is_initializer() and not filters.is_graph_input())
-    return bool(lossy) or is_slow
 
 
 def _readers(value: ir.Value) -> Iterator[ir.Node]:
@@ -63,7 +58,8 @@ def _readers(value: ir.Value) -> Iterator[ir.Node]:
             yield node
 
 
-def _is_read_by(value: ir.Value, op_types: frozenset[str]) -> bool:
+def is_read_by(value: ir.Value, op_types: frozenset[str]) -> bool:
+    """Tell whether a node of one of these types reads a value, perhaps through Dropouts."""
     return any(node.op_type in op_types for node in _readers(value))
 
 

@@ -62,9 +62,15 @@ def _values(model: ir.Model) -> Iterator[ir.Value]:
 
 def _widen(value: ir.Value) -> None:
     tensor = value.const_value
-    value.dtype = FLOAT
+    value.type = _float_type(value.type)  # another one: copies of a model share their types
     if tensor is not None:
         value.const_value = _widened(tensor)
+
+
+def _float_type(kind: ir.TypeProtocol | None) -> ir.TypeProtocol:
+    if isinstance(kind, (ir.SequenceType, ir.OptionalType)):
+        return type(kind)(_float_type(kind.elem_type))
+    return ir.TensorType(FLOAT)
 
 
 def _widened(tensor: ir.TensorProtocol) -> ir.TensorProtocol:

@@ -59,6 +59,44 @@ sys.exit(code)
     assert done.returncode == (2 if arguments == ["convert"] else 0), done.stderr
 
 
+@pytest.mark.parametrize(
+    "code", ["import onnx_tf", "import onnx_tf.cli", "from onnx_tf.cli import main; main(['--help'])"]
+)
+def test_nothing_is_imported_but_this_package(code):
+    script = """
+import sys
+there = set(sys.modules)
+try:
+    exec(sys.argv[1])
+except SystemExit:
+    pass
+roots = {name.partition(".")[0] for name in set(sys.modules) - there}
+print(*sorted(roots - sys.stdlib_module_names), file=sys.stderr)
+"""
+    command = [sys.executable, "-c", script, code]
+    environment = os.environ | {"PYTHONPATH": ROOT}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr.split() == ["onnx_tf"]
+
+
+def test_a_conversion_imports_what_it_uses_alone(folder):
+    code = """
+import sys
+from onnx_tf import convert
+convert("model.onnx", "out", check=False)
+print(*sorted({"tensorflow_probability", "tf_keras", "onnxruntime", "ai_edge_litert"} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": ROOT},
+    )
+    assert done.stdout.split() == []
+
+
 def test_nothing_but_the_result_is_printed(folder):
     done = command("convert", "model.onnx", "-o", "out", "--check", cwd=folder)
     assert done.returncode == 0

@@ -83,10 +83,14 @@ def printed(capsys, *arguments: str) -> tuple[int, Any]:
 CASES = {
     "info": [["model.onnx"], ["images.onnx", "--batch-size", "2"]],
     "run": [["model.onnx", "--input", "x.npy"], ["model.onnx", "--input", "x=random"]],
-    "convert": [["model.onnx", "-o", "out", "--check"], ["images.onnx", "-o", "a.tflite", "--report", "r.html"]],
+    "convert": [
+        ["model.onnx", "-o", "out", "--check"],
+        ["images.onnx", "-o", "a.tflite", "--report", "r.html"],
+        ["model.onnx", "-o", "a.pb"],
+    ],
     "layout": [["images.onnx"]],
     "ops": [["Conv*"]],
-    "plan": [["model.onnx"], ["images.onnx", "--formats", "saved_model,tflite,keras"]],
+    "plan": [["model.onnx"], ["images.onnx", "--formats", "saved_model,tflite,keras,frozen_graph"]],
     "check": [["images.onnx", "--report", "r.html"], ["model.onnx", "--input", "x=random"]],
 }
 
@@ -126,8 +130,8 @@ def test_a_plan_that_fails_ends_with_1(capsys):
     code, value = printed(capsys, "plan", "custom.onnx", "--formats", "saved_model,tflite,keras")
     assert code == 1
     assert problems(value, SCHEMA["$defs"]["plan"]) == []
-    assert [answer["format"] for answer in value["formats"]] == ["saved_model", "tflite", "keras"]
-    assert [[node["name"] for node in answer["nodes"]] for answer in value["formats"]] == [["Swish_0"]] * 3
+    assert [answer["format"] for answer in value["formats"]] == ["saved_model", "tflite", "tflite", "keras"]
+    assert [[node["name"] for node in answer["nodes"]] for answer in value["formats"]] == [["Swish_0"]] * 4
     code, value = printed(capsys, "plan", "model.onnx", "--formats", "onnx")
     assert code == 2
 

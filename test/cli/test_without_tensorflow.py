@@ -56,7 +56,6 @@ def answer(*arguments: str) -> tuple[int, str, str]:
     ("arguments", "text"),
     [
         (["info", "model.onnx"], "x: float32[N, 3]"),
-        (["plan", "model.onnx"], "saved_model: can be written"),
         (["info", "model.onnx", "--batch-size", "2", "--json"], '"shape": ['),
         (["layout", "model.onnx"], "Transposes"),
         (["layout", "model.onnx", "--html", "page.html"], "Transposes"),
@@ -98,6 +97,10 @@ REFUSED = {
     "convert model.onnx -o out.tflite --input x=double.npy": "cast it with --cast",
     "convert text.onnx -o out --check": "no random numbers can stand for input 'x'",
     "convert custom.onnx -o out": "node 'n': acme.Thing (opset 1): a custom operator",
+    "plan model.onnx --formats tflight": "did you mean 'tflite'",
+    "plan model.onnx --tflite integer_quant": "is calibrated with data of yours",
+    "plan model.onnx --batch-size 2 --input-shape x:3,3": "--batch-size",
+    "plan": "give the model once",
     "run model.onnx": "add --input x=FILE, or --input x=random",
     "run model.onnx --input x=none.npy": "the input file none.npy does not exist",
     "run model.onnx --input y=x.npy": "the model has no input 'y'",

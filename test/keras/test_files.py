@@ -7,7 +7,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 import onnx_tf
 from onnx_tf.cli import main
@@ -40,6 +40,21 @@ def test_a_difference_is_found(tmp_path, monkeypatch):
 
     monkeypatch.setattr("onnx_tf.export.keras_files.write_keras", spoil)
     assert not onnx_tf.convert(image_network(), tmp_path / "model.keras").fits
+
+
+def test_many_small_layers_take_little_more_than_their_weights(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [*(f"h{i}" for i in range(39)), "y"]
+    nodes = [helper.make_node("Gemm", [x, f"w_{y}", f"b_{y}"], [y]) for x, y in zip(["x", *names], names, strict=False)]
+    model = node_model(nodes, {"x": [2, 32]}, ["y"])
+    for name in names:
+        for initializer, shape in {f"w_{name}": (32, 32), f"b_{name}": (32,)}.items():
+            array = (rng.normal(size=shape) / 6).astype(np.float32)
+            model.graph.initializer.append(numpy_helper.from_array(array, initializer))
+    done = onnx_tf.convert(model, tmp_path / "model.keras")
+    assert done.fits
+    weights = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    assert done.path.stat().st_size <= 1.3 * weights  # 1.7 times in the groups that h5py makes
 
 
 def test_all_formats_in_a_folder(tmp_path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import pytest
 from onnx import numpy_helper
 
+from onnx_tf import convert
 from onnx_tf.check.compare import OfScale
 from test.litert.check import check_tflite
 from test.models import text_model
@@ -56,3 +58,9 @@ def test_the_largest_double_stays_finite(tmp_path):
     low = np.array([0, np.finfo(np.float64).min, 0])
     model.graph.initializer.append(numpy_helper.from_array(low, "low"))
     check_tflite(model, {"x": np.ones((2, 3))}, tmp_path, tolerance=OfScale(single=1e-5))
+
+
+def test_a_model_that_is_converted_keeps_its_types(tmp_path):
+    model = ir.from_proto(text_model("g (double[N, 3] x) => (double[N, 3] y) { m = Neg(x) y = Exp(m) }"))
+    convert(model, tmp_path, formats=["tflite", "saved_model"], tflite=["float32"], check=False)
+    assert {value.dtype for value in (*model.graph.inputs, *model.graph.outputs)} == {ir.DataType.DOUBLE}

@@ -48,12 +48,13 @@ def _verdict(name: str, case: TestCase, through: str) -> tuple[str, str]:
     suite_name = "/".join(name.split("/")[-2:])  # without the release
     by_chance = suite_name in ledger("random")
     known = {suite_name, f"{suite_name}@{through}"} & ledger("onnx").keys() or _known_of_release(name)
-    if through in ("keras", "litert"):
-        known = known or suite_name in ledger(through)
+    target = through.removesuffix("_predict")
+    if target in ("keras", "litert"):
+        known = known or suite_name in ledger(target)
     try:
         check(case, RUNS[through])
     except Exception as error:
-        if through == "keras" and isinstance(error, (UnsupportedError, ExportError)):
+        if target == "keras" and isinstance(error, (UnsupportedError, ExportError)):
             return "refused", ""
         if known or by_chance:
             return "known", ""

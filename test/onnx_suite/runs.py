@@ -53,12 +53,21 @@ def through_litert(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
 
 
 def through_keras(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
-    """A .keras file, written and loaded.
+    """A .keras file, written, loaded and called.
 
     Raises:
         UnsupportedError: Keras has no form of a node.
         ExportError: Keras has no such inputs.
     """
+    return _through_keras(model, inputs, lambda loaded, x: loaded(x, training=False))
+
+
+def through_keras_predict(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
+    """As :func:`through_keras`, and compiled by TensorFlow, which merges operations."""
+    return _through_keras(model, inputs, lambda loaded, x: loaded.predict_on_batch(x))
+
+
+def _through_keras(model: onnx.ModelProto, inputs: list[Any], call: Callable[[Any, Any], Any]) -> list[Any]:
     import keras  # for this way alone
 
     from onnx_tf.export.keras import build, write_keras
@@ -69,7 +78,7 @@ def through_keras(model: onnx.ModelProto, inputs: list[Any]) -> list[Any]:
         write_keras(rep.model, file)
         loaded = keras.saving.load_model(file, compile=False, safe_mode=True)
     tensors = list(rep.interface.flat(dict(zip(rep.inputs, inputs, strict=True))).values())
-    found = loaded(tensors[0] if len(tensors) == 1 else tensors, training=False)
+    found = call(loaded, tensors[0] if len(tensors) == 1 else tensors)
     found = found if isinstance(found, list) else [found]
     return list(rep.interface.whole(dict(zip(rep.outputs, found, strict=True))).values())
 
@@ -86,4 +95,5 @@ RUNS: dict[str, Callable[[onnx.ModelProto, list[Any]], list[Any]]] = {
     "channels_last": through_channels_last,
     "litert": through_litert,
     "keras": through_keras,
+    "keras_predict": through_keras_predict,
 }

@@ -8,6 +8,7 @@ import onnx_ir as ir
 import pytest
 
 from onnx_tf.passes.keep_apart import keep_apart
+from onnx_tf.passes.keep_unfused import keep_unfused
 from onnx_tf.registry import BARRIER_DOMAIN, CHANNELS_LAST_DOMAIN
 
 BOUNDS = "float six = {6.0}, float zero = {0.0}"
@@ -27,7 +28,7 @@ def barriers(body: str, group: int = 1, rank: int = 4, filters: str = "w") -> li
         if node.op_type == "Conv":
             node.domain, node.version = CHANNELS_LAST_DOMAIN, 22
             node.attributes["group"] = ir.AttrInt64("group", group)
-    changed = keep_apart(lowered)
+    changed = keep_apart(lowered) | keep_unfused(lowered)
     found = [node for node in lowered.graph if node.domain == BARRIER_DOMAIN]
     assert changed == bool(found)
     return [(str(node.inputs[0].name), bool(node.attributes.get_int("variables_only"))) for node in found]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from onnx_tf import prepare
+from onnx_tf import prepare, to_keras
 from onnx_tf.check.artifacts import SavedModel
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.onnx_runtime import OnnxRuntime
@@ -45,6 +45,14 @@ def test_numbers_are_those_of_onnx_runtime(name, freeze, tmp_path):
     saved = SavedModel(tmp_path / "saved", Interface.of(rep)).run({"x": X})["y"]
     for found in (rep.run(X)[0], saved):
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("name", {**APART, **MERGED})
+def test_keras_predicts_so(name):
+    body = {**APART, **MERGED}[name]
+    model = text_model(f"g (float[N, 3] x) => (float[N, 3] y) {WEIGHTS} {{ {body} }}")
+    expected = OnnxRuntime(model, optimized=False).run({"x": X})["y"]
+    np.testing.assert_allclose(to_keras(model).predict_on_batch(X), expected, rtol=1e-6, atol=0)
 
 
 def test_halves_overflow_earlier():

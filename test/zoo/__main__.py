@@ -13,6 +13,7 @@ from test.ledger import ledger
 from test.zoo.checks import check_keras, check_model, check_tflite
 from test.zoo.compare import MODELS, SHARED, manifest
 from test.zoo.materialize import materialize
+from test.zoo.plans import broken_promises
 
 REAL = Path(__file__).with_name("real.json")
 """How to feed the two trained networks there."""
@@ -27,6 +28,7 @@ def main() -> int:
     parser.add_argument("--litert", action="store_true", help="through a .tflite file instead, and a second batch")
     parser.add_argument("--keras", action="store_true", help="through a .keras file in a process of its own instead")
     parser.add_argument("--keras-source", action="store_true", help="through source of Keras, in the same way")
+    parser.add_argument("--plan", action="store_true", help="whether plans say what conversions then do, instead")
     parser.add_argument("--layout", choices=["auto", "keep"], default="auto")
     parser.add_argument("--family", default="*")
     parser.add_argument("--shard", default="0/1", help="I/N: every N-th model, from the I-th")
@@ -67,7 +69,9 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
         verdict = _compared(path, entry, arguments)
     except Exception as error:
         verdict = f"FAIL {type(error).__name__}: {' '.join(str(error).split())[:600]}"
-    if arguments.litert or arguments.keras or arguments.keras_source:
+    if arguments.plan:
+        reason = None
+    elif arguments.litert or arguments.keras or arguments.keras_source:
         reason = ledger("litert" if arguments.litert else "keras").get(f"zoo/{name}")
     else:
         reason = ledger("zoo").get(name)
@@ -78,6 +82,9 @@ def _verdict(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace
 
 
 def _compared(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespace) -> str:
+    if arguments.plan:
+        broken = list(broken_promises(materialize(path)))
+        return f"FAIL {'; '.join(broken)}" if broken else "ok"
     if arguments.litert:
         found = check_tflite(entry, materialize(path), batches=(3,))
     elif arguments.keras or arguments.keras_source:

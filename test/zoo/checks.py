@@ -21,6 +21,7 @@ from onnx_tf.check.compare import Comparison, Difference, compare
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.keras_file import KerasFile
 from onnx_tf.check.litert import LiteRT
+from onnx_tf.errors import OnnxTfError
 from onnx_tf.export.paths import KERAS as KERAS_FILES
 from onnx_tf.export.paths import with_companions
 from onnx_tf.export.tflite import tflite_files
@@ -118,9 +119,13 @@ def check_keras(
         if kind == "keras_source":
             command = [str(Path(sys.executable).with_name("ruff")), "format", "--isolated", "--check", str(files[0])]
             assert subprocess.run(command, capture_output=True, check=False).returncode == 0, "it is not laid out"
-        results = KerasFile(files[0], rep.interface, *files[1:]).runs(list(feeds.values()))
-        for (label, feed), result in zip(feeds.items(), results, strict=True):
-            found += [(f"keras{label}", d) for d in Reference(entry, model, feed).comparison(result).outputs]
+        ways = KerasFile(files[0], rep.interface, *files[1:]).ways(list(feeds.values()))
+        for way, results in ways.items():
+            if isinstance(results, OnnxTfError):
+                raise results
+            for (label, feed), result in zip(feeds.items(), results, strict=True):
+                compared = Reference(entry, model, feed).comparison(result)
+                found += [(f"keras {way}{label}", d) for d in compared.outputs]
     return found
 
 

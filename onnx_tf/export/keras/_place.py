@@ -105,6 +105,7 @@ class Drawn:
         trace: the calls of layers and operations so far.
         known: the operations that are there already.
         training: whether the model is for training.
+        unrolled: whether recurrent layers are laid out step by step.
         layers: the layers that hold weights, by what they are made of and the constants that they hold.
         tied: embedding tables that are, transposed, the matrix of a product too, and the layer of each.
     """
@@ -117,6 +118,7 @@ class Drawn:
     trace: Trace = field(default_factory=Trace)
     known: set[Any] = field(default_factory=set)
     training: bool = False
+    unrolled: bool = False
     layers: dict[Any, list[tuple[Any, Sequence[np.ndarray]]]] = field(default_factory=dict)
     tied: list[TiedTable] = field(default_factory=list)
 

@@ -12,6 +12,7 @@ from keras import layers, ops
 
 from onnx_tf.export.keras._place import DTYPES, Place, floats, is_constant, keras_op, keras_table
 from onnx_tf.export.keras._sums import added
+from onnx_tf.registry import BARRIER_DOMAIN
 
 keras_table(
     {
@@ -53,6 +54,12 @@ keras_table(
         "Xor": ops.logical_xor,
     }
 )
+
+
+@keras_op("Barrier", domain=BARRIER_DOMAIN)
+def barrier(place: Place, x: Any, *, variables_only: int) -> Any:
+    # TensorFlow merges nothing across the two, and takes neither away.
+    return ops.squeeze(ops.expand_dims(x, axis=0), axis=0)
 
 
 def merged_by_layer(place: Place, layer: Callable[..., Any], a: Any, b: Any) -> Any:

@@ -35,7 +35,7 @@ from onnx_tf.options import Options
 from onnx_tf.origins import node_origin
 from onnx_tf.passes.settle_shapes import SIZES
 from onnx_tf.pipeline import lower
-from onnx_tf.registry import INTERNAL_DOMAINS
+from onnx_tf.registry import BARRIER_DOMAIN, INTERNAL_DOMAINS
 from onnx_tf.value_types import NamedTypes, ValueType
 
 __all__ = ["Form", "KerasRep", "build", "write_keras"]
@@ -45,7 +45,7 @@ MAX_SIZES = 64
 
 _SAME_ELEMENTS = ("Reshape", "Squeeze", "Unsqueeze")
 
-LAST_STEP = "join biases"
+LAST_STEP = "keep roundings"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,9 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     model = lowered.model
     report = lowered.layout_report
     # Models of the same names must not get numbers behind them.
-    drawn = Drawn(Names(), training=options.training, tied=tied_tables(model.graph))
+    drawn = Drawn(
+        Names(), training=options.training, unrolled=bool(options.rewriting.unroll_rnn), tied=tied_tables(model.graph)
+    )
     walk = _Walk(model, drawn)
     outputs = walk.outputs(lowered.outputs)
     results, name = list(outputs.values()), _model_name(model)
@@ -250,7 +252,7 @@ class _Walk:
 
     def _take_note(self, name: str, node: ir.Node, results: Sequence[Any]) -> None:
         made = self.drawn.added(results)
-        if made:
+        if made and node.domain != BARRIER_DOMAIN:
             are_layers = all(isinstance(operation, keras.layers.Layer) for operation in made)
             kind = "layer" if are_layers else "op" if len(made) == 1 else "several"
             self._forms.append((Form(name, node.op_type, kind), made))

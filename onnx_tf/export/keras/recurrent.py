@@ -77,11 +77,15 @@ def _recurred(
     cls = {"LSTM": layers.LSTM, "GRU": layers.GRU, "RNN": layers.SimpleRNN}[op_type]
     name = place.drawn.names.take(place.name)
     turned = directions == [True]
+    unrolled = {"unroll": True} if place.drawn.unrolled else {}
+    if unrolled and x.shape[1] is None:
+        place.refuse("how many time steps there are is not known, and it is to be unrolled")
     layer = cls(
         weights[0][1].shape[0],
         return_sequences=True,
         return_state=True,
         go_backwards=turned,
+        **unrolled,
         name=name,
         dtype=x.dtype,
         **config,

@@ -15,12 +15,7 @@ import tensorflow as tf
 
 from onnx_tf.handlers.litert._kernels import Unary, in_float32, polynomial, where_finite
 from onnx_tf.registry import registry
-
-ERF_NEAR = (0.128379148, -0.376124811, 0.112816825, -0.0267617195, 0.00498594007, -0.000595373924)
-"""(erf(x) / x - 1) by powers of x², for x below 0.93."""
-
-ERF_FAR = (1.12851341, 0.635722038, 0.105256311, -0.0228860398, 0.00321362297, -0.00021381129)
-"""-log(1 - erf(x)) / x by powers of x, from 0.91 to 4."""
+from onnx_tf.series import ERF_FAR, ERF_NEAR
 
 TAN = (0.333333527, 0.133325593, 0.054072012, 0.0212182555, 0.011005081, -0.000129227241, 0.00448610586)
 """(tan(x) / x - 1) / x² by powers of x², up to pi / 4."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +12,7 @@ import tensorflow as tf
 from onnx_tf.handlers._control import counted_loop
 from onnx_tf.handlers._recurrence import ACTIVATIONS, Advance, Form, Handler, register_recurrent
 from onnx_tf.handlers._tensors import dims_of
+from onnx_tf.handlers._unrolled import unrolled
 from onnx_tf.handlers.litert._buffers import put_row
 
 MAX_UNROLLED_STEPS = 16
@@ -30,7 +32,14 @@ def _walk(
 ) -> tuple[list[tf.Tensor], tf.Tensor | None]:
     time, weights = dims_of(rows)[0], rows.shape[-1] * first[0].shape[-1]
     if isinstance(time, int) and time <= MAX_UNROLLED_STEPS and (time - 1) * weights <= MAX_REPEATED_WEIGHTS:
-        return _unrolled(tf.unstack(rows), advance, first, wants_outputs)
+        return unrolled(rows, advance, first, wants_outputs)
+    return _looped(rows, advance, first, wants_outputs)
+
+
+def _looped(
+    rows: tf.Tensor, advance: Advance, first: list[tf.Tensor], wants_outputs: bool
+) -> tuple[list[tf.Tensor], tf.Tensor | None]:
+    time = dims_of(rows)[0]
 
     def step(index: tf.Tensor, *values: tf.Tensor) -> list[tf.Tensor]:
         row = tf.gather(rows, index)
@@ -44,17 +53,6 @@ def _walk(
     state = [*first, rows[..., : first[0].shape[-1]]] if wants_outputs else first
     final, _ = counted_loop(time, step, state)
     return (final[:-1], final[-1]) if wants_outputs else (final, None)
-
-
-def _unrolled(
-    rows: list[tf.Tensor], advance: Advance, states: list[tf.Tensor], wants_outputs: bool
-) -> tuple[list[tf.Tensor], tf.Tensor | None]:
-    outputs = []
-    for index, row in enumerate(rows):
-        found = advance(tf.constant(index), row, *states)
-        states = found[: len(states)]
-        outputs += found[len(states) :]
-    return states, tf.stack(outputs) if wants_outputs else None
 
 
 _OF_NO_DIRECTION = 0, 4
@@ -112,3 +110,5 @@ def _halves(
 
 LITERT_FORM = Form(_walk, {**ACTIVATIONS, "softplus": (_softplus, ())}, _one_after_another)
 register_recurrent(LITERT_FORM, target="litert")
+register_recurrent(replace(LITERT_FORM, walk=unrolled), target="litert_unrolled_rnn")
+register_recurrent(replace(LITERT_FORM, walk=_looped), target="litert_looped_rnn")

@@ -1,0 +1,252 @@
+"""Compare with onnx2tf: ``python -m bench.onnx2tf [NAME...]`` prints a Markdown table.
+
+Both convert each model to a .tflite file, which LiteRT's interpreter runs on the same input; ONNX Runtime says what is
+right, within a thousandth of each output's scale. onnx2tf comes from the package index into an environment of its own,
+or is the one that ``--python`` names. It is told the shapes of the inputs, and its files are judged kindly: inputs and
+outputs may have any memory order.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from bench.latency import Processes
+from bench.litert import THREADS, named, parser_of
+from bench.measure import in_turn, timed
+from onnx_tf.check.compare import OfScale, compare
+from onnx_tf.check.onnx_runtime import OnnxRuntime
+from onnx_tf.export.flatbuffer import operators
+
+REQUIREMENT = "onnx2tf==1.29.24"
+NAMES = [
+    "mobilenet_v2",
+    "mnasnet_b1",
+    "resnet18",
+    "shufflenetv2_w1",
+    "yolox",
+    "mobilevit",
+    "convnext",
+    "vit",
+    "swin",
+    "bert_cls",
+    "distilbert",
+    "llama",
+    "whisper_encoder",
+    "unet3d_medical",
+    "lstm_stateful_forecaster",
+]
+LIMIT = 600
+"""Seconds that a conversion may take."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a tool made of a model.
+
+    Attributes:
+        verdict: ``right``, or what is wrong.
+        seconds: how long the process took.
+        transposes: of the file.
+        call: the file and what it is fed, by tensor index.
+    """
+
+    verdict: str
+    seconds: float
+    transposes: int = 0
+    file: str = ""
+    feed: Mapping[int, np.ndarray] | None = None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all outputs are."""
+        return self.verdict == "right"
+
+
+def main() -> None:
+    """Print a row for each model, then how many files are right, and means over models where both are."""
+    parser = parser_of("onnx2tf", __doc__, NAMES)
+    parser.add_argument("--python", help="of an environment that has onnx2tf")
+    parser.add_argument("--runs", type=int, default=20, help="rounds of latency; 0 leaves it out")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        python = arguments.python or _installed(Path(folder))
+        print("| model | onnx2tf | onnx-tf | s | Transposes | ms | ratio |\n|---|---|---|--:|--:|--:|--:|", flush=True)
+        rows, processes = [], Processes()
+        for name in arguments.names:
+            rows.append(_row(arguments.folder, name, python, arguments.runs, processes))
+            print(f"| {name} | {' | '.join(rows[-1][0])} |", flush=True)
+    print(*_summary([found for _, found in rows]), sep="\n")
+
+
+def _installed(folder: Path) -> str:
+    venv.create(folder / "venv", with_pip=True)
+    python = str(folder / "venv" / ("Scripts" if sys.platform == "win32" else "bin") / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", REQUIREMENT], check=True)
+    return python
+
+
+def _row(
+    folder: Path, name: str, python: str, runs: int, processes: Processes
+) -> tuple[list[str], tuple[Found, Found, float]]:
+    with tempfile.TemporaryDirectory() as temporary:
+        model, feed = named(folder, name)
+        file = Path(temporary) / "model.onnx"
+        onnx.save(model, file)
+        expected = OnnxRuntime(file).run(feed)
+        theirs = _of_onnx2tf(python, file, feed, expected)
+        ours = _of_onnx_tf(file, feed, expected)
+        ratio, milliseconds = math.nan, ""
+        if runs and theirs.is_right and ours.is_right:
+            times = _latencies({"onnx2tf": theirs, "onnx-tf": ours}, runs, processes)
+            ratio = times["onnx-tf"] / times["onnx2tf"]
+            milliseconds = f"{times['onnx2tf']:.1f} / {times['onnx-tf']:.1f}"
+    cells = [theirs.verdict, ours.verdict, f"{theirs.seconds:.0f} / {ours.seconds:.0f}"]
+    cells += [f"{theirs.transposes} / {ours.transposes}" if theirs.is_right and ours.is_right else "", milliseconds]
+    return [*cells, "" if math.isnan(ratio) else f"{ratio:.2f}"], (theirs, ours, ratio)
+
+
+def _latencies(found: Mapping[str, Found], runs: int, processes: Processes) -> dict[str, float]:
+    for tool, one in found.items():
+        processes.load(tool, _loaded, one.file, one.feed).result()
+    return in_turn({tool: functools.partial(processes.call, tool) for tool in found}, runs, warm_up=3)
+
+
+def _loaded(file: str, feed: Mapping[int, np.ndarray]) -> Callable[[], float]:
+    interpreter = _interpreter(file)
+    _give(interpreter, feed)
+    return timed(interpreter.invoke)
+
+
+def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
+    # It would fetch pictures from the network, to find by them which memory order is right.
+    pictures = np.random.default_rng(0).uniform(size=(20, 128, 128, 3)).astype(np.float32)
+    np.save(file.parent / "calibration_image_sample_data_20x128x128x3_float32.npy", pictures)
+    start = time.perf_counter()
+    command = [python, "-m", "onnx2tf", "-i", str(file), "-o", str(file.parent / "out"), "-coion", "-n"]
+    command += ["-ois", *(f"{name}:{','.join(map(str, np.shape(array)))}" for name, array in feed.items())]
+    programs = os.environ | {
+        "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])
+    }  # its simplifier's
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=LIMIT, check=False, cwd=file.parent, env=programs)
+    except subprocess.TimeoutExpired:
+        return Found(f"over {LIMIT} s", LIMIT)
+    seconds = time.perf_counter() - start
+    made = file.parent / "out" / "model_float32.tflite"
+    if done.returncode or not made.exists():
+        return Found("no file", seconds)
+    return _judged(made, seconds, feed, expected)
+
+
+def _of_onnx_tf(file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
+    start = time.perf_counter()
+    made = file.with_suffix(".tflite")
+    command = [sys.executable, "-m", "onnx_tf", "convert", str(file), "-o", str(made), "--no-check", "--quiet"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    seconds = time.perf_counter() - start
+    return _judged(made, seconds, feed, expected) if done.returncode == 0 else Found("no file", seconds)
+
+
+def _judged(file: Path, seconds: float, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
+    counts = operators(file.read_bytes())
+    feeds, outputs = _computed(file, feed)
+    if isinstance(outputs, str):
+        return Found(outputs, seconds)
+    actual = {name: _nearest(value, found) for (name, value), found in zip(expected.items(), outputs, strict=True)}
+    comparison = compare(expected, actual, OfScale())
+    worst = max((output.error for output in comparison.outputs), default=0.0)
+    verdict = "right" if comparison.fits else f"off by {worst:.0e}" if math.isfinite(worst) else "wrong shape"
+    return Found(verdict, seconds, counts.get("TRANSPOSE", 0), str(file), feeds)
+
+
+def _computed(file: Path, feed: Mapping[str, Any]) -> tuple[dict[int, np.ndarray], list[np.ndarray] | str]:
+    """Return what a file is fed, by tensor index, and its outputs in order, or why there are none."""
+    try:
+        interpreter = _interpreter(str(file))
+        arrays = _by_index(interpreter.get_input_details(), feed)
+        _give(interpreter, arrays)
+        interpreter.invoke()
+        return arrays, [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+    except (RuntimeError, ValueError) as error:
+        needs_flex = "Select TensorFlow op" in str(error)
+        return {}, "needs Flex" if needs_flex else f"fails: {str(error).splitlines()[0][:60]}"
+
+
+def _interpreter(file: str) -> Any:
+    from ai_edge_litert.interpreter import Interpreter
+
+    return Interpreter(file, num_threads=THREADS)
+
+
+def _give(interpreter: Any, feed: Mapping[int, np.ndarray]) -> None:
+    for index, array in feed.items():
+        interpreter.resize_tensor_input(index, array.shape)
+    interpreter.allocate_tensors()
+    for index, array in feed.items():
+        interpreter.set_tensor(index, array)
+
+
+def _by_index(details: Sequence[Mapping[str, Any]], feed: Mapping[str, Any]) -> dict[int, np.ndarray]:
+    """Return arrays by tensor index: those of one name, else in order, with axes as the file declares them."""
+    by_name = {str(detail["name"]).removeprefix("serving_default_").split(":")[0]: detail for detail in details}
+    names = list(feed) if set(by_name) == set(feed) else None
+    pairs = [(by_name[n], feed[n]) for n in names] if names else list(zip(details, feed.values(), strict=True))
+    return {int(detail["index"]): _as_declared(np.asarray(array), detail) for detail, array in pairs}
+
+
+def _as_declared(array: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
+    declared = detail.get("shape_signature", detail["shape"])
+    for order in _orders(array.ndim):
+        moved = array.transpose(order)
+        if len(declared) == moved.ndim and all(
+            n in (-1, m) for n, m in zip(declared[1:], moved.shape[1:], strict=True)
+        ):
+            return np.ascontiguousarray(moved)
+    return array
+
+
+def _nearest(expected: Any, found: np.ndarray) -> np.ndarray:
+    """Return an output in the order of axes in which it is nearest to what is expected."""
+    wanted = np.asarray(expected)
+    moved = [found.transpose(order) for order in _orders(found.ndim)]
+    alike = [array for array in moved if array.shape == wanted.shape]
+    return min(alike, key=lambda array: float(np.abs(array - wanted).sum()), default=found)
+
+
+def _orders(rank: int) -> Iterator[tuple[int, ...]]:
+    yield tuple(range(rank))
+    if rank > 2:
+        yield (0, *range(2, rank), 1)
+        yield (0, rank - 1, *range(1, rank - 1))
+        yield from itertools.islice(itertools.permutations(range(rank)), 1, None)
+
+
+def _summary(found: Sequence[tuple[Found, Found, float]]) -> Iterator[str]:
+    both = [(theirs, ours) for theirs, ours, _ in found if theirs.is_right and ours.is_right]
+    right = [sum(one[i].is_right for one in found) for i in (0, 1)]
+    transposes = [sum(one[i].transposes for one in both) for i in (0, 1)]
+    yield f"\nright of {len(found)}: onnx2tf {right[0]}, onnx-tf {right[1]}"
+    yield f"Transposes in the {len(both)} where both are: onnx2tf {transposes[0]}, onnx-tf {transposes[1]}"
+    ratios = [ratio for _, _, ratio in found if not math.isnan(ratio)]
+    if ratios:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        yield f"latency of onnx-tf's by that of onnx2tf's, geometric mean over {len(ratios)}: {mean:.2f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""Time steps laid out in the graph, one after the other."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from onnx_tf.errors import option
+from onnx_tf.handlers._recurrence import Advance
+from onnx_tf.handlers._tensors import dims_of
+
+__all__ = ["unrolled"]
+
+
+def unrolled(
+    rows: tf.Tensor, advance: Advance, states: list[tf.Tensor], wants_outputs: bool
+) -> tuple[list[tf.Tensor], tf.Tensor | None]:
+    """Walk over rows that are counted, see :class:`Form`: each step has operations of its own.
+
+    Raises:
+        ValueError: how many rows there are is only known when it runs.
+    """
+    if not isinstance(dims_of(rows)[0], int):
+        raise ValueError(
+            "how many time steps there are is not known, and it is to be unrolled: state them with "
+            f"{option('input_shape')}, or leave out {option('unroll_rnn')}"
+        )
+    outputs = []
+    for index, row in enumerate(tf.unstack(rows)):
+        found = advance(tf.constant(index), row, *states)
+        states = found[: len(states)]
+        outputs += found[len(states) :]
+    return states, tf.stack(outputs) if wants_outputs else None
