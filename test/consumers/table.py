@@ -109,8 +109,8 @@ def _notes(rows: Sequence[Row], by_name: Mapping[str, Consumer]) -> list[str]:
     ]
     for (name, note, advice), models in told.items():
         which = "all" if len(models) == sum(row.consumer == name for row in rows) else ", ".join(models)
-        instead = f" Instead: {advice}" if advice else ""
-        lines.append(f"- {by_name[name].title}, {which}: {note}{instead}")
+        told_so = f"{note.rstrip('.')}. Instead: {advice}" if advice else note
+        lines.append(f"- {by_name[name].title}, {which}: {told_so}")
     return lines
 
 

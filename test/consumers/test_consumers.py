@@ -103,7 +103,7 @@ def test_a_table_says_which_models_a_note_is_of():
     lines = markdown(rows, [consumer]).splitlines()
     assert lines[2] == "| consumer | resnet18 | named |"
     assert lines[4] == "| C (c 1) | right, 2e-07 | fails |"
-    assert lines[-1] == "- C, named: a | b Instead: rename them"
+    assert lines[-1] == "- C, named: a | b. Instead: rename them"
 
 
 def test_examples_that_need_more_say_so():

@@ -4,15 +4,15 @@
 # [tool.consumer]
 # title = "IREE"
 # artefacts = ["fixed", "int8"]
+# models = ["resnet18", "mobilevitv2", "bert_cls", "llama", "named"]
 # told = ["tosa-converter-for-tflite", "iree-base-compiler"]
 # how = '''
-# `tosa-converter-for-tflite model.tflite -o model.mlirbc`, then `iree-compile --iree-input-type=tosa` for
-# `llvm-cpu`. IREE's own `iree-import-tflite` (iree-tools-tflite 20260316) does not start on TensorFlow 2.19 to
+# `tosa-converter-for-tflite model.tflite -o model.mlirbc`, for models without loops, then
+# `iree-compile --iree-input-type=tosa` for `llvm-cpu`. IREE's own `iree-import-tflite` (iree-tools-tflite 20260316) does not start on TensorFlow 2.19 to
 # 2.21: `NameError: name 'ExperimentalTFLiteToTosaBytecode' is not defined`
 # '''
 # [tool.consumer.instead]
 # llama = "the frozen SavedModel of fixed shapes, which is right"
-# "*" = "a program that takes loops, such as LiteRT's Interpreter"
 # ///
 """A .tflite file as TOSA, which IREE compiles for the CPU and runs."""
 
