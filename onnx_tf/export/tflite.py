@@ -17,7 +17,7 @@ import tensorflow as tf
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, either
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
-from onnx_tf.export.flatbuffer import finished
+from onnx_tf.export.flatbuffer import finished, inlined
 from onnx_tf.export.integers.file import fold_quantizations
 from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
@@ -128,7 +128,7 @@ def _quantized(
             yield made.kind, made.content, {"floats": [asdict(operator) for operator in made.floats]}
     recipe = how.quantization.recipe
     if recipe is not None and RECIPE in precisions:
-        content = quantized_by_recipe(written("float32"), recipe, how.samples, how.progress)
+        content = inlined(quantized_by_recipe(written("float32"), recipe, how.samples, how.progress))
         floats = floats_of_recipe(content, written("float32"), graph) if recipe.is_static else ()
         told = {"recipe": json.loads(recipe.rules), "floats": [asdict(operator) for operator in floats]}
         yield RECIPE, content, told

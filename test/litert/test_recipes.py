@@ -19,6 +19,7 @@ from onnx_tf.export.post_training.recipe_process import AT_ONCE
 from onnx_tf.export.post_training.recipes import PACKAGES, recipe_of
 from test.litert.served import ServedLiteRT
 from test.litert.test_post_training import X, ends, network, opened
+from test.models import node_model
 
 needs_quantizer = pytest.mark.skipif(
     not any(map(importlib.util.find_spec, PACKAGES)), reason="ai-edge-quantizer is not installed"
@@ -159,3 +160,16 @@ def test_rules_that_are_no_rules():
         recipe_of([1])
     with pytest.raises(FileError, match="cannot be read"):
         recipe_of(Path("none.json"))
+
+
+@needs_quantizer
+def test_constants_that_the_quantizer_puts_behind_the_file_are_taken_in():
+    rng = np.random.default_rng(0)
+    weights = {"matrix": rng.normal(size=(512, 768)).astype(np.float32)}  # of 256 kB on it puts them there
+    node = onnx.helper.make_node("MatMul", ["x", "matrix"], ["y"])
+    data = rng.normal(size=(6, 1, 512)).astype(np.float32)
+    done = convert(node_model([node], {"x": [1, 512]}, ["y"], weights), "n.tflite", recipe="static_wi8_ai8", data=data)
+    file = opened(done.path)
+    assert {buffer.offset for buffer in file.model.buffers} == {0}
+    assert done.bytes < 1.1 * 512 * 768
+    assert done.artifacts[0].verdict.fresh[0].noise_ratio > 30
