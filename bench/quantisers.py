@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,8 @@ class Task:
         """Return what is told of the file that a tool makes."""
         try:
             found = self._judged(tool, KINDS[kind][TOOLS.index(tool)])
+        except FileNotFoundError:
+            return "no file"
         except (OnnxTfError, OSError, RuntimeError, ValueError, subprocess.SubprocessError) as error:
             return f"fails: {str(error).splitlines()[0][:60]}"
         agreement = "" if found.agreement is None else f", {found.agreement:.3f}"
@@ -128,7 +130,19 @@ class Task:
         # It would fetch pictures from the network, to find by them which memory order is right.
         noise = np.random.default_rng(0).uniform(size=(20, 128, 128, 3)).astype(np.float32)
         np.save(self.folder / "calibration_image_sample_data_20x128x128x3_float32.npy", noise)
-        command = [self.python, "-m", "onnx2tf", "-i", self.file.name, "-o", made.name, "-coion", "-n", "-odrqt", "-oiqt"]
+        command = [
+            self.python,
+            "-m",
+            "onnx2tf",
+            "-i",
+            self.file.name,
+            "-o",
+            made.name,
+            "-coion",
+            "-n",
+            "-odrqt",
+            "-oiqt",
+        ]
         command += ["-iqd", "float32", "-oqd", "float32", "-ois"]
         command += [f"{key}:{','.join(map(str, dims))}" for key, dims in self.shapes.items()]
         for place, (key, dims) in enumerate(self.shapes.items()):
@@ -136,7 +150,7 @@ class Task:
             moved = np.moveaxis(rows, 1, -1) if rows.ndim > 2 else rows  # it takes all inputs so, whatever they are
             np.save(self.folder / f"data_{place}.npy", moved)
             zeros, ones = (f"{'[' * len(dims)}{number}{']' * len(dims)}" for number in (0.0, 1.0))
-            command += ["-cind", key, f"data_{place}.npy", zeros, ones]
+            command += ["-cind", key.replace(":", "__"), f"data_{place}.npy", zeros, ones]  # as it calls them
         with (self.folder / "onnx2tf.log").open("w") as log:
             subprocess.run(command, stdout=log, stderr=log, timeout=LIMIT, check=False, cwd=self.folder)
         made.mkdir(exist_ok=True)
@@ -167,7 +181,14 @@ def _samples(
     for value in given:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
         dims = [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        entry = {"name": value.name, "dtype": dtype.name, "shape": dims, "low": 0, "high": 1, **told.get(value.name, {})}
+        entry = {
+            "name": value.name,
+            "dtype": dtype.name,
+            "shape": dims,
+            "low": 0,
+            "high": 1,
+            **told.get(value.name, {}),
+        }
         entry["shape"] = [1, *entry["shape"][1:]]
         entries.append(entry)
         shape = entry["shape"]
