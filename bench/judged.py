@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.litert import THREADS
-from bench.onnx2tf import _by_index, _nearest
+from bench.onnx2tf import by_index, nearest
 
 __all__ = ["Judged", "judged"]
 
@@ -62,7 +62,7 @@ def _computed(file: Path, feed: Mapping[str, Any]) -> list[np.ndarray]:
 
     interpreter = Interpreter(str(file), num_threads=THREADS)
     details = interpreter.get_input_details()
-    arrays = _by_index(details, feed)
+    arrays = by_index(details, feed)
     for index, array in arrays.items():
         interpreter.resize_tensor_input(index, array.shape)
     interpreter.allocate_tensors()
@@ -89,7 +89,7 @@ def _paired(wanted: Mapping[str, Any], found: Sequence[np.ndarray]) -> dict[str,
     """Return what was found for each output: of those of its shape, in any order of axes, the nearest."""
     rest, pairs = list(found), {}
     for name, exact in wanted.items():
-        moved = [(place, _nearest(exact, array)) for place, array in enumerate(rest)]
+        moved = [(place, nearest(exact, array)) for place, array in enumerate(rest)]
         alike = [(place, array) for place, array in moved if array.shape == np.shape(exact)]
         if not alike:
             raise ValueError(f"no output has the shape {list(np.shape(exact))} of {name}")
