@@ -40,6 +40,7 @@ NAMES = [
     "PP-OCRv6_rec_small",
     "mnasnet_b1",
     "resnet18",
+    "shufflenetv2_w1",
     "deit",
     "mobilevit",
 ]
