@@ -38,6 +38,7 @@ NAMES = [
     "embedding_model",
     "PP-OCRv6_det_small",
     "PP-OCRv6_rec_small",
+    "320n",
     "mnasnet_b1",
     "resnet18",
     "shufflenetv2_w1",
