@@ -167,7 +167,7 @@ def _judged(file: Path, seconds: float, feed: Mapping[str, Any], expected: Mappi
     feeds, outputs = _computed(file, feed)
     if isinstance(outputs, str):
         return Found(outputs, seconds)
-    actual = {name: _nearest(value, found) for (name, value), found in zip(expected.items(), outputs, strict=True)}
+    actual = {name: nearest(value, found) for (name, value), found in zip(expected.items(), outputs, strict=True)}
     comparison = compare(expected, actual, OfScale())
     worst = max((output.error for output in comparison.outputs), default=0.0)
     verdict = "right" if comparison.fits else f"off by {worst:.0e}" if math.isfinite(worst) else "wrong shape"
@@ -178,7 +178,7 @@ def _computed(file: Path, feed: Mapping[str, Any]) -> tuple[dict[int, np.ndarray
     """Return what a file is fed, by tensor index, and its outputs in order, or why there are none."""
     try:
         interpreter = _interpreter(str(file))
-        arrays = _by_index(interpreter.get_input_details(), feed)
+        arrays = by_index(interpreter.get_input_details(), feed)
         _give(interpreter, arrays)
         interpreter.invoke()
         return arrays, [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
@@ -201,7 +201,7 @@ def _give(interpreter: Any, feed: Mapping[int, np.ndarray]) -> None:
         interpreter.set_tensor(index, array)
 
 
-def _by_index(details: Sequence[Mapping[str, Any]], feed: Mapping[str, Any]) -> dict[int, np.ndarray]:
+def by_index(details: Sequence[Mapping[str, Any]], feed: Mapping[str, Any]) -> dict[int, np.ndarray]:
     """Return arrays by tensor index: those of one name, else in order, with axes as the file declares them."""
     by_name = {str(detail["name"]).removeprefix("serving_default_").split(":")[0]: detail for detail in details}
     names = list(feed) if set(by_name) == set(feed) else None
@@ -220,7 +220,7 @@ def _as_declared(array: np.ndarray, detail: Mapping[str, Any]) -> np.ndarray:
     return array
 
 
-def _nearest(expected: Any, found: np.ndarray) -> np.ndarray:
+def nearest(expected: Any, found: np.ndarray) -> np.ndarray:
     """Return an output in the order of axes in which it is nearest to what is expected."""
     wanted = np.asarray(expected)
     moved = [found.transpose(order) for order in _orders(found.ndim)]

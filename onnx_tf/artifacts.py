@@ -27,8 +27,8 @@ from onnx_tf.export.integers.file import FloatOperator, float_operators, output_
 from onnx_tf.export.paths import KERAS as OF_KERAS
 from onnx_tf.export.paths import Format
 from onnx_tf.export.post_training.files import QuantizedFile
-from onnx_tf.export.post_training.kinds import KINDS
-from onnx_tf.export.precisions import INTEGERS, Precision
+from onnx_tf.export.post_training.kinds import is_made_of_floats
+from onnx_tf.export.precisions import INTEGERS, FileKind
 from onnx_tf.export.readers import fitted
 from onnx_tf.export.signatures import Signatures
 from onnx_tf.export.tflite import tflite_files
@@ -151,8 +151,8 @@ class Run:
 
     def write_tflite(
         self,
-        files: Mapping[Precision, Path],
-        targets: Mapping[Precision, Path],
+        files: Mapping[FileKind, Path],
+        targets: Mapping[FileKind, Path],
         allowed: Mapping[str, bool],
         target: Target,
     ) -> None:
@@ -182,7 +182,7 @@ class Run:
         self.timings["litert"] = time.perf_counter() - start
         for precision, file in files.items():
             written = self.written[precision]
-            if how is not None and precision in KINDS:
+            if how is not None and is_made_of_floats(precision):
                 self.written[precision] = self._judged(written, precision, file, rep)
                 continue
             tolerance = OfScale(single=FLOAT16_TOLERANCE) if precision == "float16" else None

@@ -21,7 +21,8 @@ from onnx_tf.check.strictness import SAMPLES, Strictness
 from onnx_tf.edits import edited_source
 from onnx_tf.export.paths import FORMATS, Format, with_companions
 from onnx_tf.export.paths import KERAS as OF_KERAS
-from onnx_tf.export.post_training.kinds import KINDS, Quantization
+from onnx_tf.export.post_training.kinds import KINDS, RECIPE, Quantization
+from onnx_tf.export.post_training.recipes import RecipeSource, recipe_of
 from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
 from onnx_tf.export.signatures import Freeze, Signatures
 from onnx_tf.export.writing import written_file, written_files
@@ -123,6 +124,7 @@ def convert(
     keep_float: Sequence[str] = (),
     per_layer: bool = False,
     tune: bool = False,
+    recipe: RecipeSource | None = None,
     overwrite: bool = True,
     check: Any = None,
     rtol: float | None = None,
@@ -197,6 +199,9 @@ def convert(
         keep_float: names of ONNX nodes, or patterns like ``"/head/*"``, that are not to compute with integers.
         per_layer: measure what each layer loses by integers.
         tune: look for more such nodes: up to five, each of which brings half a decibel at least, are kept.
+        recipe: one more .tflite file is quantised by Google's ai-edge-quantizer, which takes the name of a recipe that
+            it has (``"static_wi8_ai8"``), a JSON file of rules, or such rules; static ones are calibrated with
+            ``data``. In a folder it is called ``NAME_RECIPE.tflite``. Without ``tflite`` no others are written.
         overwrite: replace what is there already.
         check: compare what was written with ONNX Runtime, where that is not installed with ONNX's reference
             implementation: on the given inputs, as :meth:`TensorflowRep.run` takes them, and a second batch where
@@ -232,7 +237,9 @@ def convert(
         return _isolated(**given)
     edits = {name: given[name] for name in EDITS} | {"overrides": overrides_of(overrides)}
     options = Options.of(**{name: given[name] for name in FORMS}, **edits)
-    how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, _names(keep_float), per_layer, tune)
+    found = None if recipe is None else recipe_of(recipe)
+    sides = quantized_inputs, quantized_outputs
+    how = Quantization(quantize_weights, *sides, _names(keep_float), per_layer, tune, found)
     strictness = Strictness(rtol, atol, samples)
     if split_size is not None:
         return _in_parts(given, edits, strictness)
@@ -325,7 +332,7 @@ def _write_tflite(
     run: Run, stack: contextlib.ExitStack, ready: Ready, forms: Mapping[str, bool], allowed: Mapping[str, bool]
 ) -> None:
     """Write .tflite files likewise: those of floats and those of integers have targets of their own."""
-    for group in (FLOATS, INTEGERS) if ready.has_integers else ((*FLOATS, *KINDS),):
+    for group in (FLOATS, INTEGERS) if ready.has_integers else ((*FLOATS, *KINDS, RECIPE),):
         files = {precision: ready.paths[precision] for precision in group if precision in ready.paths}
         if files:
             temporary = {key: stack.enter_context(written_file(file)) for key, file in files.items()}

@@ -13,7 +13,7 @@ from onnx_tf.check.inputs import drawn_inputs
 from onnx_tf.edits import edit
 from onnx_tf.errors import OptionError, either, option
 from onnx_tf.export.paths import FILES, Format, artifact_paths, with_companions
-from onnx_tf.export.post_training.kinds import KINDS, Quantization
+from onnx_tf.export.post_training.kinds import RECIPE, Quantization, is_made_of_floats
 from onnx_tf.export.precisions import INTEGERS, Precision
 from onnx_tf.export.signatures import SERVING_ALONE, Signatures
 from onnx_tf.export.writing import check_target
@@ -87,7 +87,9 @@ def preflight(
     if nms not in ("model", "padded"):
         raise OptionError(f"{option('nms')} must be 'model' or 'padded', not {nms!r}")
     reader = reader_named(target)
-    paths = artifact_paths(path, formats, tflite, model, reader.defaults)
+    how = quantization or Quantization()
+    recipe = None if how.recipe is None else how.recipe.name
+    paths = artifact_paths(path, formats, tflite, model, reader.defaults, recipe)
     if float16_accumulation and "float16" not in paths:
         asked = either("tflite=['float16']", "--tflite float16")
         raise OptionError(f"{option('float16_accumulation')} is for float16 .tflite files: ask for them by {asked}")
@@ -97,13 +99,12 @@ def preflight(
     loaded = load_model(model, options.budget()) if loaded is None else loaded
     has_integers = not dequantize and bool(set(paths) - {"saved_model", *FILES}) and is_quantized(loaded)
     if has_integers:
-        paths = artifact_paths(path, formats, tflite, model, INTEGERS)
         _refuse_kinds(paths)
+        paths = artifact_paths(path, formats, tflite, model, INTEGERS)
         if writes:
             _check_targets(paths, overwrite)
     reader.check(set(paths) - {"saved_model", *FILES}, allows_others=allows_others)
     kinds = [] if has_integers else list(paths)
-    how = quantization or Quantization()
     how.check(kinds)
     how.check_data(kinds, has_data)
     edited = edit(loaded, options)
@@ -124,12 +125,16 @@ def _check_targets(paths: Mapping[str, Path], overwrite: bool) -> None:
 
 
 def _refuse_kinds(paths: Mapping[str, Path]) -> None:
-    others = [kind for kind in KINDS if kind in paths and kind not in INTEGERS]
+    others = [kind for kind in paths if is_made_of_floats(kind) and kind not in INTEGERS]
     if others:
         raise OptionError(
-            f"the model is quantised already: integer_quant keeps its own scales; {others[0]} is made of the floats "
-            f"that {either('dequantize=True', '--dequantize')} gives"
+            f"the model is quantised already: integer_quant keeps its own scales; {_told(others[0])} is made of the "
+            f"floats that {either('dequantize=True', '--dequantize')} gives"
         )
+
+
+def _told(kind: str) -> str:
+    return "what a recipe says" if kind == RECIPE else kind
 
 
 def check_feed(

@@ -18,7 +18,7 @@ from onnx_tf.check.interface import Interface
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.check.verdict import Verdict, verdict
 from onnx_tf.errors import OptionError
-from onnx_tf.export.post_training.kinds import KINDS, Quantization
+from onnx_tf.export.post_training.kinds import Quantization, is_made_of_floats
 from onnx_tf.export.tflite import PostTraining
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.options import Options
@@ -134,8 +134,7 @@ def quantizing(
     wanted = list(kinds)
     quantization.check(wanted)
     quantization.check_data(wanted, data is not None)
-    found = [kind for kind in wanted if kind in KINDS]
-    if not found:
+    if not any(map(is_made_of_floats, wanted)):
         return None
     samples = None
     if data is not None:

@@ -20,7 +20,7 @@ _FEW = 10
 
 def add_quantizing(parser: argparse.ArgumentParser) -> None:
     """Add the options to the parser of ``convert``."""
-    group = parser.add_argument_group("quantised .tflite files (--tflite integer_quant and the like)")
+    group = parser.add_argument_group("quantised .tflite files (--tflite integer_quant and the like, --recipe)")
     group.add_argument(
         "--data",
         action="append",
@@ -46,6 +46,11 @@ def add_quantizing(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--per-layer", action="store_true", help="list what each layer loses by integers")
     group.add_argument("--tune", action="store_true", help="look for up to five more nodes that are worth floats")
+    group.add_argument(
+        "--recipe",
+        metavar="FILE|NAME",
+        help="one more file by a recipe of ai-edge-quantizer: a name, as in static_wi8_ai8, or a JSON file of rules",
+    )
 
 
 def quantizing_options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -63,6 +68,7 @@ def quantizing_options(arguments: argparse.Namespace) -> dict[str, Any]:
         "keep_float": names,
         "per_layer": arguments.per_layer,
         "tune": arguments.tune,
+        "recipe": arguments.recipe,
     }
 
 
@@ -101,12 +107,15 @@ def _numbers(text: str, spec: str) -> list[float]:
 def quantization(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options as :func:`onnx_tf.preflight.preflight` takes them."""
     from onnx_tf.export.post_training.kinds import Quantization
+    from onnx_tf.export.post_training.recipes import recipe_of
 
     settings = quantizing_options(arguments)
     has_data = settings.pop("data") is not None
     weights, names = settings.pop("quantize_weights"), tuple(settings.pop("keep_float"))
     sides = settings.pop("quantized_inputs"), settings.pop("quantized_outputs")
-    return {"quantization": Quantization(weights, *sides, names, **settings), "has_data": has_data}
+    given = settings.pop("recipe")
+    recipe = None if given is None else recipe_of(given)
+    return {"quantization": Quantization(weights, *sides, names, **settings, recipe=recipe), "has_data": has_data}
 
 
 def quantized_summary(written: Written) -> dict[str, Any]:

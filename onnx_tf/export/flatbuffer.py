@@ -15,7 +15,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from onnx_tf.export.file_graph import BUILTINS
 from onnx_tf.export.own_results import give_outputs_operators
 
-__all__ = ["finished", "foreign_operators", "operators", "packed", "read_metadata"]
+__all__ = ["finished", "foreign_operators", "inlined", "operators", "packed", "read_metadata"]
 
 METADATA = "onnx_tf"
 IDENTIFIER = b"TFL3"
@@ -53,6 +53,16 @@ def finished(
     _share_buffers(model)
     _describe(model, metadata)
     return packed(model, len(content))
+
+
+def inlined(content: bytes) -> bytes:
+    """Return a file whose constants all lie in its flatbuffer: those that lie behind it are taken in."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # 0 and 1 stand for no place
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return bytes(packed(model, len(content)))
 
 
 def operators(content: bytes | memoryview) -> Counter[str]:

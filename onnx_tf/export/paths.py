@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from onnx_tf.errors import OptionError, either
-from onnx_tf.export.precisions import FLOATS, PRECISIONS, Precision
+from onnx_tf.errors import OptionError, either, option
+from onnx_tf.export.post_training.kinds import RECIPE
+from onnx_tf.export.precisions import FLOATS, PRECISIONS, FileKind, Precision
 from onnx_tf.model.loading import ModelSource
 from onnx_tf.telling import did_you_mean
 
@@ -32,8 +33,9 @@ def artifact_paths(
     tflite: Sequence[Precision] | None,
     model: ModelSource,
     precisions: Sequence[Precision] = FLOATS,
+    recipe: str | None = None,
 ) -> dict[str, Path]:
-    """Return where each artefact goes: by its format, of .tflite files by the precision.
+    """Return where each artefact goes: by its format, of .tflite files by the precision, or ``"recipe"``.
 
     Args:
         path: a SavedModel's folder, a file, or a folder for several artefacts.
@@ -41,6 +43,8 @@ def artifact_paths(
         tflite: the precisions that are asked for.
         model: what is converted, whose name the files in a folder get.
         precisions: those that are written where none is asked for, all into a folder, the first into a file.
+        recipe: the name of the recipe that one more .tflite file is made by, or the only one where no precision is
+            asked for.
 
     Raises:
         OptionError: the options do not fit each other or the path.
@@ -54,26 +58,30 @@ def artifact_paths(
             "write a .keras file, or a .weights.h5 file of the weights alone"
         )
     is_file = suffix == ".tflite" or of_file is not None
-    if tflite is not None and not (suffix == ".tflite" if formats is None else "tflite" in formats):
-        asked = either(f"tflite={tflite}", f"--tflite {','.join(tflite)}")
-        raise OptionError(f"{asked} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
+    if not (suffix == ".tflite" if formats is None else "tflite" in formats):
+        asked = "" if tflite is None else either(f"tflite={tflite}", f"--tflite {','.join(tflite)}")
+        asked = asked or ("" if recipe is None else option("recipe"))
+        if asked:
+            raise OptionError(f"{asked} is for .tflite files, and none is asked for: {path} is {_whose(suffix)}")
+    kinds: list[FileKind] = [*(tflite or (() if recipe else precisions)), *([RECIPE] if recipe else [])]
     if formats is None:
         if not is_file:
             _refuse_file_names(path, suffix)
             return {"saved_model": path}
         if of_file is not None:
             return {of_file: path}
-        if tflite and len(tflite) > 1:
+        if (tflite or recipe) and len(kinds) > 1:
             step = either("formats=['tflite']", "--formats tflite")
-            raise OptionError(f"{path} is one file: choose one precision, or {step} and a folder")
-        return {(tflite or precisions)[0]: path}
+            raise OptionError(f"{path} is one file: choose one precision or recipe, or {step} and a folder")
+        return {kinds[0]: path}
     if is_file:
         asked = either(f"formats={formats}", f"--formats {','.join(formats)}")
         raise OptionError(f"{path} is a file: {asked} are written into a folder; name one")
     name = Path(model).stem if isinstance(model, (str, os.PathLike)) else path.absolute().name
     paths = {"saved_model": path / "saved_model"} if "saved_model" in formats else {}
     if "tflite" in formats:
-        paths |= {precision: path / f"{name}_{precision}.tflite" for precision in tflite or precisions}
+        ends = {kind: recipe if kind == RECIPE else kind for kind in kinds}
+        paths |= {kind: path / f"{name}_{end}.tflite" for kind, end in ends.items()}
     for kind, end in FILES.items():
         if kind in formats:
             stem = re.sub(r"\W", "_", name) if kind == "keras_source" else name  # modules have names of Python's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,13 +17,14 @@ import tensorflow as tf
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, either
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
-from onnx_tf.export.flatbuffer import finished
+from onnx_tf.export.flatbuffer import finished, inlined
 from onnx_tf.export.integers.file import fold_quantizations
 from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
-from onnx_tf.export.post_training.files import QuantizedFile, quantized_files, with_kept_weights
-from onnx_tf.export.post_training.kinds import CALIBRATED, KINDS, Quantization
-from onnx_tf.export.precisions import Precision
+from onnx_tf.export.post_training.files import QuantizedFile, floats_of_recipe, quantized_files, with_kept_weights
+from onnx_tf.export.post_training.kinds import CALIBRATED, RECIPE, Quantization, is_made_of_floats
+from onnx_tf.export.post_training.recipes import quantized_by_recipe
+from onnx_tf.export.precisions import FileKind
 from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
 from onnx_tf.export.saved_model_converter import saved_model_converter
 from onnx_tf.runtime.graph import BoundGraph
@@ -55,14 +57,14 @@ class PostTraining:
 
 def tflite_files(
     model: BackendTFModule,
-    precisions: Sequence[Precision] = ("float32",),
+    precisions: Sequence[FileKind] = ("float32",),
     *,
     post_training: PostTraining | None = None,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
     float16_accumulation: bool = False,
     metadata: Mapping[str, str] | None = None,
-) -> Iterator[tuple[Precision, memoryview]]:
+) -> Iterator[tuple[FileKind, memoryview]]:
     """Yield the contents of a .tflite file for each precision.
 
     Args:
@@ -88,7 +90,7 @@ def tflite_files(
         is_quantized = mark_quantizations(path)
         edit = functools.partial(fold_quantizations, graph=model.graph, allow_custom_ops=allow_custom_ops)
 
-        def written(precision: Precision) -> bytes:
+        def written(precision: FileKind) -> bytes:
             allows_custom = allow_custom_ops or is_quantized  # marks are custom operators until the file is finished
             converter = _converter(path, precision, allow_flex=allow_flex, allow_custom_ops=allows_custom)
             if post_training is not None and post_training.quantization.weights == "per-tensor":
@@ -106,13 +108,13 @@ def tflite_files(
             for kind, content, floats in _quantized(written, precisions, post_training, model.graph):
                 yield kind, finished(content, *names, {**(metadata or {}), **floats})
         for precision in precisions:
-            if post_training is None or precision not in KINDS:
+            if post_training is None or not is_made_of_floats(precision):
                 yield precision, finished(written(precision), *names, metadata or {}, edit if is_quantized else None)
 
 
 def _quantized(
-    written: Callable[[Precision], bytes], precisions: Sequence[Precision], how: PostTraining, graph: BoundGraph
-) -> Iterator[tuple[Precision, bytes, Mapping[str, Any]]]:
+    written: Callable[[FileKind], bytes], precisions: Sequence[FileKind], how: PostTraining, graph: BoundGraph
+) -> Iterator[tuple[FileKind, bytes, Mapping[str, Any]]]:
     """Yield kinds of quantised files, their contents, and what is to be said of them."""
     if "dynamic_range_quant" in precisions:
         content = written("dynamic_range_quant")
@@ -124,11 +126,17 @@ def _quantized(
         for made in quantized_files(written("float32"), kinds, how.samples, how.quantization, graph, how.progress):
             how.made[made.kind] = made
             yield made.kind, made.content, {"floats": [asdict(operator) for operator in made.floats]}
+    recipe = how.quantization.recipe
+    if recipe is not None and RECIPE in precisions:
+        content = inlined(quantized_by_recipe(written("float32"), recipe, how.samples, how.progress))
+        floats = floats_of_recipe(content, written("float32"), graph) if recipe.is_static else ()
+        told = {"recipe": json.loads(recipe.rules), "floats": [asdict(operator) for operator in floats]}
+        yield RECIPE, content, told
 
 
 def refuse_unsupported(
     model: BackendTFModule,
-    precisions: Sequence[Precision] = ("float32",),
+    precisions: Sequence[FileKind] = ("float32",),
     *,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
@@ -151,7 +159,7 @@ def refuse_unsupported(
         raise UnsupportedError(problems, step="litert")
 
 
-def _check_size(model: BackendTFModule, precision: Precision) -> None:
+def _check_size(model: BackendTFModule, precision: FileKind) -> None:
     halved = tf.float32 if precision == "float16" else None
     weights = sum(
         weight.shape.num_elements() * (2 if weight.dtype == halved else weight.dtype.size)
@@ -189,7 +197,7 @@ def _refuse_sequences(model: BackendTFModule) -> None:
                 )
 
 
-def _converter(path: Path, precision: Precision, *, allow_flex: bool, allow_custom_ops: bool) -> Any:
+def _converter(path: Path, precision: FileKind, *, allow_flex: bool, allow_custom_ops: bool) -> Any:
     converter = saved_model_converter(path, SIGNATURE)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if allow_flex:

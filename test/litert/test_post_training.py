@@ -131,6 +131,22 @@ def test_weights_per_channel_or_per_tensor(all_kinds, tmp_path):
     assert sizes == [4, 1]
 
 
+def test_a_softmax_of_many_classes_has_floats_beside_16_bits(tmp_path):
+    nodes = [
+        helper.make_node("MatMul", ["x", "matrix"], ["s"], "scores"),
+        helper.make_node("Softmax", ["s"], ["y"], "softmax"),
+    ]
+    matrix = numbers(8, 3000, low=-4, high=4)
+    model = node_model(nodes, {"x": [1, 8]}, ["y"], {"matrix": matrix})
+    data = {"x": matrix.T[:10, None]}  # each scores one class far above the others
+    made = written(model, tmp_path, "integer_quant_with_int16_act", data)
+    assert [operator.node for operator in made.floats] == ["softmax"]
+    assert made.verdict.fresh[0].noise_ratio > 30
+    whole = written(model, tmp_path, "full_integer_quant_with_int16_act", data)
+    assert [operator.node for operator in whole.quantized.coarse] == ["softmax"]
+    assert whole.verdict.fresh[0].noise_ratio < 25
+
+
 @pytest.mark.parametrize(("taken", "given"), [("uint8", "uint8"), ("uint8", "float32"), ("float32", "int8")])
 def test_interfaces(taken, given, tmp_path):
     sides = {"quantized_inputs": taken, "quantized_outputs": given}

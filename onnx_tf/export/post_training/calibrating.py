@@ -7,6 +7,7 @@ steps of them.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -25,8 +26,8 @@ Ranges = dict[int, tuple[float, float]]
 """The least and the largest number of tensors, by their places."""
 
 
-def calibrated(content: bytes, samples: Iterable[Mapping[str, np.ndarray]]) -> bytes:
-    """Return a file of floats with the ranges of its tensors over all samples.
+def calibrated(content: bytes, samples: Iterable[Mapping[str, np.ndarray]]) -> tuple[bytes, Ranges]:
+    """Return a file of floats with the ranges of its tensors over all samples, and the means of those of each sample.
 
     TensorFlow's own calibration reads the operands of an operator after it ran: where the result took the place of an
     operand, as those of sums do, the operand gets the range of both.
@@ -35,13 +36,17 @@ def calibrated(content: bytes, samples: Iterable[Mapping[str, np.ndarray]]) -> b
         content: the file.
         samples: arrays by the names of the signature's inputs; their shapes may differ.
     """
-    running, ranges = Running(content, keeps=True), Ranges()
+    running, ranges, totals, counts = Running(content, keeps=True), Ranges(), Ranges(), Counter[int]()
     for sample in samples:
         running.outputs(sample)
         for index, array in running.floats():
+            least, most = float(array.min()), float(array.max())
             low, high = ranges.get(index, (math.inf, -math.inf))
-            ranges[index] = min(low, float(array.min())), max(high, float(array.max()))
-    return with_ranges(content, ranges)
+            ranges[index] = min(low, least), max(high, most)
+            low, high = totals.get(index, (0.0, 0.0))
+            totals[index], counts[index] = (low + least, high + most), counts[index] + 1
+    means = {index: (low / counts[index], high / counts[index]) for index, (low, high) in totals.items()}
+    return with_ranges(content, ranges), means
 
 
 def quantized(content: bytes, how: Mapping[str, Any]) -> bytes:

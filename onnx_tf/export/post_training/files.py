@@ -21,7 +21,7 @@ from onnx_tf.export.post_training.nodes import Nodes
 from onnx_tf.own_process import ProcessDiedError, call_telling
 from onnx_tf.runtime.graph import BoundGraph
 
-__all__ = ["QuantizedFile", "Tuning", "quantized_files", "with_kept_weights"]
+__all__ = ["QuantizedFile", "Tuning", "floats_of_recipe", "quantized_files", "with_kept_weights"]
 
 _RUN = """
 import os, runpy
@@ -30,6 +30,7 @@ runpy.run_module("onnx_tf.export.post_training.process", run_name="__main__")
 """
 
 REQUESTED = "it is to stay in floats"
+LEFT = "the recipe leaves it in floats"
 _MOVES = ("PAD", "RESHAPE", "TRANSPOSE")
 """What is told of a node only where it is nothing else."""
 _LOOPS = ("WHILE", "IF", "CALL_ONCE")
@@ -126,18 +127,31 @@ def with_kept_weights(content: bytes, floats: bytes, quantization: Quantization,
     return kept_in_floats(content, floats, Nodes(floats, graph).labels(quantization.keep_float))
 
 
-def _file(kind: Kind, content: bytes, done: Mapping[str, Any], nodes: Nodes) -> QuantizedFile:
-    kept, found = done["kept"][kind], dict[str, FloatOperator]()
+def floats_of_recipe(content: bytes, floats: bytes, graph: BoundGraph) -> tuple[FloatOperator, ...]:
+    """Return what computes with floats in a file that a recipe made of one of floats, each node once."""
+    return _floats(content, Nodes(floats, graph), lambda _: LEFT)
+
+
+def _floats(content: bytes, nodes: Nodes, reason: Callable[[str], str]) -> tuple[FloatOperator, ...]:
+    found = dict[str, FloatOperator]()
     for name, operator in sorted(computing_floats(content), key=lambda row: row[1] in _MOVES):
-        if operator in ("QUANTIZE", "DEQUANTIZE"):
-            continue
-        node = nodes.told(name)
-        reason = next((kept[key] for key in (name, name.removesuffix("1")) if key in kept), "has no integer kernel")
-        found.setdefault(node or name, FloatOperator(node or name, operator, reason))
+        if operator not in ("QUANTIZE", "DEQUANTIZE"):
+            node = nodes.told(name) or name
+            found.setdefault(node, FloatOperator(node, operator, reason(name)))
+    return tuple(found.values())
+
+
+def _file(kind: Kind, content: bytes, done: Mapping[str, Any], nodes: Nodes) -> QuantizedFile:
+    kept = done["kept"][kind]
+
+    def reason(name: str) -> str:
+        return next((kept[key] for key in (name, name.removesuffix("1")) if key in kept), "has no integer kernel")
+
+    floats = _floats(content, nodes, reason)
     coarse = {nodes.told(name): FloatOperator(nodes.told(name), "", why) for name, why in done["coarse"][kind].items()}
     tuned = done["tuned"].get(kind)
     tuning = None if tuned is None else _tuning(tuned, nodes)
-    return QuantizedFile(kind, content, tuple(found.values()), tuple(coarse.values()), tuning)
+    return QuantizedFile(kind, content, floats, tuple(coarse.values()), tuning)
 
 
 def _tuning(told: Mapping[str, Any], nodes: Nodes) -> Tuning:

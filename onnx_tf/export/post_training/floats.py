@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,11 @@ _COARSE_16 = {
     "RSQRT": "its kernel of 16 bits is up to 7 % off",
     "SUM": "its kernel of 16 bits saturates: it has one scale for both sides",
 }
+_MANY_SMALL = "its kernel of 16 bits takes all that is 10 below the largest for e^-10, which adds up over so many"
+SMALLEST_EXPONENT = -10.0
+"""What LiteRT's Softmax of 16 bits computes exponentials of, at least."""
+LARGEST_EXCESS = 0.01
+"""The share of a sum of exponentials by which such small ones may raise it."""
 _UNSAFE_16 = "has a kernel of 16 bits for constant filters alone"
 _UNSAFE_8 = "has a kernel of 8 bits that fails on divisors whose integer is 0"
 _FILTERED = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 1, "TRANSPOSE_CONV": 1}
@@ -68,10 +74,16 @@ def _coarse_in(file: FileGraph, wide: bool) -> Iterator[tuple[Any, str]]:
         kind, result = file.kind(operator), int(operator.outputs[0]) if len(operator.outputs) else -1
         if wide and kind in _COARSE_16 and file.is_float(result):
             yield operator, _COARSE_16[kind]
-        if not wide and kind == "SOFTMAX":
-            found = range_of(file, result)
-            if found is not None and found[1] < SMALL_SHARE:
-                yield operator, _FEW_STEPS
+        found = range_of(file, result) if kind == "SOFTMAX" else None
+        if found is not None and not wide and found[1] < SMALL_SHARE:
+            yield operator, _FEW_STEPS
+        if found is not None and wide and _excess(file, result, found[1]) > LARGEST_EXCESS:
+            yield operator, _MANY_SMALL
+
+
+def _excess(file: FileGraph, softmax: int, largest: float) -> float:
+    """Return by which share the sum of a Softmax is too large, at most: 1 over its largest number is the least sum."""
+    return int(file.tensor(softmax).shape[-1]) * math.exp(SMALLEST_EXPONENT) * largest
 
 
 def unsafe(content: bytes, *, wide: bool) -> list[tuple[str, str, str]]:

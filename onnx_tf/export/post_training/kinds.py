@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from onnx_tf.errors import OptionError, either, option
+from onnx_tf.export.post_training.recipes import Recipe
 
-__all__ = ["CALIBRATED", "KINDS", "Kind", "Quantization"]
+__all__ = ["CALIBRATED", "KINDS", "RECIPE", "Kind", "Quantization", "is_made_of_floats"]
 
 Kind = Literal[
     "dynamic_range_quant",
@@ -26,6 +27,8 @@ KINDS: tuple[Kind, ...] = (
 )
 CALIBRATED: tuple[Kind, ...] = KINDS[1:]
 """Those whose activations are integers, the steps of which data tell."""
+RECIPE: Literal["recipe"] = "recipe"
+"""What a recipe makes, among the kinds of files of one conversion."""
 
 GRANULARITIES = ("per-channel", "per-tensor")
 INTERFACES = ("int8", "uint8", "float32")
@@ -44,6 +47,7 @@ class Quantization:
         keep_float: names of ONNX nodes, or patterns of such names as in ``"/head/*"``, that stay in floats.
         per_layer: measure what each layer loses.
         tune: look for the nodes that are worth staying in floats too.
+        recipe: what one more file is made by; the other settings are not for it.
     """
 
     weights: str = "per-channel"
@@ -52,6 +56,7 @@ class Quantization:
     keep_float: tuple[str, ...] = ()
     per_layer: bool = False
     tune: bool = False
+    recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         if self.weights not in GRANULARITIES:
@@ -71,8 +76,10 @@ class Quantization:
         """
         quantized = [kind for kind in kinds if kind in KINDS]
         full = [kind for kind in quantized if is_full(kind)]
-        if not quantized and self != Quantization():
-            raise OptionError(f"how to quantise is told, and no kind that does is asked for: choose some of {KINDS}")
+        if not quantized and replace(self, recipe=None) != Quantization():
+            told = "the recipe" if self.recipe is not None else "how to quantise is told, and no kind that does"
+            rest = " says itself how it quantises" if self.recipe is not None else " is asked for"
+            raise OptionError(f"{told}{rest}: choose some of {KINDS}")
         if (self.inputs or self.outputs) and not full:
             raise OptionError(
                 f"{option('quantized_inputs')} and {option('quantized_outputs')} are for full_integer_quant: "
@@ -96,12 +103,14 @@ class Quantization:
         Raises:
             OptionError: it is so.
         """
-        if has_data and not set(kinds) & set(KINDS):
+        if has_data and not any(map(is_made_of_floats, kinds)):
             raise OptionError(
                 f"calibration data ({option('data')}) are for quantised .tflite files: ask for one of "
-                f"{', '.join(KINDS)}"
+                f"{', '.join(KINDS)}, or of a recipe ({option('recipe')})"
             )
-        needing = [kind for kind in kinds if kind in CALIBRATED]
+        needing: list[str] = [kind for kind in kinds if kind in CALIBRATED]
+        if self.recipe is not None and self.recipe.is_static:
+            needing.append(f"the recipe {self.recipe.name}")
         if needing and not has_data:
             raise OptionError(
                 f"{needing[0]} is calibrated with data of yours: give them ({either('data', '--data NAME=FILE')}); "
@@ -130,6 +139,11 @@ class Quantization:
             "per_layer": self.per_layer,
             "tune": self.tune,
         }
+
+
+def is_made_of_floats(kind: str) -> bool:
+    """Return whether files of a kind are quantised files of a model in floats."""
+    return kind in KINDS or kind == RECIPE
 
 
 def is_full(kind: str) -> bool:

@@ -19,11 +19,13 @@ from onnx_tf.export.post_training.floats import coarse, computing_floats, unsafe
 from onnx_tf.export.post_training.kept import kept_in_floats, label
 from onnx_tf.export.post_training.running import Running
 from onnx_tf.export.post_training.sixteen_bits import quantized_beside_integers, with_ends
-from onnx_tf.export.post_training.tuning import MAX_ROUNDS, tuned
+from onnx_tf.export.post_training.tuning import MAX_ROUNDS, closest, tuned
 from onnx_tf.own_process import tell
 
 TUNED_WITH = 4
 """How many samples layers are judged with, at most."""
+JUDGED_WITH = 8
+"""With how many samples it is judged which ranges are the better ones, at most."""
 FAILED = "LiteRT's kernel does not take these integers"
 
 
@@ -60,18 +62,23 @@ def _run(folder: Path, task: Mapping[str, Any], done: dict[str, Any]) -> None:
     full = [how for how in task["kinds"] if how["full"]]
     if full:  # what is refused is refused before all data are read
         tell("Trying which operators have integer kernels")
-        first = _with_ranges(content, [samples[0]])
+        first, _ = _with_ranges(content, [samples[0]])
         for how in full:
             _, left, _ = _quantized(first, how, {}, samples[0])
             if left:
                 done["left"][how["kind"]] = left
         if done["left"]:
             return
-    base = _with_ranges(content, samples)
+    wide, narrow = _with_ranges(content, samples)
+    judges = [samples[index] for index in range(min(task["count"], JUDGED_WITH))]
     for how in task["kinds"]:
         tell(f"Quantising ({how['kind']})")
-        kept = {} if how["full"] else dict(task["keep"])
-        result, left, kept = _quantized(base, how, kept, samples[0])
+        keep = {} if how["full"] else dict(task["keep"])
+        base, (result, left, kept) = wide, _quantized(wide, how, keep, samples[0])
+        if not left and not how["wide"] and narrow != wide:
+            other = _quantized(narrow, how, keep, samples[0])
+            if not other[1] and closest([result, other[0]], content, judges):
+                base, (result, left, kept) = narrow, other
         if left:  # kernels may fail on numbers alone
             done["left"][how["kind"]] = left
             continue
@@ -84,16 +91,19 @@ def _run(folder: Path, task: Mapping[str, Any], done: dict[str, Any]) -> None:
         done["coarse"][how["kind"]] = coarse(base, wide=how["wide"]) if how["full"] else {}
 
 
-def _with_ranges(content: bytes, samples: Any) -> bytes:
-    """Return a calibrated file, whose numbers are finite."""
-    base = calibrated(content, samples)
+def _with_ranges(content: bytes, samples: Any) -> tuple[bytes, bytes]:
+    """Return a calibrated file, whose numbers are finite, and one whose ranges are means over the samples."""
+    base, means = calibrated(content, samples)
     without = finite(content, ranges_of(base))
     if without is not None:
-        base = calibrated(without, samples)
-    wider = unclipped(base, ranges_of(base))
+        base, means = calibrated(without, samples)
+    seen = ranges_of(base)
+    wider = unclipped(base, seen)
     base = with_ranges(base, wider) if wider else base
     narrower = bounded(ranges_of(base))
-    return with_ranges(base, narrower) if narrower else base
+    base = with_ranges(base, narrower) if narrower else base
+    mended = {index for index, found in ranges_of(base).items() if found != seen[index]}
+    return base, with_ranges(base, {index: found for index, found in means.items() if index not in mended})
 
 
 def _quantized(

@@ -13,7 +13,7 @@ from onnx_tf.export.post_training.kept import kept_in_floats, label
 from onnx_tf.export.post_training.running import Running
 from onnx_tf.own_process import tell
 
-__all__ = ["losses", "noise_ratio", "tuned"]
+__all__ = ["closest", "losses", "noise_ratio", "tuned"]
 
 MAX_ROUNDS = 5
 """So many times operators are kept, at most, where the search is asked for."""
@@ -109,6 +109,20 @@ def tuned(
         ranked = losses(content, floats, feeds)
     report["after"] = best
     return content, kept, report
+
+
+def closest(contents: Sequence[bytes], floats: bytes, feeds: Sequence[Mapping[str, np.ndarray]]) -> int:
+    """Return the place of the file whose outputs are the closest to those of a file of floats, the first of equals.
+
+    Args:
+        contents: quantised files.
+        floats: the file that they were made of.
+        feeds: inputs by name.
+    """
+    reference = Running(floats)
+    expected = [reference.outputs(feed) for feed in feeds]
+    ratios = [_ratio(content, feeds, expected) for content in contents]
+    return ratios.index(max(ratios))
 
 
 def _candidates(file: FileGraph, names: Sequence[str]) -> list[tuple[str, ...]]:
