@@ -8,7 +8,8 @@
 # told = ["tosa-converter-for-tflite", "iree-base-compiler"]
 # how = '''
 # `tosa-converter-for-tflite model.tflite -o model.mlirbc`, for models without loops, then
-# `iree-compile --iree-input-type=tosa` for `llvm-cpu`. IREE's own `iree-import-tflite` (iree-tools-tflite 20260316) does not start on TensorFlow 2.19 to
+# `iree-compile --iree-input-type=tosa` for `llvm-cpu`.
+# IREE's own `iree-import-tflite` (iree-tools-tflite 20260316) does not start on TensorFlow 2.19 to
 # 2.21: `NameError: name 'ExperimentalTFLiteToTosaBytecode' is not defined`
 # '''
 # [tool.consumer.instead]
