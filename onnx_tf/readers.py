@@ -27,6 +27,7 @@ class Reader:
         table: the file of its operators beside ``export/readers``; all of LiteRT's without one.
         dtypes: the dtypes of tensors that it takes, in LiteRT's words; all without any.
         carriers: the dtypes that inputs and outputs of others get.
+        interface: the dtypes that inputs and outputs may have then; all without any.
         max_rank: how many axes a tensor may have.
         narrows: whether it has no 64-bit integers: they become integers of 32 bits.
         kinds: the precisions of files that it takes; all without any.
@@ -40,6 +41,7 @@ class Reader:
     table: str = ""
     dtypes: frozenset[str] = frozenset()
     carriers: Mapping[str, str] = field(default_factory=dict)
+    interface: frozenset[str] = frozenset()
     max_rank: int = 0
     narrows: bool = False
     kinds: tuple[Precision, ...] = ()
@@ -102,7 +104,7 @@ class Reader:
 LITERT = Reader("litert", "LiteRT")
 
 _INTEGER_KINDS: tuple[Precision, ...] = ("integer_quant", "full_integer_quant", "full_integer_quant_with_int16_act")
-_WIDE = {"FLOAT64": "FLOAT32", "FLOAT16": "FLOAT32"}
+_WIDE = dict.fromkeys(("FLOAT64", "FLOAT16", "BFLOAT16"), "FLOAT32")
 
 GPU = Reader(
     "litert-gpu",
@@ -132,6 +134,7 @@ JS = Reader(
     "litert-js",
     "LiteRT.js",
     carriers={**_WIDE, "BOOL": "UINT8", "INT8": "INT32", "INT16": "INT32"},
+    interface=frozenset({"FLOAT32", "INT32", "UINT8"}),
     narrows=True,
 )
 

@@ -172,8 +172,8 @@ class Handler:
     @property
     def described(self) -> str:
         """The function's place, as in ``swish of my_module``."""
-        name = getattr(self.function, "__qualname__", type(self.function).__name__)
-        return f"{name} of {getattr(self.function, '__module__', 'an unknown module')}"
+        name = getattr(self._innermost, "__qualname__", type(self._innermost).__name__)
+        return f"{name} of {getattr(self._innermost, '__module__', 'an unknown module')}"
 
     @functools.cached_property
     def takes(self) -> tuple[int, float]:
@@ -186,7 +186,17 @@ class Handler:
     @property
     def is_of_this_package(self) -> bool:
         """Whether it is no user's."""
-        return str(getattr(self.function, "__module__", "")).startswith("onnx_tf.")
+        return str(getattr(self._innermost, "__module__", "")).startswith("onnx_tf.")
+
+    @functools.cached_property
+    def _innermost(self) -> Any:
+        """The function inside of partials and decorators."""
+        function: Any = self.function
+        while True:
+            inner = function.func if isinstance(function, functools.partial) else getattr(function, "__wrapped__", None)
+            if inner is None:
+                return function
+            function = inner
 
 
 def normalize_domain(domain: str) -> str:

@@ -9,7 +9,7 @@ import onnx
 import onnx_ir as ir
 import pytest
 
-from onnx_tf import OnnxTfError, convert
+from onnx_tf import OnnxTfError, OptionError, convert
 from onnx_tf.model.loading import load_model
 from onnx_tf.splitting.cuts import parts_of
 from test.models import node_model
@@ -104,3 +104,16 @@ def test_refused(name, options, says, tmp_path):
     with pytest.raises(OnnxTfError, match=says):
         convert(deep_model(), tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"intermediate_names": ["r1"]}, "intermediate_names do not go together"),
+        ({"tflite": ["float32", "float16"]}, "parts of one kind"),
+    ],
+)
+def test_what_parts_cannot_have_is_refused(given, text, tmp_path):
+    with pytest.raises(OptionError, match=text):
+        convert(deep_model(), tmp_path / ("m.tflite" if "tflite" in given else "m"), split_size=1024, **given)
+    assert not list(tmp_path.iterdir())

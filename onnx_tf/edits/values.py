@@ -9,13 +9,16 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.edits.kinds import infer_types
-from onnx_tf.errors import EditError, option
+from onnx_tf.errors import EditError, either
 from onnx_tf.input_checks import in_own_dtype, numpy_dtype, refuse_dtype, refuse_shape
 from onnx_tf.model.loading import MAP_TYPE
 from onnx_tf.origins import forget
 from onnx_tf.telling import described, did_you_mean, listed
 
 __all__ = ["state_values"]
+
+
+VALUES = either("values", "--value")
 
 
 def state_values(model: ir.Model, values: Mapping[str, Any]) -> ir.Model:
@@ -35,12 +38,12 @@ def state_values(model: ir.Model, values: Mapping[str, Any]) -> ir.Model:
     for name, given in values.items():
         if name not in inputs:
             raise EditError(
-                f"{option('values')}: the model has no input {name!r}{did_you_mean(name, inputs)}; "
+                f"{VALUES}: the model has no input {name!r}{did_you_mean(name, inputs)}; "
                 f"its inputs are {listed(inputs, name)}"
             )
         value = inputs[name]
         if not isinstance(value.type, ir.TensorType) or MAP_TYPE in value.meta:
-            raise EditError(f"{option('values')}: {described(value)} is no tensor, and so cannot be a constant")
+            raise EditError(f"{VALUES}: {described(value)} is no tensor, and so cannot be a constant")
         value.const_value = ir.tensor(_array(value, given), name=name)
         value.shape = ir.Shape(value.const_value.shape.numpy())
         forget(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from onnx_tf.errors import option
+from onnx_tf.errors import either, option
 from onnx_tf.handlers._recurrence import Advance
 from onnx_tf.handlers._tensors import dims_of
 
@@ -22,7 +22,7 @@ def unrolled(
     if not isinstance(dims_of(rows)[0], int):
         raise ValueError(
             "how many time steps there are is not known, and it is to be unrolled: state them with "
-            f"{option('input_shape')}, or leave out {option('unroll_rnn')}"
+            f"{either('input_shapes', '--input-shape')}, or leave out {option('unroll_rnn')}"
         )
     outputs = []
     for index, row in enumerate(tf.unstack(rows)):

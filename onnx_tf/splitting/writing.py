@@ -142,6 +142,14 @@ def _refuse(path: Path, settings: Mapping[str, Any]) -> None:
     for name in ("channels_last_inputs", "channels_last_outputs", "report"):
         if settings[name]:
             raise OptionError(f"{option('split_size')} and {option(name)} do not go together: leave one of them out")
+    if settings["intermediate_names"]:
+        names, every = option("intermediate_names"), option("signatures")
+        raise OptionError(
+            f"{option('split_size')} and {names} do not go together: "
+            f"'intermediate' of {every} gives all values of each part"
+        )
+    if len(settings["tflite"] or ()) > 1:
+        raise OptionError(f"{option('split_size')} writes parts of one kind: choose one with {option('tflite')}")
     if settings["data"] is not None:
         how = either("input_names and output_names", "--input-names and --output-names")
         raise OptionError(f"{option('split_size')}: calibrate each part on its own, cut out by {how}")

@@ -70,11 +70,18 @@ def test_slopes_of_channels_before_opset_7():
     np.testing.assert_allclose(keras_model(x), np.where(x < 0, x * slope[:, None], x), rtol=1e-6)
 
 
+def test_a_leaky_relu_that_turns_over():
+    keras_model = to_keras(text_model("g (float[n] x) => (float[n] y) { y = LeakyRelu <alpha = -0.5> (x) }"))
+    x = np.array([-2, -0.0, 0, 3], np.float32)
+    np.testing.assert_array_equal(keras_model(x), np.where(x < 0, -0.5 * x, x))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("g (float[n] x) => (float[0] y) <float[0] y = {}> { z = Neg(x) }", "output 'y': .* without elements"),
         ("g () => (float[1] y) <float[1] w = {1}> { y = Neg(w) }", "no inputs"),
+        ("g (float[1] x) => () { y = Neg(x) }", "no outputs"),
     ],
 )
 def test_outputs_that_no_model_has(text, says):

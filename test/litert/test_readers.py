@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 from tensorflow.lite.python import schema_py_generated as schema
 
-from onnx_tf import EditError, OptionError, UnsupportedError, convert, plan
+from onnx_tf import EditError, ExportError, OptionError, UnsupportedError, convert, plan
 from onnx_tf.cli import main
 from onnx_tf.export.flatbuffer import read_metadata
 from onnx_tf.readers import READERS
@@ -68,6 +69,26 @@ def test_javascript_takes_three_dtypes(tmp_path):
     assert written.accuracy.fits
     of = schema.TensorType
     assert dtypes_of(written.path) == {"x": of.FLOAT32, "b": of.UINT8, "y": of.FLOAT32, "c": of.UINT8}
+
+
+def test_javascript_takes_no_other_inputs_and_outputs(tmp_path):
+    model = text_model("g (string[2] s, uint64[2] i) => (string[2] t, uint64[2] j) { t = Identity(s) j = Identity(i) }")
+    with pytest.raises(ExportError, match="input 's' is string, input 'i' is uint64, output 't' is string"):
+        convert(model, tmp_path / "m.tflite", target="litert-js")
+    assert "output 'j' is uint64" in plan(model, target="litert-js").artifacts[0].reason
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("target", ["litert-gpu", "litert-micro", "litert-js"])
+def test_bfloat16_is_float32(tmp_path, target):
+    model = text_model("g (bfloat16[2, 4] x) => (bfloat16[2, 4] y) { y = Relu(x) }", opset=20)
+    done = convert(model, tmp_path / "m.tflite", target=target, tflite=["float32"], check=False)
+    metadata = read_metadata(done.path.read_bytes())
+    assert metadata["carried"]["inputs"] == {"x": ["bfloat16", "float32"]}
+    assert metadata["carried"]["outputs"] == {"y": ["bfloat16", "float32"]}
+    x = np.array([[-1, 2, 0.5, 3]] * 2, np.float32)
+    runner = Interpreter(str(done.path)).get_signature_runner()
+    np.testing.assert_array_equal(runner(x=x)["y"], np.maximum(x, 0))
 
 
 def test_microcontrollers_have_operators_of_their_own(tmp_path):

@@ -123,6 +123,13 @@ def test_special_numbers(name):
     np.testing.assert_array_equal(np.signbit(actual[numbers]), np.signbit(expected[numbers]))
 
 
+@pytest.mark.parametrize("exponent", [2.5, -2.5, 65.0, -65.0, np.inf, -np.inf])
+def test_powers_of_infinities(exponent):
+    proto = text_model(f"g (float[2] x) => (float[2] y) <float e = {{{exponent}}}> {{ y = Pow(x, e) }}")
+    x = np.array([-np.inf, np.inf], np.float32)
+    np.testing.assert_array_equal(prepare(proto, decompose=["Pow"]).run(x)["y"], np.power(x, np.float32(exponent)))
+
+
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [("Abs", np.int32), ("Abs", np.int64), ("Abs", np.uint8), ("Pow", np.int32), ("Pow", np.int64)],

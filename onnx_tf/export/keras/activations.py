@@ -40,6 +40,8 @@ def relu(place: Place, x: Any) -> Any:
 
 @keras_op("LeakyRelu")
 def leaky_relu(place: Place, x: Any, *, alpha: float) -> Any:
+    if alpha < 0:  # the layer refuses it
+        return ops.leaky_relu(x, alpha)
     return place.layer(layers.LeakyReLU, x, negative_slope=alpha)
 
 

@@ -116,6 +116,8 @@ def build(source: ModelSource, options: Options) -> KerasRep:
     """
     lowered = lower(source, options, handlers=BUILDERS, until=LAST_STEP)
     model = lowered.model
+    if not lowered.outputs:
+        raise ExportError("the model has no outputs, which every Keras model has: write another format")
     report = lowered.layout_report
     # Models of the same names must not get numbers behind them.
     drawn = Drawn(

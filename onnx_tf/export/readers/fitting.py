@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from onnx_tf.errors import UnsupportedError, UnsupportedNode
+from onnx_tf.errors import ExportError, UnsupportedError, UnsupportedNode, option
 from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.flatbuffer import METADATA, packed
 from onnx_tf.export.post_training.kept import label
@@ -48,6 +48,7 @@ def fitted(content: bytes | memoryview, reader: Reader, graph: BoundGraph) -> Fi
         graph: the bound graph that it comes from.
 
     Raises:
+        ExportError: inputs or outputs have dtypes that it does not take; it lists all of them.
         UnsupportedError: some nodes need what it has not; it lists all of them.
     """
     if reader.is_litert:
@@ -59,6 +60,7 @@ def fitted(content: bytes | memoryview, reader: Reader, graph: BoundGraph) -> Fi
         narrow_integers(model)
     if reader.carriers:
         carry_interface(model, reader.carriers)
+    _refuse_interface(model, reader)
     if reader.rewritings:
         rewrite(model, reader.rewritings)
     found: dict[bool, dict[str, UnsupportedNode]] = {False: {}, True: {}}
@@ -137,6 +139,18 @@ def _dtypes(model: Any) -> dict[str, dict[str, str]]:
         side: {entry.name.decode(): TYPES[graph.tensors[entry.tensorIndex].type].lower() for entry in entries}
         for side, entries in (("inputs", signature.inputs), ("outputs", signature.outputs))
     }
+
+
+def _refuse_interface(model: Any, reader: Reader) -> None:
+    sides = [(side, name, dtype) for side, own in _dtypes(model).items() for name, dtype in own.items()]
+    refused = [one for one in sides if reader.interface and one[-1].upper() not in reader.interface]
+    if refused:
+        told = ", ".join(f"{side.removesuffix('s')} {name!r} is {dtype}" for side, name, dtype in refused)
+        taken = ", ".join(sorted(map(str.lower, reader.interface)))
+        raise ExportError(
+            f"{told}: {reader.what} takes and gives {taken} alone: "
+            f"cut it off with {option('input_names')} or {option('output_names')}"
+        )
 
 
 def _describe(model: Any, reader: Reader, before: dict[str, dict[str, str]]) -> None:
