@@ -1,6 +1,7 @@
 """Put Barriers between operations whose constants TensorFlow would merge into one that gives other numbers.
 
-It makes ``x + (a - a)`` of ``(x + a) - a``, which rounds ``x``, and ``x * inf`` of ``(x * 1e30) * 1e30``.
+It makes ``x + (a - a)`` of ``(x + a) - a``, which rounds ``x``, ``x - 1e8`` of ``(x - 1e8) + 0.25``, and ``x * inf`` of
+``(x * 1e30) * 1e30``.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ __all__ = ["keep_roundings"]
 CANCELLED = 1 / 8
 """A sum of constants that is less than this share of the largest of them is none that x may be added to at once."""
 
-Merged = tuple[np.ndarray, np.ndarray]
-"""The constant that a chain of operations would become, and of those that it is made of the largest magnitude, or, of
-products, the largest exponent of either sign."""
+LOST = 1 / 1024
+"""A sum of constants whose rounding is more than this share of the smallest of them has lost that one."""
+
+Merged = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""The constant that a chain of operations would become, and of those that it is made of the largest and the smallest
+magnitude, or, of products, the exponents of either sign."""
 
 
 def keep_roundings(model: ir.Model) -> bool:
@@ -67,13 +71,13 @@ def _separate(node: ir.Node, merged: dict[ir.Value, tuple[str, Merged]]) -> bool
     begun = merged.get(value)
     with np.errstate(all="ignore"):
         size = np.abs(own) if family == "sum" else np.abs(np.log2(np.abs(own)))
-        alone = (combine(neutral, own), size)
+        alone = (combine(neutral, own), size, size)
         if begun is None or begun[0] != family:
             merged[node.outputs[0]] = family, alone
             return False
-        total, largest = begun[1]
-        both = (combine(total, own), np.maximum(largest, size))
-        is_harmful = _cancels(both) if family == "sum" else _leaves_range(both, value.dtype)
+        total, largest, smallest = begun[1]
+        both = (combine(total, own), np.maximum(largest, size), np.minimum(smallest, size))
+        is_harmful = _cancels(both, value.dtype) if family == "sum" else _leaves_range(both, value.dtype)
     merged[node.outputs[0]] = family, alone if is_harmful else both
     if is_harmful:
         insert_barrier(value)
@@ -87,14 +91,16 @@ def _constant(value: ir.Value | None) -> np.ndarray | None:
     return value.const_value.numpy().astype(np.float64) if dtype.is_floating_point() else None
 
 
-def _cancels(merged: Merged) -> bool:
-    total, largest = merged
-    return bool(np.any(np.abs(total) < CANCELLED * largest))
+def _cancels(merged: Merged, dtype: ir.DataType | None) -> bool:
+    """Return whether a sum is far smaller than what it is made of, or too large to hold the smallest of that."""
+    total, largest, smallest = merged
+    rounded = total.astype((dtype or ir.DataType.FLOAT).numpy()).astype(np.float64)
+    return bool(np.any((np.abs(total) < CANCELLED * largest) | (np.abs(rounded - total) > LOST * smallest)))
 
 
 def _leaves_range(merged: Merged, dtype: ir.DataType | None) -> bool:
     """Return whether a product overflows or vanishes, or hides that what is computed on the way to it does."""
-    product, exponent = merged
+    product, exponent, _ = merged
     limits = ir.DataType.FLOAT if dtype is None else dtype
     info = np.finfo(limits.numpy()) if limits.numpy().isbuiltin == 1 else np.finfo(np.float32)
     size = np.abs(product)

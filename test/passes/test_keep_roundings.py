@@ -13,12 +13,15 @@ from test.models import text_model
 
 X = np.array([[0.12, 0.17, 0.449], [0, 3, -1]], np.float32)
 WEIGHTS = (
-    "<float[3] big = {1e5, 1e5, 1e5}, float huge = {1e30}, float tiny = {1e-30}, float one = {1}, float two = {2}>"
+    "<float[3] big = {1e5, 1e5, 1e5}, float wide = {1e8}, float huge = {1e30}, "
+    "float tiny = {1e-30}, float one = {1}, float two = {2}>"
 )
 APART = {
     "rounding": "a = Add(x, big) y = Sub(a, big)",
     "rounding of what is subtracted": "a = Sub(big, x) y = Sub(big, a)",
     "one more between": "a = Add(x, big) b = Add(a, one) y = Sub(b, big)",
+    "a small one behind large ones": "a = Add(x, wide) b = Sub(a, wide) y = Add(b, one)",
+    "a small one behind a large one": "a = Sub(x, wide) y = Add(a, one)",
     "overflow of the constants": "a = Mul(x, huge) b = Mul(a, huge) y = Mul(b, tiny)",
     "overflow on the way": "a = Mul(x, huge) b = Mul(a, two) c = Mul(b, huge) y = Div(c, huge)",
 }
