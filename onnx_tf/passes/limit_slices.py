@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from onnx_tf.errors import ConversionError
 from onnx_tf.passes._regrouping import Dim, Regrouping, joined, known_dims
+from onnx_tf.schema import ints_attribute
 from onnx_tf.telling import place_of
 
 __all__ = ["limit_slices"]
@@ -69,7 +70,7 @@ def _clamped(cut: tuple[int, int, int], size: int) -> tuple[int, int | None, int
 def _cuts(node: ir.Node, rank: int) -> dict[int, tuple[int, int, int]] | None:
     """Return begin, end and step by axis; ``None`` where they are computed."""
     if (node.version or 1) < 10:
-        begins, ends, axes = (_attribute(node, name) for name in ("starts", "ends", "axes"))
+        begins, ends, axes = (ints_attribute(node, name) for name in ("starts", "ends", "axes"))
         steps: list[int] | None = None
     else:
         given = [*node.inputs, None, None][1:5]
@@ -78,14 +79,9 @@ def _cuts(node: ir.Node, rank: int) -> dict[int, tuple[int, int, int]] | None:
         begins, ends, axes, steps = (_numbers(value) for value in given)
     if begins is None or ends is None:
         return None
-    axes = axes or list(range(len(begins)))
+    axes = axes or range(len(begins))
     steps = steps or [1] * len(begins)
     return {axis % rank: cut for axis, *cut in zip(axes, begins, ends, steps, strict=True)}  # type: ignore[misc]
-
-
-def _attribute(node: ir.Node, name: str) -> list[int] | None:
-    found = node.attributes.get_ints(name, None)
-    return None if found is None else list(found)
 
 
 def _numbers(value: ir.Value | None) -> list[int] | None:
