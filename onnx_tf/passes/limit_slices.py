@@ -69,19 +69,23 @@ def _clamped(cut: tuple[int, int, int], size: int) -> tuple[int, int | None, int
 
 def _cuts(node: ir.Node, rank: int) -> dict[int, tuple[int, int, int]] | None:
     """Return begin, end and step by axis; ``None`` where they are computed."""
-    if (node.version or 1) < 10:
-        begins, ends, axes = (ints_attribute(node, name) for name in ("starts", "ends", "axes"))
-        steps: list[int] | None = None
-    else:
-        given = [*node.inputs, None, None][1:5]
-        if any(value is not None and value.const_value is None for value in given):
-            return None
-        begins, ends, axes, steps = (_numbers(value) for value in given)
+    begins, ends, axes, steps = _stated(node) if (node.version or 1) < 10 else _given(node)
     if begins is None or ends is None:
         return None
     axes = axes or range(len(begins))
     steps = steps or [1] * len(begins)
     return {axis % rank: cut for axis, *cut in zip(axes, begins, ends, steps, strict=True)}  # type: ignore[misc]
+
+
+def _stated(node: ir.Node) -> tuple[Sequence[int] | None, ...]:
+    return *(ints_attribute(node, name) for name in ("starts", "ends", "axes")), None
+
+
+def _given(node: ir.Node) -> tuple[Sequence[int] | None, ...]:
+    given = [*node.inputs, None, None][1:5]
+    if any(value is not None and value.const_value is None for value in given):
+        return None, None, None, None
+    return tuple(_numbers(value) for value in given)
 
 
 def _numbers(value: ir.Value | None) -> list[int] | None:

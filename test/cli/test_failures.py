@@ -255,7 +255,7 @@ def test_inputs_without_a_check(capsys):
     check_one_line(capsys, "--input is what the check compares with: leave out --no-check")
 
 
-@pytest.mark.parametrize("name", ["x.tflit", "x.kears", "x.pbtxt", "x.onnx"])
+@pytest.mark.parametrize("name", ["x.tflit", "x.kears", "x.onnx"])
 def test_a_folder_is_not_called_as_a_file(name, capsys):
     assert main(["convert", "model.onnx", "-o", name]) == 2
     assert f"{name} would be the folder of a SavedModel" in capsys.readouterr().err
