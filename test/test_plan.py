@@ -149,3 +149,10 @@ def test_the_screen_is_aligned_and_has_no_frames_in_a_pipe(capsys):
     assert all(line.isascii() for line in lines)
     assert len({line.index("yes") for line in lines[2:5]}) == 1
     assert not list(Path().glob("out*"))
+
+
+def test_a_recipe_is_refused(tmp_path, monkeypatch, capsys):
+    onnx.save(text_model("g (float[2] x) => (float[2] y) { y = Neg(x) }"), tmp_path / "m.onnx")
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", "m.onnx", "--tflite", "float32", "--recipe", "dynamic_wi8_afp32"]) == 2
+    assert "--recipe" in capsys.readouterr().err

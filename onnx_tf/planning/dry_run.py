@@ -18,8 +18,10 @@ from onnx_tf.budget import MAX_CONSTANT_BYTES, MAX_NODES
 from onnx_tf.calibration.samples import Data
 from onnx_tf.conversion import EDITS, FORMS, Conversion, convert
 from onnx_tf.edits import edited_source
+from onnx_tf.errors import OptionError, option
 from onnx_tf.export.paths import Format
 from onnx_tf.export.post_training.kinds import CALIBRATED, Quantization
+from onnx_tf.export.post_training.recipes import RecipeSource
 from onnx_tf.export.precisions import Precision
 from onnx_tf.export.signatures import Freeze, Signatures
 from onnx_tf.model.loading import ModelSource, load_model
@@ -72,6 +74,7 @@ def plan(
     keep_float: Sequence[str] = (),
     per_layer: bool = False,
     tune: bool = False,
+    recipe: RecipeSource | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Plan:
     """Say of each artefact what a conversion would refuse and change, without writing it.
@@ -119,6 +122,7 @@ def plan(
         keep_float: likewise.
         per_layer: likewise.
         tune: likewise.
+        recipe: refused: what it makes is known of the file alone.
         progress: called with a word or two whenever something is tried.
 
     Raises:
@@ -127,6 +131,8 @@ def plan(
         InputError: the data do not fit its inputs.
     """
     given, start = dict(locals()), time.perf_counter()
+    if recipe is not None:
+        raise OptionError(f"{option('recipe')}: what it makes is known of the file alone: convert, or leave it out")
     names = (keep_float,) if isinstance(keep_float, str) else tuple(keep_float)
     how = Quantization(quantize_weights, quantized_inputs, quantized_outputs, names, per_layer, tune)
     edits = {name: given[name] for name in (*EDITS, "overrides")}
