@@ -139,11 +139,13 @@ def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapp
     start = time.perf_counter()
     command = [python, "-m", "onnx2tf", "-i", str(file), "-o", str(file.parent / "out"), "-coion", "-n"]
     command += ["-ois", *(f"{name}:{','.join(map(str, np.shape(array)))}" for name, array in feed.items())]
-    programs = os.environ | {
-        "PATH": os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])
-    }  # its simplifier's
+    # It looks for its simplifier, and runs what it has made by TensorFlow, of which oneDNN refuses some convolutions.
+    path = os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path, "TF_ENABLE_ONEDNN_OPTS": "0"}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=LIMIT, check=False, cwd=file.parent, env=programs)
+        done = subprocess.run(
+            command, capture_output=True, timeout=LIMIT, check=False, cwd=file.parent, env=environment
+        )
     except subprocess.TimeoutExpired:
         return Found(f"over {LIMIT} s", LIMIT)
     seconds = time.perf_counter() - start
