@@ -163,7 +163,7 @@ class Run:
         metadata = {"producer": "onnx-tf", "version": __version__, **source_digest(self.model)}
         how = None if self.quantizing is None else self.quantizing.post_training(Interface.of(rep))
         for precision, content in tflite_files(
-            rep.tf_module, list(files), post_training=how, metadata=metadata, **allowed
+            rep.tf_module, list(files), post_training=how, metadata=metadata, advice=self.reader.advice, **allowed
         ):
             fit = fitted(content, self.reader, rep.tf_module.graph)
             content, file = fit.content, files[precision]

@@ -61,6 +61,17 @@ class Reader:
         """Whether it is LiteRT's own interpreter, for which nothing is changed."""
         return self.name == "litert"
 
+    @property
+    def advice(self) -> str:
+        """What to do about what it has no operator for."""
+        if self.is_litert:
+            return (
+                f"allow it with {either('allow_flex=True', '--allow-flex')} (the runtime then needs TensorFlow's Flex "
+                "delegate), or write a SavedModel"
+            )
+        cut = either("output_names", "--output-names")
+        return f"{self.what} runs none but its own operators: end the model before it with {cut}"
+
     def check(self, kinds: Collection[str], *, allows_others: bool) -> None:
         """Refuse what is asked for of it.
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from onnx_tf.errors import UnsupportedNode, either
+from onnx_tf.errors import UnsupportedNode
+from onnx_tf.readers import LITERT
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
 __all__ = ["ADVICE", "refused_nodes", "unsupported_nodes"]
@@ -56,10 +57,7 @@ _NO_DTYPE = {
 _LISTS = frozenset({"EmptyTensorList", "TensorListReserve"})
 """Lists of tensors, which become one tensor where all of their elements have one known shape: their first input."""
 
-ADVICE = (
-    f"allow it with {either('allow_flex=True', '--allow-flex')} (the runtime then needs TensorFlow's Flex delegate), "
-    "or write a SavedModel"
-)
+ADVICE = LITERT.advice
 
 
 def unsupported_nodes(graph: BoundGraph, traced: tf.Graph, advice: str = ADVICE) -> list[UnsupportedNode]:
@@ -74,17 +72,20 @@ def unsupported_nodes(graph: BoundGraph, traced: tf.Graph, advice: str = ADVICE)
     return _nodes(graph, ((op.name, op.type, reason) for op, reason in reasons if reason), advice)
 
 
-def refused_nodes(graph: BoundGraph, traced: tf.Graph, operations: Iterable[tuple[str, str]]) -> list[UnsupportedNode]:
+def refused_nodes(
+    graph: BoundGraph, traced: tf.Graph, operations: Iterable[tuple[str, str]], advice: str = ADVICE
+) -> list[UnsupportedNode]:
     """Return the ONNX nodes of operations that the converter refuses, each once.
 
     Args:
         graph: the bound graph.
         traced: what TensorFlow traced of it.
         operations: name and type of each operation.
+        advice: what to do, which goes into the reasons.
     """
     known = {operation.name: operation for operation in _operations(traced)}
     named = ((name, op_type, _no_kernel(known.get(name))) for name, op_type in operations)
-    return _nodes(graph, named)
+    return _nodes(graph, named, advice)
 
 
 def _no_kernel(operation: tf.Operation | None) -> str:

@@ -64,6 +64,7 @@ def tflite_files(
     allow_custom_ops: bool = False,
     float16_accumulation: bool = False,
     metadata: Mapping[str, str] | None = None,
+    advice: str = ADVICE,
 ) -> Iterator[tuple[FileKind, memoryview]]:
     """Yield the contents of a .tflite file for each precision.
 
@@ -76,12 +77,13 @@ def tflite_files(
         allow_custom_ops: write operators under their own names where there is neither.
         float16_accumulation: let float16 files say that what computes in float16 may add up in it.
         metadata: what the file says of its origin, see :func:`onnx_tf.export.flatbuffer.finished`.
+        advice: what errors say to do about nodes that need more than LiteRT's operators.
 
     Raises:
         UnsupportedError: some nodes need what is not allowed; it lists all of them.
         ConversionError: TensorFlow's converter fails otherwise.
     """
-    refuse_unsupported(model, precisions, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops)
+    refuse_unsupported(model, precisions, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops, advice=advice)
     names = _signature_names(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
@@ -100,7 +102,7 @@ def tflite_files(
             try:
                 content: bytes = converter.convert()
             except Exception as error:
-                raise _explained(error, model) from error
+                raise _explained(error, model, advice) from error
             return content
 
         if post_training is not None:
@@ -140,6 +142,7 @@ def refuse_unsupported(
     *,
     allow_flex: bool = False,
     allow_custom_ops: bool = False,
+    advice: str = ADVICE,
 ) -> None:
     """Refuse a model before it is converted, with all nodes that are known to need more than LiteRT's operators.
 
@@ -153,8 +156,8 @@ def refuse_unsupported(
         _check_size(model, precision)
     if allow_flex or allow_custom_ops:
         return
-    _refuse_sequences(model)
-    problems = unsupported_nodes(model.graph, model.concrete().graph)
+    _refuse_sequences(model, advice)
+    problems = unsupported_nodes(model.graph, model.concrete().graph, advice)
     if problems:
         raise UnsupportedError(problems, step="litert")
 
@@ -184,15 +187,17 @@ def _signature_names(model: BackendTFModule) -> tuple[list[str], list[str]]:
     return flat_names(inputs), flat_names(outputs)
 
 
-def _refuse_sequences(model: BackendTFModule) -> None:
+def _refuse_sequences(model: BackendTFModule, advice: str) -> None:
     """Refuse inputs and outputs that a list of unknown length stands for: LiteRT has no such lists."""
     for side, specs in zip(("input", "output"), _specs(model), strict=True):
         for name, spec in specs.items():
             element = getattr(spec, "element", spec)
             if isinstance(element, (TensorSequence, TensorSequence.Spec)):
+                cut = either(f"{side}_names", f"--{side}-names")
+                more = f", {advice}" if advice == ADVICE else ""
                 raise ExportError(
-                    f"{side} {name!r} is a sequence of unknown length, which LiteRT has not: cut it off with "
-                    f"{either(f'{side}_names', f'--{side}-names')}, {ADVICE}",
+                    f"{side} {name!r} is a sequence of unknown length, which LiteRT has not: "
+                    f"cut it off with {cut}{more}",
                     step="litert",
                 )
 
@@ -218,10 +223,10 @@ _OPERATION = re.compile(r'fused\["\w+:", "([^"@]+)@')
 _PLACE = re.compile(r"^(<unknown>:0: )?(error: )?(loc\(.*?\]\)+: )?(error: )?")
 
 
-def _explained(error: Exception, model: BackendTFModule) -> Exception:
+def _explained(error: Exception, model: BackendTFModule, advice: str) -> Exception:
     """Return the error to raise where the converter fails: with the ONNX nodes of the operations that it names."""
     named = ((name, op_type) for op_type, name in _LOCATION.findall(str(error)))
-    problems = refused_nodes(model.graph, model.concrete().graph, named)
+    problems = refused_nodes(model.graph, model.concrete().graph, named, advice)
     if problems:
         return UnsupportedError(problems, step="litert")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

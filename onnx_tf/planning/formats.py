@@ -119,7 +119,7 @@ class Planner:
         quantized = self.has_integers and kind in INTEGERS
         try:
             rep = self._rep(litert(quantized=quantized, **self.forms))
-            refuse_unsupported(rep.tf_module, [kind], **self.allowed)
+            refuse_unsupported(rep.tf_module, [kind], advice=self.reader.advice, **self.allowed)
         except OnnxTfError as error:
             return PlannedArtifact("tflite", kind, error=error)
         module = rep.tf_module

@@ -179,3 +179,12 @@ def test_tables_say_where_they_come_from(target):
     assert set(table["operators"]) <= known
     assert any(digit.isdigit() for digit in table["source"])
     assert json.dumps(table)
+
+
+@pytest.mark.parametrize("target", [name for name in READERS if name != "litert"])
+def test_no_target_is_told_to_allow_what_it_refuses(tmp_path, target):
+    model = text_model("g (float[2, 2] x) => (float y) { y = Det(x) }")
+    kinds = {"tflite": ["float32"]} if target != "ethos-u" else {"data": {"x": np.ones((1, 2, 2, 2), np.float32)[0]}}
+    with pytest.raises(UnsupportedError, match="runs none but its own operators: end the model before it") as raised:
+        convert(model, tmp_path / "model.tflite", target=target, **kinds)
+    assert "allow_flex" not in str(raised.value)
