@@ -132,27 +132,40 @@ def _loaded(file: str, feed: Mapping[int, np.ndarray]) -> Callable[[], float]:
     return timed(interpreter.invoke)
 
 
-def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
+def run_onnx2tf(python: str, file: Path, shapes: Mapping[str, Sequence[int]], *options: str) -> Path:
+    """Let onnx2tf convert a file with the shapes of its inputs, and return the folder of what it wrote, if anything.
+
+    Args:
+        python: of an environment that has onnx2tf.
+        file: an ONNX file; the folder ``out`` comes beside it, and what onnx2tf said.
+        shapes: those of the inputs by name.
+        options: further ones.
+
+    Raises:
+        subprocess.TimeoutExpired: it takes too long.
+    """
     # It would fetch pictures from the network, to find by them which memory order is right.
     pictures = np.random.default_rng(0).uniform(size=(20, 128, 128, 3)).astype(np.float32)
     np.save(file.parent / "calibration_image_sample_data_20x128x128x3_float32.npy", pictures)
-    start = time.perf_counter()
-    command = [python, "-m", "onnx2tf", "-i", str(file), "-o", str(file.parent / "out"), "-coion", "-n"]
-    command += ["-ois", *(f"{name}:{','.join(map(str, np.shape(array)))}" for name, array in feed.items())]
+    command = [python, "-m", "onnx2tf", "-i", file.name, "-o", "out", "-coion", "-n", *options]
+    command += ["-ois", *(f"{name}:{','.join(map(str, dims))}" for name, dims in shapes.items())]
     # It looks for its simplifier, and runs what it has made by TensorFlow, of which oneDNN refuses some convolutions.
     path = os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "TF_ENABLE_ONEDNN_OPTS": "0"}
+    with (file.parent / "onnx2tf.log").open("w") as log:
+        subprocess.run(command, stdout=log, stderr=log, timeout=LIMIT, check=False, cwd=file.parent, env=environment)
+    return file.parent / "out"
+
+
+def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
+    start = time.perf_counter()
     try:
-        done = subprocess.run(
-            command, capture_output=True, timeout=LIMIT, check=False, cwd=file.parent, env=environment
-        )
+        folder = run_onnx2tf(python, file, {name: np.shape(array) for name, array in feed.items()})
     except subprocess.TimeoutExpired:
         return Found(f"over {LIMIT} s", LIMIT)
     seconds = time.perf_counter() - start
-    made = file.parent / "out" / "model_float32.tflite"
-    if done.returncode or not made.exists():
-        return Found("no file", seconds)
-    return _judged(made, seconds, feed, expected)
+    made = folder / "model_float32.tflite"
+    return _judged(made, seconds, feed, expected) if made.exists() else Found("no file", seconds)
 
 
 def _of_onnx_tf(file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:

@@ -23,6 +23,7 @@ import onnx
 
 from bench.judged import Judged, judged
 from bench.litert import parser_of
+from bench.onnx2tf import run_onnx2tf
 from bench.pictures import pictures
 from onnx_tf import OnnxTfError, convert
 from onnx_tf.check.onnx_runtime import OnnxRuntime
@@ -53,8 +54,6 @@ KINDS: dict[str, tuple[str, str, str]] = {
 }
 """What each kind is called here, as a recipe, and by onnx2tf."""
 TOOLS = ("onnx-tf", "ai-edge-quantizer", "onnx2tf")
-LIMIT = 1200
-"""Seconds that onnx2tf may take."""
 
 
 def main() -> None:
@@ -126,35 +125,17 @@ class Task:
 
     def _of_onnx2tf(self) -> Path:
         """Return the folder of onnx2tf's files, which one run makes."""
-        made = self.folder / "onnx2tf"
+        made = self.folder / "out"
         if made.exists():
             return made
-        # It would fetch pictures from the network, to find by them which memory order is right.
-        noise = np.random.default_rng(0).uniform(size=(20, 128, 128, 3)).astype(np.float32)
-        np.save(self.folder / "calibration_image_sample_data_20x128x128x3_float32.npy", noise)
-        command = [
-            self.python,
-            "-m",
-            "onnx2tf",
-            "-i",
-            self.file.name,
-            "-o",
-            made.name,
-            "-coion",
-            "-n",
-            "-odrqt",
-            "-oiqt",
-        ]
-        command += ["-iqd", "float32", "-oqd", "float32", "-ois"]
-        command += [f"{key}:{','.join(map(str, dims))}" for key, dims in self.shapes.items()]
+        options = ["-odrqt", "-oiqt", "-iqd", "float32", "-oqd", "float32"]
         for place, (key, dims) in enumerate(self.shapes.items()):
             rows = np.concatenate([np.asarray(feed[key], np.float32) for feed in self.used])
             moved = np.moveaxis(rows, 1, -1) if rows.ndim > 2 else rows  # it takes all inputs so, whatever they are
             np.save(self.folder / f"data_{place}.npy", moved)
             zeros, ones = (f"{'[' * len(dims)}{number}{']' * len(dims)}" for number in (0.0, 1.0))
-            command += ["-cind", key.replace(":", "__"), f"data_{place}.npy", zeros, ones]  # as it calls them
-        with (self.folder / "onnx2tf.log").open("w") as log:
-            subprocess.run(command, stdout=log, stderr=log, timeout=LIMIT, check=False, cwd=self.folder)
+            options += ["-cind", key.replace(":", "__"), f"data_{place}.npy", zeros, ones]  # as it calls them
+        run_onnx2tf(self.python, self.file, self.shapes, *options)
         made.mkdir(exist_ok=True)
         return made
 

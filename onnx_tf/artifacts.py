@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.accuracy import Accuracy, compare_frozen_graph, compare_keras, compare_saved_model, compare_tflite
-from onnx_tf.check.compare import OfScale
+from onnx_tf.check.compare import FLOAT16_WEIGHTS
 from onnx_tf.check.expected import Expected, expected_of
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.strictness import Strictness
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
     from onnx_tf.export.keras import KerasRep
 
 __all__ = ["Run", "Written"]
-
-FLOAT16_TOLERANCE = 1e-2
-"""The share of an output's scale by which weights in float16 may change it."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +182,7 @@ class Run:
             if how is not None and is_made_of_floats(precision):
                 self.written[precision] = self._judged(written, precision, file, rep)
                 continue
-            tolerance = OfScale(single=FLOAT16_TOLERANCE) if precision == "float16" else None
+            tolerance = FLOAT16_WEIGHTS if precision == "float16" else None
             # Where weights alone are integers, what is computed of them are the same floats.
             rounds = precision in INTEGERS and "QUANTIZE" in (written.operators or {})
             steps = output_steps(file.read_bytes()) if rounds else None

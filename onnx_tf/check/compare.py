@@ -15,6 +15,7 @@ from onnx_tf.check.measures import Measures, measure, worst_of
 
 __all__ = [
     "ANY",
+    "FLOAT16_WEIGHTS",
     "Comparison",
     "Difference",
     "Elementwise",
@@ -110,6 +111,10 @@ class OfScale:
         if not self.is_numeric(dtype):
             return self.exact
         return self.half if dtype.itemsize == 2 else self.single
+
+
+FLOAT16_WEIGHTS = OfScale(single=1e-2)
+"""For what weights in float16 change."""
 
 
 @dataclass(frozen=True)

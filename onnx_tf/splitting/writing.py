@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from onnx_tf.check.accuracy import Accuracy, compare_whole
 from onnx_tf.check.artifacts import SavedModel
-from onnx_tf.check.compare import OfScale
+from onnx_tf.check.compare import FLOAT16_WEIGHTS
 from onnx_tf.check.expected import expected_of
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.litert import LiteRT
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from onnx_tf.artifacts import Written
 
 __all__ = ["InParts", "convert_in_parts"]
-
-FLOAT16_TOLERANCE = 1e-2
-"""As of a file that is one, see :mod:`onnx_tf.artifacts`."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +186,7 @@ def _compared(
         return compare_whole({"": of(SavedModel)}, interface, expected)
     modes = {"with XNNPACK": True, "without XNNPACK": False}
     wholes = {how: of(lambda f, i, x=x: LiteRT(f, i, xnnpack=x)) for how, x in modes.items()}  # type: ignore[misc]
-    return compare_whole(wholes, interface, expected, OfScale(single=FLOAT16_TOLERANCE) if is_half else None)
+    return compare_whole(wholes, interface, expected, FLOAT16_WEIGHTS if is_half else None)
 
 
 def _plan(found: Sequence[Part], targets: Sequence[Path]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -21,9 +20,6 @@ from test.litert.served import ServedLiteRT
 from test.litert.test_post_training import X, ends, network, opened
 from test.models import node_model
 
-needs_quantizer = pytest.mark.skipif(
-    not any(map(importlib.util.find_spec, PACKAGES)), reason="ai-edge-quantizer is not installed"
-)
 WEIGHTS = {"num_bits": 8, "symmetric": True, "granularity": "CHANNELWISE", "dtype": "INT"}
 CONVOLUTIONS = [
     {
@@ -51,7 +47,6 @@ def weights_of(path) -> set[str]:
     return {str(file.dtype(index)) for index, array in found.items() if array is not None and array.ndim == 4}
 
 
-@needs_quantizer
 def test_a_static_recipe_is_calibrated_and_compared():
     done = convert(network(), "net", formats=["tflite"], tflite=["float32"], recipe="static_wi8_ai16", data={"x": X})
     _, made = done.artifacts
@@ -68,14 +63,12 @@ def test_a_static_recipe_is_calibrated_and_compared():
     assert list(file.tensor(given).shapeSignature) == [-1, 3, 8, 8]
 
 
-@needs_quantizer
 def test_two_conversions_are_equal_byte_by_byte():
     for name in ("first.tflite", "second.tflite"):
         convert(network(), name, recipe="static_wi8_ai8", data={"x": X}, check=False)
     assert Path("first.tflite").read_bytes() == Path("second.tflite").read_bytes()
 
 
-@needs_quantizer
 def test_many_samples_are_calibrated_with_in_parts():
     samples = np.concatenate([X, 2 * X])
     files = {"all.tflite": samples, "first.tflite": samples[:AT_ONCE], "rest.tflite": samples[AT_ONCE:]}
@@ -84,7 +77,6 @@ def test_many_samples_are_calibrated_with_in_parts():
     assert len({Path(name).read_bytes() for name in files}) == 3
 
 
-@needs_quantizer
 def test_rules_of_a_file_and_of_python():
     Path("own.json").write_text(json.dumps(CONVOLUTIONS))
     assert main(["convert", "net.onnx", "-o", "out", "--formats", "tflite", "--recipe", "own.json", "--no-check"]) == 0
@@ -95,7 +87,6 @@ def test_rules_of_a_file_and_of_python():
     assert done.artifacts[0].verdict.fresh[0].noise_ratio > 40
 
 
-@needs_quantizer
 def test_what_a_static_recipe_leaves_in_floats_is_listed(capsys):
     rules = json.loads(recipe_of("static_wi8_ai8").rules)
     rules.append({"regex": ".*", "operation": "FULLY_CONNECTED", "algorithm_key": "no_quantize", "op_config": {}})
@@ -106,7 +97,6 @@ def test_what_a_static_recipe_leaves_in_floats_is_listed(capsys):
     assert "2 samples held out of the data" in out
 
 
-@needs_quantizer
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -130,7 +120,6 @@ def test_what_is_wrong_is_said_and_nothing_written(arguments, message, capsys):
     assert not Path("net.tflite").exists()
 
 
-@needs_quantizer
 def test_a_saved_model_takes_no_recipe():
     with pytest.raises(OptionError, match=r"recipe is for .tflite files, and none is asked for"):
         convert(network(), "folder", recipe="dynamic_wi8_afp32")
@@ -146,7 +135,6 @@ def test_without_the_quantizer_it_is_said_how_to_get_it(monkeypatch, capsys):
     assert not Path("net.tflite").exists()
 
 
-@needs_quantizer
 def test_a_quantised_model_takes_none():
     from test.litert.test_quantized_files import network as quantized_network
 
@@ -154,7 +142,6 @@ def test_a_quantised_model_takes_none():
         convert(quantized_network(), "net.tflite", recipe="dynamic_wi8_afp32")
 
 
-@needs_quantizer
 def test_rules_that_are_no_rules():
     with pytest.raises(OptionError, match="recipe is no list of rules"):
         recipe_of([1])
@@ -162,7 +149,6 @@ def test_rules_that_are_no_rules():
         recipe_of(Path("none.json"))
 
 
-@needs_quantizer
 def test_constants_that_the_quantizer_puts_behind_the_file_are_taken_in():
     rng = np.random.default_rng(0)
     weights = {"matrix": rng.normal(size=(512, 768)).astype(np.float32)}  # of 256 kB on it puts them there
