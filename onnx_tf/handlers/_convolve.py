@@ -1,8 +1,8 @@
 """Convolution of channels-last data with packed filters: any rank, groups, dilations, dtype.
 
-Every form has gradients. TensorFlow's own grouped and dilated convolutions have none on CPU (and
-the grouped one fails where grappler fuses it with a bias), and were measured to be no faster than
-the convolution per group and than space-to-batch.
+Every form has gradients. TensorFlow's own grouped convolution has none on CPU, and fails where grappler fuses it
+with a bias: it is kept apart, and its gradient is that of a convolution per group. Its dilated one has none either,
+and was measured to be no faster than space-to-batch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._barrier import of_shape
+from onnx_tf.handlers._barrier import kept, of_shape
 from onnx_tf.handlers._combined import MAX_WRITTEN_OUT
 from onnx_tf.handlers._ranks import strided
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, quotient, reshaped, widened
@@ -85,13 +85,26 @@ def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int) -> Convolution:
         return _depthwise
     if filters.shape[-2] in range(1, MAX_DEPTHWISE_INPUTS + 1) and x.dtype.is_floating:
         return _sum_of_depthwise
-    return lambda x, f, strides, padding: tf.concat(
-        [
-            tf.nn.conv2d(part, own, strides, padding)
-            for part, own in zip(tf.split(x, groups, -1), tf.split(f, groups, -1), strict=True)
-        ],
-        -1,
-    )
+    return functools.partial(_grouped if x.dtype.is_floating else _per_group, groups)
+
+
+def _per_group(groups: int, x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
+    parts = zip(tf.split(x, groups, -1), tf.split(filters, groups, -1), strict=True)
+    return tf.concat([tf.nn.conv2d(part, own, strides, padding) for part, own in parts], -1)
+
+
+def _grouped(groups: int, x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
+    @tf.custom_gradient
+    def convolved(x: tf.Tensor, filters: tf.Tensor) -> tuple[tf.Tensor, Callable[..., list[tf.Tensor]]]:
+        def gradient(upstream: tf.Tensor) -> list[tf.Tensor]:
+            with tf.GradientTape() as tape:
+                tape.watch([x, filters])
+                y = _per_group(groups, x, filters, strides, padding)
+            return tape.gradient(y, [x, filters], upstream)
+
+        return kept(tf.nn.conv2d(x, filters, strides, padding)), gradient
+
+    return convolved(x, tf.convert_to_tensor(filters))
 
 
 def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
