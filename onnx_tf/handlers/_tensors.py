@@ -11,6 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import tensorflow as tf
 
+from onnx_tf.handlers._open_dims import open_dim
+from onnx_tf.handlers._shape_elements import elements
+
 Dim: TypeAlias = "int | tf.Tensor"
 """A dimension: an int where it is known, else an int64 scalar tensor."""
 
@@ -74,16 +77,8 @@ def rank_of(tensor: tf.Tensor) -> int:
 
 
 def dims_of(tensor: tf.Tensor) -> list[Dim]:
-    """Return each dimension: an int where it is static, else an int64 scalar tensor."""
-    dynamic = None
-    dims: list[Dim] = []
-    for index, dim in enumerate(tensor.shape):
-        if dim is None:
-            dynamic = tf.shape(tensor, out_type=tf.int64) if dynamic is None else dynamic
-            dims.append(dynamic[index])
-        else:
-            dims.append(int(dim))
-    return dims
+    """Return each dimension: an int where it is static, else an int64 scalar tensor, one for equal ones."""
+    return [open_dim(tensor, axis) if dim is None else int(dim) for axis, dim in enumerate(tensor.shape)]
 
 
 def shaped(tensor: tf.Tensor, shape: Sequence[int | None] | tf.TensorShape) -> tf.Tensor:
@@ -207,6 +202,8 @@ def quotient(dim: Dim, divisor: Dim) -> Dim:
 
 def broadcast_dim(dim: Dim, other: Dim) -> Dim:
     """Return the dimension of two that broadcast; where both are known they are not checked."""
+    if dim is other:
+        return dim
     for one, two in ((dim, other), (other, dim)):
         if isinstance(one, int):
             return two if one == 1 else one
@@ -223,6 +220,9 @@ def elements_of(vector: tf.Tensor, count: int | None = None) -> list[Dim]:
     known = static_ints(vector)
     if known is not None:
         return list(known)
+    followed = elements(vector)
+    if followed is not None and count in (None, len(followed)):
+        return followed
     if vector.shape[0] is None:
         vector = shaped(vector, [count])
     return [vector[i] if dim is None else dim for i, dim in enumerate(known_dims(vector))]

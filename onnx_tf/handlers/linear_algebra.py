@@ -16,6 +16,7 @@ from onnx_tf.handlers._tensors import (
     product,
     rank_of,
     reshaped,
+    shaped,
     widened,
 )
 from onnx_tf.registry import onnx_op
@@ -37,7 +38,7 @@ def mat_mul(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return tf.squeeze(mat_mul(a, b[:, None]), -1)
     if rank_of(b) == 2 and rank_of(a) > 2:
         # One large product is faster than one for each matrix of a batch.
-        *outer, depth = dims_of(a)
+        *outer, depth = dims_of(a if a.shape[-1] is not None else shaped(a, [*a.shape[:-1], b.shape[0]]))
         # What a dimension of an empty matrix is, -1 cannot tell.
         rows = reshaped(a, [-1 if isinstance(depth, int) and depth else product(outer), depth])
         return reshaped(matrix_product(rows, b), [*outer, dims_of(b)[-1]])

@@ -8,7 +8,9 @@ from typing import Any, TypeAlias
 import tensorflow as tf
 
 from onnx_tf.handlers._attributes import given
+from onnx_tf.handlers._open_dims import is_dim
 from onnx_tf.handlers._ranks import MAX_MIRRORED, MAX_TEXT_TRANSPOSED, broadcast_to, by_groups, select
+from onnx_tf.handlers._shape_elements import elements
 from onnx_tf.handlers._tensors import (
     Dim,
     as_shape,
@@ -62,6 +64,10 @@ def _reshape(data: tf.Tensor, shape: tf.Tensor, allowzero: int) -> tf.Tensor:
     if target is not None:
         dims = dims_of(data)
         return reshaped(data, [dims[i] if d == 0 else d for i, d in enumerate(target)])
+    sizes = elements(shape)
+    # A dimension of another tensor that is 0 leaves nothing that could be kept.
+    if sizes is not None and all(size != 0 if isinstance(size, int) else is_dim(size) for size in sizes):
+        return reshaped(data, sizes)
     kept = tf.where(shape == 0, _resized(tf.shape(data, tf.int64), shape), shape)
     if shape.shape[0] is None:
         return tf.reshape(data, kept)

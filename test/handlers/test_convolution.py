@@ -28,6 +28,7 @@ CONV = {
     "grouped": ((2, 6, 6, 6), (9, 2, 3, 3), {"group": 3, "pads": [1, 1, 1, 1]}),
     "grouped_strided": ((1, 8, 8, 9), (6, 4, 3, 3), {"group": 2, "pads": [1, 0, 0, 1], "strides": [2, 1]}),
     "grouped_wide": ((1, 10, 6, 6), (4, 5, 3, 3), {"group": 2, "pads": [1, 1, 1, 1], "strides": [2, 2]}),
+    "grouped_wide_dilated": ((2, 16, 9, 8), (6, 8, 3, 3), {"group": 2, "dilations": [2, 2], "pads": [2, 1, 2, 2]}),
     "grouped_dilated": ((2, 6, 8, 8), (9, 2, 3, 3), {"group": 3, "dilations": [2, 2]}),
     "depthwise": ((2, 4, 6, 6), (4, 1, 3, 3), {"group": 4, "pads": [1, 1, 1, 1]}),
     "depthwise_times_two": ((2, 4, 6, 6), (8, 1, 3, 3), {"group": 4, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
@@ -38,6 +39,7 @@ CONV = {
     "volume": ((1, 3, 5, 6, 7), (4, 3, 3, 2, 3), {"pads": [1, 0, 1, 1, 1, 1], "strides": [2, 1, 2]}),
     "volume_depthwise": ((1, 3, 5, 6, 7), (3, 1, 3, 3, 3), {"group": 3, "pads": [1] * 6}),
     "volume_grouped": ((1, 4, 5, 6, 7), (6, 2, 3, 2, 3), {"group": 2, "strides": [2, 2, 1]}),
+    "volume_grouped_wide": ((1, 10, 4, 5, 6), (4, 5, 3, 2, 3), {"group": 2, "pads": [1, 0, 1, 1, 1, 1]}),
     "volume_dilated": ((1, 2, 7, 6, 7), (3, 2, 3, 2, 3), {"dilations": [2, 1, 3]}),
 }
 
@@ -99,7 +101,7 @@ def test_open_filters_of_four_axes():
         prepare(sampled)
 
 
-@pytest.mark.parametrize("name", ["grouped_dilated", "depthwise", "volume_depthwise", "line"])
+@pytest.mark.parametrize("name", ["grouped_dilated", "grouped_wide", "depthwise", "volume_depthwise", "line"])
 def test_exported(name):
     inputs, attributes = arrays("Conv", name)
     check_op("Conv", inputs, attributes, constants=(1, 2), opset=22, through=["export"])
@@ -135,6 +137,34 @@ def test_gradients(op_type, name):
         value = loss(step)
     derivative = tape.gradient(value, step)
     np.testing.assert_allclose(derivative, (loss(1e-6) - loss(-1e-6)) / 2e-6, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+def test_a_grouped_convolution_is_one_and_trains_once_loaded(tmp_path, freeze):
+    """Its gradient is written along: TensorFlow has none for groups on a CPU."""
+    inputs, attributes = arrays("Conv", "grouped_wide")
+    rep = prepare(make_op_model("Conv", inputs, attributes, opset=17, constants=(1, 2)))
+    assert [op.type for op in rep.graph.get_operations()].count("Conv2D") == 1
+    rep.export_graph(tmp_path / "model", freeze=freeze)
+    loaded = tf.saved_model.load(str(tmp_path / "model"))
+    x = tf.constant(inputs[0])
+    parts = zip(*[np.split(a, 2, axis) for a, axis in zip(inputs, (1, 0, 0), strict=True)], strict=True)
+    alone = [
+        make_op_model("Conv", list(part), {**attributes, "group": 1}, opset=17, constants=(1, 2)) for part in parts
+    ]
+    modules = [prepare(model).tf_module for model in alone]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        (y,) = loaded.signatures["serving_default"](x0=x).values()
+        each = [module(half)["y0"] for module, half in zip(modules, tf.split(x, 2, 1), strict=True)]
+        loss, expected = tf.reduce_sum(tf.sin(y)), tf.reduce_sum(tf.sin(tf.concat(each, 1)))
+    np.testing.assert_allclose(tape.gradient(loss, x), tape.gradient(expected, x), rtol=1e-4, atol=1e-5)
+    if not freeze:
+        (filters,) = (v for v in loaded.variables if v.shape.rank == 4)
+        own = [next(v for v in module.trainable_variables if v.shape.rank == 4) for module in modules]
+        np.testing.assert_allclose(
+            tape.gradient(loss, filters), tf.concat(tape.gradient(expected, own), -1), rtol=1e-4, atol=1e-5
+        )
 
 
 def test_no_transposed_filter_at_run_time():
