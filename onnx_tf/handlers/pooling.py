@@ -24,7 +24,10 @@ from onnx_tf.handlers._windows import Windows, is_same_padding, maximum, pad_spa
 from onnx_tf.registry import NodeContext
 
 MIN_POOLED_CHANNELS = 8
-"""From this many on, a kernel is faster than maxima of slices where the stride is 1 (``python -m bench.forms``)."""
+"""From this many on, a kernel, which computes channel by channel, is faster than slices (``python -m bench.forms``)."""
+
+MIN_POOLED_BY_PLANE = 32
+"""Volumes of fewer channels are faster one axis after the other, all that follows an axis being the channels."""
 
 MIN_SEPARATE_KERNEL = 5
 """Windows at least this wide are faster one axis after the other (``python -m bench.forms``)."""
@@ -226,7 +229,7 @@ def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
     if _is_nothing(x, w):
         return _of_nothing(x, w, lowest(x.dtype))
     w = within_data(w)
-    has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
+    has_kernel = _has_kernel(x, w) and not (_has_few_channels(x) or _is_faster_by_slices(x, w))
     by_kernel = _max_pool_of_finite if context.bounded_below[0] or not x.dtype.is_floating else _max_pool_of_any
     if has_kernel and is_same_padding(w):
         return by_kernel(x, w, "SAME")
@@ -245,9 +248,14 @@ def _of_nothing(x: tf.Tensor, w: Windows, value: float | tf.Tensor) -> tf.Tensor
     return tf.fill(as_shape([batch, *[maximum(out, 0) for out in w.outs], channels]), value)
 
 
-def _is_faster_by_axis(x: tf.Tensor, w: Windows) -> bool:
+def _has_few_channels(x: tf.Tensor) -> bool:
     """Return whether there are fewer channels than a kernel of channels-last data has use for."""
-    return len(w.kernel) > 1 and set(w.strides) == {1} and x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
+    return x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
+
+
+def _is_faster_by_slices(x: tf.Tensor, w: Windows) -> bool:
+    """Return whether windows that do not overlap are of so few channels that no kernel is needed to find maxima."""
+    return w.kernel == w.strides and len(w.kernel) > 1 and x.shape[-1] in range(1, MIN_POOLED_BY_PLANE)
 
 
 def _max_pool_of_any(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
@@ -275,7 +283,8 @@ def _padding(x: tf.Tensor, w: Windows, context: NodeContext) -> float | tf.Tenso
 
 def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor:
     """Return the mean of each window, N, windows..., C."""
-    if not count_include_pad and is_same_padding(w) and _has_kernel(x, w) and 0 not in x.shape:
+    has_kernel = _has_kernel(x, w) and not _has_few_channels(x)
+    if not count_include_pad and is_same_padding(w) and has_kernel and 0 not in x.shape:
         # TensorFlow's SAME leaves the padding out of the count.
         return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
     inside = within_data(w)
@@ -329,9 +338,15 @@ def _pool_mean(x: tf.Tensor, w: Windows) -> tf.Tensor:
     """Return the mean over each window, its padding counted as zeros."""
     if _is_nothing(x, w):
         return _of_nothing(x, w, tf.zeros([], x.dtype))
-    if _has_kernel(x, w):
-        return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
-    return _by_axis(pad_spatial(x, w.reach), w, tf.add) / math.prod(w.kernel)
+    padded = pad_spatial(x, w.reach)
+    if not _has_kernel(x, w):
+        return _by_axis(padded, w, tf.add) / math.prod(w.kernel)
+    if not _has_few_channels(x):
+        return _by_kernel(padded, w, tf.nn.avg_pool, "VALID")
+    for axis, (k, s) in enumerate(zip(w.kernel[:-1], w.strides[:-1], strict=True), start=1):
+        padded = _along(padded, axis, k, s, tf.nn.avg_pool, "VALID")
+    (*_, k), (*_, s) = w.kernel, w.strides
+    return combined(padded, len(w.kernel), k, 1, s, w.outs[-1], tf.add) / k
 
 
 def _has_kernel(x: tf.Tensor, w: Windows) -> bool:
@@ -342,17 +357,32 @@ def _has_kernel(x: tf.Tensor, w: Windows) -> bool:
 
 
 def _by_kernel(x: tf.Tensor, w: Windows, kernel: Callable[..., tf.Tensor], padding: str) -> tf.Tensor:
-    """Apply one of TensorFlow's pools over images: a line is given an axis, a volume is pooled plane by plane."""
+    """Apply one of TensorFlow's pools over images: a line is given an axis, a volume is pooled part by part."""
     if len(w.kernel) == 1:
         return tf.squeeze(kernel(tf.expand_dims(x, 1), (1, *w.kernel), (1, *w.strides), padding), 1)
     if len(w.kernel) == 2:
         return kernel(x, w.kernel, w.strides, padding)
+    if x.shape[-1] in range(1, MIN_POOLED_BY_PLANE):
+        for axis, (k, s) in enumerate(zip(w.kernel, w.strides, strict=True), start=1):
+            x = _along(x, axis, k, s, kernel, padding)
+        return x
     batch, depth, *plane, channels = dims_of(x)
     x = reshaped(x, [product([batch, depth]), *plane, channels])
     x = kernel(x, w.kernel[1:], w.strides[1:], padding)
     rest = dims_of(x)[1:3]
-    x = kernel(reshaped(x, [batch, depth, product(rest), channels]), (w.kernel[0], 1), (w.strides[0], 1), padding)
-    return reshaped(x, [batch, dims_of(x)[1], *rest, channels])
+    return _along(reshaped(x, [batch, depth, *rest, channels]), 1, w.kernel[0], w.strides[0], kernel, padding)
+
+
+def _along(
+    x: tf.Tensor, axis: int, size: int, stride: int, kernel: Callable[..., tf.Tensor], padding: str
+) -> tf.Tensor:
+    """Apply one of TensorFlow's pools over images along an axis: what follows it are the channels."""
+    if size == stride == 1:
+        return x
+    dims = dims_of(x)
+    x = reshaped(x, [product(dims[:axis]), dims[axis], 1, product(dims[axis + 1 :])])
+    x = kernel(x, (size, 1), (stride, 1), padding)
+    return reshaped(x, [*dims[:axis], dims_of(x)[1], *dims[axis + 1 :]])
 
 
 def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
