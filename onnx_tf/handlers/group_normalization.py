@@ -80,25 +80,11 @@ def _fastest(x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, epsilon: float, gr
     pixels, channels = math.prod(dims[1:-1]), dims[-1]
     copies = math.gcd(pixels, FULL // channels) if channels <= MAX_FEW_CHANNELS else 1
     if copies > 1 and pixels * channels >= MIN_REPEATED:
-        return _repeated(x, scale, bias, epsilon, copies)
-    if dims[0] == 1 and all(t.dtype == tf.float32 for t in (x, scale, bias)):
-        none = tf.zeros([0])
-        return tf.reshape(
-            tf.raw_ops.FusedBatchNormV3(
-                x=tf.reshape(x, [1, 1, pixels, channels]),
-                scale=scale,
-                offset=bias,
-                mean=none,
-                variance=none,
-                epsilon=epsilon,
-                is_training=True,
-            )[0],
-            dims,
-        )
+        return repeated(x, scale, bias, epsilon, copies)
     return by_sums(x, scale, bias, epsilon, groups)
 
 
-def _repeated(x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, epsilon: float, copies: int) -> tf.Tensor:
+def repeated(x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, epsilon: float, copies: int) -> tf.Tensor:
     """Normalize every channel with so many pixels seen as one of more channels."""
     wide = wide_of(x)
     channels = x.shape[-1]

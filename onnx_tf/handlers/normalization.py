@@ -8,10 +8,10 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
-from onnx_tf.handlers._combined import MAX_WRITTEN_OUT, combined
+from onnx_tf.handlers._combined import combined
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op, to_channels_last
-from onnx_tf.handlers._ranks import broadcasting, pad
-from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, rank_of, widened
+from onnx_tf.handlers._ranks import broadcasting
+from onnx_tf.handlers._tensors import Dim, computed_in, dims_of, normalize_axis, product, rank_of, reshaped, widened
 from onnx_tf.registry import NodeContext, onnx_op
 
 
@@ -158,21 +158,42 @@ def rms_normalization(x: tf.Tensor, scale: tf.Tensor, *, axis: int, epsilon: flo
 
 @channels_last_op("LRN")
 def lrn(x: tf.Tensor, *, alpha: float, beta: float, bias: float, size: int) -> tf.Tensor:
+    below, above = neighbours(x, size)
+
+    # Not TensorFlow's kernel, a product with a matrix of ones and zeros, which makes NaN of an infinity times zero.
+    def normalized(x: tf.Tensor) -> tf.Tensor:
+        sums = _sums_of_neighbours(tf.square(x), below, above)
+        return x * _inverse_power(bias + alpha / size * sums, beta, bias >= 0 and alpha >= 0)
+
+    return widened(normalized, x)
+
+
+def neighbours(x: tf.Tensor, size: int) -> tuple[Dim, Dim]:
+    """Return how many channels below and above each LRN takes of N, spatial..., C data."""
     channels = dims_of(x)[-1]
     # Nothing lies beyond the channels.
     below, above = (min(n, channels) if isinstance(channels, int) else n for n in ((size - 1) // 2, size // 2))
-    if size % 2 and rank_of(x) == 4 and x.dtype == tf.float32 and below <= MAX_WRITTEN_OUT:
-        return tf.nn.local_response_normalization(x, below, bias, alpha / size, beta)
-    return widened(
-        lambda x: x * tf.pow(bias + alpha / size * _sums_of_neighbours(tf.square(x), below, above), -beta), x
-    )
+    return below, above
+
+
+def _inverse_power(x: tf.Tensor, exponent: float, is_positive: bool) -> tf.Tensor:
+    """Return ``x ** -exponent``, not by Pow where it can be helped, which takes ten times as long."""
+    if exponent == 0.75:  # that of nearly all networks
+        root = tf.math.rsqrt(x)
+        return root * tf.sqrt(root)
+    return tf.exp(-exponent * tf.math.log(x)) if is_positive else tf.pow(x, -exponent)
 
 
 def _sums_of_neighbours(x: tf.Tensor, below: int, above: int) -> tf.Tensor:
     """Return the sums over each channel and some below and above it, [..., C]."""
-    axis = rank_of(x) - 1
-    padded = pad(x, [(0, 0)] * axis + [(below, above)])
-    return combined(padded, axis, below + 1 + above, 1, 1, dims_of(x)[-1], tf.add)
+    *outer, channels = dims_of(x)
+    more = below + above
+    # All pixels in one line, zeros between them: rows of few channels would be added one by one.
+    rows = tf.pad(reshaped(x, [product(outer), channels]), [[0, 0], [below, above]])
+    count = product([*outer, channels + more])
+    line = tf.pad(reshaped(rows, [count]), [[0, more]])
+    sums = reshaped(combined(line, 0, more + 1, 1, 1, count, tf.add), [product(outer), channels + more])
+    return reshaped(sums[:, :channels], [*outer, channels])
 
 
 @channels_last_op("MeanVarianceNormalization")
