@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 
@@ -52,6 +53,7 @@ def convolve(
         outs = [maximum(out, 0) for out in w.outs]
         y = tf.zeros(as_shape([dims_of(x)[0], *outs, dims_of(filters)[-1]]), x.dtype)
         return y if bias is None else tf.nn.bias_add(y, bias)
+    filters, w = _without_idle_taps(filters, w)
     if len(w.kernel) == 1:
         # A line is an image of height 1: TensorFlow's 1-D convolution does the same.
         flat = _with_axis(w)
@@ -64,6 +66,26 @@ def convolve(
     else:
         y = _by_slices(x, filters, w, groups)
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def _without_idle_taps(filters: tf.Tensor, w: Windows) -> tuple[tf.Tensor, Windows]:
+    """Return filters and windows without the first and last taps that meet padding alone, as of wide dilations."""
+    kept, kernel, reach = [], list(w.kernel), list(w.reach)
+    for axis, (n, k, s, d, (low, high), out) in enumerate(
+        zip(w.dims, w.kernel, w.strides, w.dilations, w.reach, w.outs, strict=True)
+    ):
+        kept.append(slice(None))
+        if d == 1 or not all(isinstance(value, int) for value in (n, k, low, high, out)):
+            continue
+        busy = [tap for tap in range(k) if tap * d - low < n and tap * d - low + (out - 1) * s >= 0]
+        if not busy or low < busy[0] * d or high < (k - 1 - busy[-1]) * d:
+            continue
+        kept[-1] = slice(busy[0], busy[-1] + 1)
+        kernel[axis], reach[axis] = busy[-1] + 1 - busy[0], (low - busy[0] * d, high - (k - 1 - busy[-1]) * d)
+    if kernel == list(w.kernel):
+        return filters, w
+    dilations = tuple(1 if k == 1 else d for k, d in zip(kernel, w.dilations, strict=True))
+    return filters[tuple(kept)], replace(w, kernel=tuple(kernel), dilations=dilations, reach=tuple(reach))
 
 
 def _is_faster_by_planes(x: tf.Tensor, w: Windows) -> bool:
