@@ -9,7 +9,7 @@ import onnx_ir as ir
 from onnx_ir.convenience import replace_all_uses_with
 
 from onnx_tf.origins import hand_on, stand_for
-from onnx_tf.schema import int_attribute, ints_attribute, optional_int_attribute, string_attribute
+from onnx_tf.schema import float_attribute, int_attribute, ints_attribute, optional_int_attribute, string_attribute
 
 __all__ = ["recognize_local_response_normalization"]
 
@@ -160,11 +160,10 @@ def _of_pad(pad: ir.Node, rank: int) -> list[tuple[int, int]] | None:
         if tensor is None or inputs[3] is not None or (inputs[2] is not None and _number(inputs[2]) != 0):
             return None
         pads = tuple(int(n) for n in np.asarray(tensor.numpy()).reshape(-1))
+    elif (pad.version or 1) == 1 or float_attribute(pad, "value") != 0:  # the first version calls pads otherwise
+        return None
     else:
-        value = pad.attributes.get("value")
         pads = ints_attribute(pad, "pads") or ()
-        if value is not None and value.as_float() != 0:
-            return None
     found = _of_axes(pads, 0, rank)
     return found if len(found) == rank and all(n >= 0 for pair in found for n in pair) else None
 
