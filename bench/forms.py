@@ -16,15 +16,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from bench import forms_by_shape
+from bench.forms_by_shape import Form, Row
 from onnx_tf.check.compare import compare
 from onnx_tf.handlers._barrier import kept
 from onnx_tf.handlers._ranks import strided
 
 RNG = np.random.default_rng(0)
 ROUNDS = 15
-
-Form = Callable[[tf.Tensor], tf.Tensor]
-Row = tuple[str, Sequence[int], dict[str, Form]]
 
 
 def main(wanted: str = "") -> None:
@@ -50,6 +49,7 @@ def all_rows() -> list[Row]:
         *pooling_rows(),
         *grouped_rows(),
         *other_rows(),
+        *forms_by_shape.rows(),
     ]
 
 
@@ -229,7 +229,6 @@ def pooling_rows() -> list[Row]:
             (12, 128, 128),
             {"Softmax": lambda x: tf.nn.softmax(x), "and the maximum": _softmax_or_nan},
         ),
-        ("LRN of 5 and NaN, 27x27x96", (1, 27, 27, 96), {"LRN": _lrn, "sum of slices": _lrn_of_slices}),
         (
             "Slice, step 2, 3x256x256",
             (1, 3, 256, 256),
@@ -266,15 +265,6 @@ def _keeping_nan(k: int, stride: int) -> dict[str, Form]:
 def _softmax_or_nan(x: tf.Tensor) -> tf.Tensor:
     most = tf.reduce_max(x, -1, keepdims=True)
     return tf.nn.softmax(x) + (most - most)
-
-
-def _lrn(x: tf.Tensor) -> tf.Tensor:
-    return tf.nn.lrn(x, 2, 1.0, 2e-5, 0.75)
-
-
-def _lrn_of_slices(x: tf.Tensor) -> tf.Tensor:
-    squares, channels = tf.pad(tf.square(x), [[0, 0]] * 3 + [[2, 2]]), x.shape[-1]
-    return x * tf.pow(1 + 2e-5 * tf.add_n([squares[..., i : i + channels] for i in range(5)]), -0.75)
 
 
 def grouped_rows() -> list[Row]:

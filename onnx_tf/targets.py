@@ -25,6 +25,7 @@ from onnx_tf.passes.quantize_constants import quantize_constants
 from onnx_tf.passes.recognize_attention import recognize_attention
 from onnx_tf.passes.recognize_gelu import recognize_gelu
 from onnx_tf.passes.recognize_layer_normalization import recognize_layer_normalization
+from onnx_tf.passes.recognize_local_response_normalization import recognize_local_response_normalization
 from onnx_tf.passes.settle_shapes import settle_shapes, settle_shapes_of_parts
 from onnx_tf.passes.unfold_quantized import unfold_quantized
 from onnx_tf.passes.widen_floats import widen_floats
@@ -57,7 +58,11 @@ class Target:
     is_trained: bool = False
 
 
-SAVED_MODEL = Target("saved_model", passes=(gather_integers, pack_weights, keep_apart, keep_unfused, keep_roundings))
+SAVED_MODEL = Target(
+    "saved_model",
+    recognitions=(recognize_local_response_normalization,),
+    passes=(gather_integers, pack_weights, keep_apart, keep_unfused, keep_roundings),
+)
 """TensorFlow's own kernels, in Python and in SavedModels."""
 
 LITERT = Target(

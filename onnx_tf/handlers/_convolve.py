@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import tensorflow as tf
 
@@ -21,6 +22,9 @@ from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum
 
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
 """(data, filters, strides, "SAME" or "VALID") -> result."""
+
+MAX_STACKED_CHANNELS = 8
+"""Volumes of up to this many channels are faster with the planes of a window stacked (``doc/layout.md``)."""
 
 MAX_DEPTHWISE_INPUTS = 4
 """Groups of up to this many channels are faster as a sum of convolutions per channel (``doc/layout.md``)."""
@@ -49,16 +53,60 @@ def convolve(
         outs = [maximum(out, 0) for out in w.outs]
         y = tf.zeros(as_shape([dims_of(x)[0], *outs, dims_of(filters)[-1]]), x.dtype)
         return y if bias is None else tf.nn.bias_add(y, bias)
+    filters, w = _without_idle_taps(filters, w)
     if len(w.kernel) == 1:
         # A line is an image of height 1: TensorFlow's 1-D convolution does the same.
         flat = _with_axis(w)
         y = convolve(tf.expand_dims(x, 1), tf.expand_dims(filters, 0), bias, flat, groups)
         return tf.squeeze(y, 1)
+    if len(w.kernel) == 3 and groups == 1 and _is_faster_by_planes(x, w):
+        return _by_planes(x, filters, bias, w)
     if len(w.kernel) == 2 or (len(w.kernel) == 3 and groups == 1 and set(w.dilations) == {1} and x.dtype.is_floating):
         y = _undilated(x, filters, w, _convolution(x, filters, groups))
     else:
         y = _by_slices(x, filters, w, groups)
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+def _without_idle_taps(filters: tf.Tensor, w: Windows) -> tuple[tf.Tensor, Windows]:
+    """Return filters and windows without the first and last taps that meet padding alone, as of wide dilations."""
+    kept, kernel, reach = [], list(w.kernel), list(w.reach)
+    for axis, (n, k, s, d, (low, high), out) in enumerate(
+        zip(w.dims, w.kernel, w.strides, w.dilations, w.reach, w.outs, strict=True)
+    ):
+        kept.append(slice(None))
+        if d == 1 or not all(isinstance(value, int) for value in (n, k, low, high, out)):
+            continue
+        busy = [tap for tap in range(k) if tap * d - low < n and tap * d - low + (out - 1) * s >= 0]
+        if not busy or low < busy[0] * d or high < (k - 1 - busy[-1]) * d:
+            continue
+        kept[-1] = slice(busy[0], busy[-1] + 1)
+        kernel[axis], reach[axis] = busy[-1] + 1 - busy[0], (low - busy[0] * d, high - (k - 1 - busy[-1]) * d)
+    if kernel == list(w.kernel):
+        return filters, w
+    dilations = tuple(1 if k == 1 else d for k, d in zip(kernel, w.dilations, strict=True))
+    return filters[tuple(kept)], replace(w, kernel=tuple(kernel), dilations=dilations, reach=tuple(reach))
+
+
+def _is_faster_by_planes(x: tf.Tensor, w: Windows) -> bool:
+    """Return whether volumes are faster as images: windows of one plane, or few channels (``bench.forms``)."""
+    taps = w.kernel[0]
+    if not isinstance(taps, int) or not x.dtype.is_floating:
+        return False
+    return taps == 1 or (taps <= MAX_WRITTEN_OUT and x.shape[-1] in range(1, MAX_STACKED_CHANNELS + 1))
+
+
+def _by_planes(x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows) -> tf.Tensor:
+    """Convolve images, the planes that a window spans one image of more channels."""
+    x = pad_spatial(x, [w.reach[0], (0, 0), (0, 0)])
+    taps, step, stride, out = filters.shape[0], w.dilations[0], w.strides[0], w.outs[0]
+    parts = [strided(x, 1, tap * step, stride, out) for tap in range(taps)]
+    batch, _, *plane, channels = dims_of(x)
+    images = reshaped(tf.concat(parts, -1) if taps > 1 else parts[0], [batch * out, *plane, taps * channels])
+    _, *kernel, _, results = dims_of(filters)
+    own = tf.transpose(filters, [1, 2, 0, 3, 4]) if taps > 1 else filters
+    y = convolve(images, reshaped(own, [*kernel, taps * channels, results]), bias, w.of_planes(), 1)
+    return reshaped(y, [batch, out, *dims_of(y)[1:]])
 
 
 def _with_axis(w: Windows) -> Windows:

@@ -165,15 +165,27 @@ def strided(x: tf.Tensor, axis: int, start: Dim, step: int, count: Dim) -> tf.Te
         begin = min(start, size - count * step)
         if count > 0 and begin >= 0:
             return _of_blocks(x, axis, begin, step, count, start - begin)
-    return sliced(x, [*[slice(None)] * axis, slice(start, start + (count - 1) * step + 1, step)])
+    part = slice(start, start + (count - 1) * step + 1, step)
+    if step == 1 and all(isinstance(n, int) for n in (size, start, count)):
+        return _run(x, axis, start, count)
+    return sliced(x, [*[slice(None)] * axis, part])
+
+
+def _run(x: tf.Tensor, axis: int, start: int, count: int) -> tf.Tensor:
+    """Return elements of an axis that follow each other: to the kernel all that follows the axis is one with it."""
+    outer, inner = dims_of(x)[:axis], dims_of(x)[axis + 1 :]
+    size = product(inner)
+    flat = reshaped(x, [product(outer), product([dims_of(x)[axis], size])])
+    return reshaped(flat[:, start * size : (start + count) * size], [*outer, count, *inner])
 
 
 def _of_blocks(x: tf.Tensor, axis: int, begin: int, step: int, count: int, place: int) -> tf.Tensor:
     # TensorFlow's strided slice copies one number after the other: one element of each block takes a tenth of that.
     outer, inner = dims_of(x)[:axis], dims_of(x)[axis + 1 :]
     part = sliced(x, [*[slice(None)] * axis, slice(begin, begin + count * step)])
-    blocks = reshaped(part, [product(outer), count, step, product(inner)])
-    return reshaped(blocks[:, :, place], [*outer, count, *inner])
+    size = product(inner)
+    blocks = reshaped(part, [product([*outer, count]), product([step, size])])
+    return reshaped(blocks[:, place * size : (place + 1) * size], [*outer, count, *inner])
 
 
 select = broadcasting(tf.where, MAX_SELECT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
-from onnx_tf.handlers._tensors import dims_of, quotient, reshaped
+from onnx_tf.handlers._tensors import dims_of, product, quotient, reshaped
 
 
 @channels_last_op("DepthToSpace")
@@ -19,8 +19,12 @@ def depth_to_space_11(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
         return depth_to_space_1(x, blocksize=blocksize)
     batch, height, width, channels = dims_of(x)
     depth = quotient(channels, blocksize**2)
-    blocks = reshaped(x, [batch, height, width, depth, blocksize, blocksize])
-    blocks = tf.transpose(_checked(blocks, mode), [0, 1, 4, 2, 5, 3])
+    if isinstance(depth, int) and depth == 1:  # fewer axes take less
+        blocks = reshaped(x, [product([batch, height]), width, blocksize, blocksize])
+        blocks = tf.transpose(_checked(blocks, mode), [0, 2, 1, 3])
+    else:
+        blocks = reshaped(x, [batch, height, width, depth, blocksize, blocksize])
+        blocks = tf.transpose(_checked(blocks, mode), [0, 1, 4, 2, 5, 3])
     return reshaped(blocks, [batch, height * blocksize, width * blocksize, depth])
 
 

@@ -1,4 +1,4 @@
-"""Normalization over batch, instance, group or layer."""
+"""Normalization over batch or layer, and over neighbours."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import onnx_ir as ir
 import tensorflow as tf
 
 from onnx_tf.dtypes import to_tf
-from onnx_tf.handlers._combined import MAX_WRITTEN_OUT, combined
+from onnx_tf.handlers._combined import combined
 from onnx_tf.handlers._layout import channels_last_axis, channels_last_op, to_channels_last
-from onnx_tf.handlers._ranks import broadcasting, pad
-from onnx_tf.handlers._tensors import computed_in, dims_of, normalize_axis, rank_of, reshaped, widened
+from onnx_tf.handlers._ranks import broadcasting
+from onnx_tf.handlers._tensors import Dim, computed_in, dims_of, normalize_axis, product, rank_of, reshaped, widened
 from onnx_tf.registry import NodeContext, onnx_op
 
 
@@ -114,7 +114,7 @@ def _normalized(
         return tf.raw_ops.FusedBatchNormV3(
             x=x, scale=scale, offset=b, mean=mean, variance=var, epsilon=epsilon, is_training=False
         )[0]
-    wide = _wide(x)
+    wide = wide_of(x)
     scale, b, mean, var = (tf.cast(t, wide) for t in (scale, b, mean, var))
     factor = scale * tf.math.rsqrt(var + epsilon)
     return tf.cast((tf.cast(x, wide) - mean) * factor + b, x.dtype)
@@ -122,7 +122,7 @@ def _normalized(
 
 def _moments(x: tf.Tensor, axes: Sequence[int]) -> tuple[tf.Tensor, tf.Tensor]:
     """Return mean and variance over axes, in float32 at least."""
-    return tf.nn.moments(tf.cast(x, _wide(x)), axes)
+    return tf.nn.moments(tf.cast(x, wide_of(x)), axes)
 
 
 def _running(old: tf.Tensor, current: tf.Tensor, momentum: float) -> tf.Tensor:
@@ -130,61 +130,11 @@ def _running(old: tf.Tensor, current: tf.Tensor, momentum: float) -> tf.Tensor:
     return computed_in(current.dtype, lambda a, c: a * momentum + c * (1 - momentum), old, current)
 
 
-def _instance_normalization_first(x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor, *, epsilon: float) -> tf.Tensor:
-    """Compute the operator in ONNX order, N, C, spatial...."""
-    wide = _wide(x)
-    mean, variance = tf.nn.moments(tf.cast(x, wide), list(range(2, rank_of(x))), keepdims=True)
-    scale, b = (tf.reshape(tf.cast(t, wide), [-1, *[1] * (rank_of(x) - 2)]) for t in (scale, b))
-    return tf.cast((tf.cast(x, wide) - mean) * tf.math.rsqrt(variance + epsilon) * scale + b, x.dtype)
-
-
-@channels_last_op("InstanceNormalization", channels_first=_instance_normalization_first)
-def instance_normalization(x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor, *, epsilon: float) -> tf.Tensor:
-    return _group_normalized(x, scale, b, epsilon, None)
-
-
-@channels_last_op("GroupNormalization", since=18)
-def group_normalization_18(
-    x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, *, epsilon: float, num_groups: int
-) -> tf.Tensor:
-    size = dims_of(x)[-1] // num_groups
-    return _group_normalized(x, tf.repeat(scale, size), tf.repeat(bias, size), epsilon, num_groups)
-
-
-@channels_last_op("GroupNormalization", since=21)
-def group_normalization_21(
-    x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, *, epsilon: float, num_groups: int, stash_type: int
-) -> tf.Tensor:
-    return _group_normalized(x, scale, bias, epsilon, num_groups)
-
-
-def _group_normalized(x: tf.Tensor, scale: tf.Tensor, bias: tf.Tensor, epsilon: float, groups: int | None) -> tf.Tensor:
-    """Normalize each group of channels of each image; ``None`` groups: each channel is one.
-
-    Sums go over the image first and over the channels of a group last, on small tensors.
-    """
-    wide = _wide(x)
-    data, scale, bias = (tf.cast(t, wide) for t in (x, scale, bias))
-    spatial = list(range(1, rank_of(x) - 1))
-
-    def mean(values: tf.Tensor) -> tf.Tensor:
-        means = tf.reduce_mean(values, spatial, keepdims=True)
-        if groups is None:
-            return means
-        *outer, channels = dims_of(means)
-        grouped = reshaped(means, [*outer, groups, channels // groups])
-        return tf.repeat(tf.reduce_mean(grouped, -1), channels // groups, axis=-1)
-
-    centred = data - mean(data)
-    factor = tf.math.rsqrt(mean(tf.square(centred)) + epsilon) * scale
-    return tf.cast(centred * factor + bias, x.dtype)
-
-
 @onnx_op("LayerNormalization", since=17)
 def layer_normalization(
     x: tf.Tensor, scale: tf.Tensor, b: tf.Tensor | None = None, *, axis: int, epsilon: float, stash_type: int
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    wide = _wide(x)
+    wide = wide_of(x)
     axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
     data = tf.cast(x, wide)
     mean = tf.reduce_mean(data, axes, keepdims=True)
@@ -199,7 +149,7 @@ def layer_normalization(
 
 @onnx_op("RMSNormalization", since=23)
 def rms_normalization(x: tf.Tensor, scale: tf.Tensor, *, axis: int, epsilon: float, stash_type: int) -> tf.Tensor:
-    wide = _wide(x)
+    wide = wide_of(x)
     axes = list(range(normalize_axis(axis, rank_of(x)), rank_of(x)))
     data = tf.cast(x, wide)
     factor = tf.math.rsqrt(tf.reduce_mean(tf.square(data), axes, keepdims=True) + epsilon)
@@ -208,21 +158,42 @@ def rms_normalization(x: tf.Tensor, scale: tf.Tensor, *, axis: int, epsilon: flo
 
 @channels_last_op("LRN")
 def lrn(x: tf.Tensor, *, alpha: float, beta: float, bias: float, size: int) -> tf.Tensor:
+    below, above = neighbours(x, size)
+
+    # Not TensorFlow's kernel, a product with a matrix of ones and zeros, which makes NaN of an infinity times zero.
+    def normalized(x: tf.Tensor) -> tf.Tensor:
+        sums = _sums_of_neighbours(tf.square(x), below, above)
+        return x * _inverse_power(bias + alpha / size * sums, beta, bias >= 0 and alpha >= 0)
+
+    return widened(normalized, x)
+
+
+def neighbours(x: tf.Tensor, size: int) -> tuple[Dim, Dim]:
+    """Return how many channels below and above each LRN takes of N, spatial..., C data."""
     channels = dims_of(x)[-1]
     # Nothing lies beyond the channels.
     below, above = (min(n, channels) if isinstance(channels, int) else n for n in ((size - 1) // 2, size // 2))
-    if size % 2 and rank_of(x) == 4 and x.dtype == tf.float32 and below <= MAX_WRITTEN_OUT:
-        return tf.nn.local_response_normalization(x, below, bias, alpha / size, beta)
-    return widened(
-        lambda x: x * tf.pow(bias + alpha / size * _sums_of_neighbours(tf.square(x), below, above), -beta), x
-    )
+    return below, above
+
+
+def _inverse_power(x: tf.Tensor, exponent: float, is_positive: bool) -> tf.Tensor:
+    """Return ``x ** -exponent``, not by Pow where it can be helped, which takes ten times as long."""
+    if exponent == 0.75:  # that of nearly all networks
+        root = tf.math.rsqrt(x)
+        return root * tf.sqrt(root)
+    return tf.exp(-exponent * tf.math.log(x)) if is_positive else tf.pow(x, -exponent)
 
 
 def _sums_of_neighbours(x: tf.Tensor, below: int, above: int) -> tf.Tensor:
     """Return the sums over each channel and some below and above it, [..., C]."""
-    axis = rank_of(x) - 1
-    padded = pad(x, [(0, 0)] * axis + [(below, above)])
-    return combined(padded, axis, below + 1 + above, 1, 1, dims_of(x)[-1], tf.add)
+    *outer, channels = dims_of(x)
+    more = below + above
+    # All pixels in one line, zeros between them: rows of few channels would be added one by one.
+    rows = tf.pad(reshaped(x, [product(outer), channels]), [[0, 0], [below, above]])
+    count = product([*outer, channels + more])
+    line = tf.pad(reshaped(rows, [count]), [[0, more]])
+    sums = reshaped(combined(line, 0, more + 1, 1, 1, count, tf.add), [product(outer), channels + more])
+    return reshaped(sums[:, :channels], [*outer, channels])
 
 
 @channels_last_op("MeanVarianceNormalization")
@@ -268,5 +239,6 @@ def lp_normalization(x: tf.Tensor, *, axis: int, p: int) -> tf.Tensor:
     return widened(normalized, x)
 
 
-def _wide(x: tf.Tensor) -> tf.DType:
+def wide_of(x: tf.Tensor) -> tf.DType:
+    """Return the dtype in which floats are summed up."""
     return tf.float64 if x.dtype == tf.float64 else tf.float32

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import pad, reverse, select, sliced
@@ -15,13 +16,18 @@ from onnx_tf.handlers._tensors import (
     elements_of,
     normalize_axis,
     one_per_axis,
+    product,
     rank_of,
+    reshaped,
     static_ints,
     static_value,
     vector,
 )
 from onnx_tf.handlers.indexing import wrapped
 from onnx_tf.registry import onnx_op
+
+MIN_GATHERED = 16
+"""Elements that lie together are gathered from this many on, several axes at once (``python -m bench.forms``)."""
 
 Mirrored = Callable[[tf.Tensor, Sequence[int], Sequence[int]], tf.Tensor]
 """(data, before, after) -> the data with mirrored elements before and after each axis, fewer than the axis has."""
@@ -131,21 +137,43 @@ def _mirrors_once(data: tf.Tensor, before: Sequence[Dim], after: Sequence[Dim]) 
 
 
 def _mirrored(data: tf.Tensor, before: Sequence[int], after: Sequence[int]) -> tf.Tensor:
-    """Return data with mirrored elements before and after each axis."""
-    if all(data.shape):
-        return pad(data, list(zip(before, after, strict=True)), "REFLECT")
-    # TensorFlow's kernel refuses data of no elements, as an open batch may have.
-    for axis, (low, high) in enumerate(zip(before, after, strict=True)):
-        if low or high:
-            data = _mirrored_along(data, axis, low, high)
+    """Return data with mirrored elements before and after each axis.
+
+    Not by TensorFlow's kernel, which moves one number after the other, and refuses data of no elements.
+    """
+    axes = [axis for axis, pads in enumerate(zip(before, after, strict=True)) if any(pads)]
+    known = all(data.shape[axis] for axis in range(axes[0] if axes else 0, rank_of(data)))
+    if len(axes) > 1 and known and math.prod(data.shape[axes[-1] + 1 :]) >= MIN_GATHERED:
+        return _gathered(data, range(axes[0], axes[-1] + 1), before, after)
+    for axis in axes:
+        data = _mirrored_along(data, axis, before[axis], after[axis])
     return data
 
 
+def _gathered(data: tf.Tensor, axes: range, before: Sequence[int], after: Sequence[int]) -> tf.Tensor:
+    """Return data mirrored along axes that follow each other, all of them at once."""
+    dims = dims_of(data)
+    places: tf.Tensor = tf.zeros([1], tf.int32)
+    for axis in axes:
+        own = np.pad(np.arange(dims[axis], dtype=np.int32), [before[axis], after[axis]], mode="reflect")
+        places = tf.reshape(places[:, tf.newaxis] * dims[axis] + own, [-1])
+    padded = [dim + low + high for dim, low, high in zip(dims, before, after, strict=True)]
+    outer, own_dims, inner = dims[: axes.start], dims[axes.start : axes.stop], dims[axes.stop :]
+    flat = reshaped(data, [product(outer), product(own_dims), product(inner)])
+    return reshaped(tf.gather(flat, places, axis=1), padded)
+
+
 def _mirrored_along(data: tf.Tensor, axis: int, low: int, high: int) -> tf.Tensor:
+    outer, inner = dims_of(data)[:axis], dims_of(data)[axis + 1 :]
+    size = data.shape[axis]
+
     def mirror(start: int, count: int) -> list[tf.Tensor]:
         return [reverse(sliced(data, [*[slice(None)] * axis, slice(start, start + count)]), axis)] if count else []
 
-    return tf.concat([*mirror(1, low), data, *mirror(data.shape[axis] - 1 - high, high)], axis)
+    parts = [*mirror(1, low), data, *mirror(size - 1 - high, high)]
+    # All that follows the axis is one with it: what lies together is copied together.
+    flat = [reshaped(part, [product(outer), product(dims_of(part)[axis:])]) for part in parts]
+    return reshaped(tf.concat(flat, 1), [*outer, size + low + high, *inner])
 
 
 def _sources(dim: Dim, low: Dim, high: Dim, mode: str) -> tf.Tensor:

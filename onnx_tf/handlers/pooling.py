@@ -1,176 +1,175 @@
-"""Pools over windows."""
+"""Pools over windows, and over all of an image."""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers._combined import combined
 from onnx_tf.handlers._layout import channels_last_op
 from onnx_tf.handlers._pooled_indices import lowest, max_pool_with_indices
-from onnx_tf.handlers._tensors import (
-    Dim,
-    as_shape,
-    dims_of,
-    product,
-    rank_of,
-    reshaped,
-    widened,
+from onnx_tf.handlers._pools import (
+    TENSORFLOW,
+    Choice,
+    average_pool,
+    is_nothing,
+    lp_pool,
+    max_pool,
+    of_nothing,
+    power,
+    root,
 )
-from onnx_tf.handlers._windows import Windows, is_same_padding, maximum, pad_spatial, windows, within_data
+from onnx_tf.handlers._tensors import rank_of, widened
+from onnx_tf.handlers._windows import Windows, windows
 from onnx_tf.registry import NodeContext
 
-MIN_POOLED_CHANNELS = 8
-"""From this many on, a kernel is faster than maxima of slices where the stride is 1 (``python -m bench.forms``)."""
 
-MIN_SEPARATE_KERNEL = 5
-"""Windows at least this wide are faster one axis after the other (``python -m bench.forms``)."""
+def register_max_pool(choice: Choice, *, target: str = "") -> None:
+    """Register MaxPool by which pools have no kernel, see :func:`onnx_tf.registry.onnx_op`."""
+
+    @channels_last_op("MaxPool", target=target)
+    def max_pool_1(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        kernel_shape: Sequence[int],
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+        context: NodeContext,
+    ) -> tf.Tensor:
+        return max_pool(x, _windows(x, kernel_shape, strides, None, auto_pad, pads), context, choice)
+
+    @channels_last_op("MaxPool", since=8, results=(0, 1), target=target)
+    def max_pool_8(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        kernel_shape: Sequence[int],
+        pads: Sequence[int] | None,
+        storage_order: int,
+        strides: Sequence[int] | None,
+        context: NodeContext,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
+        return maxima(x, w, storage_order, context, choice)
+
+    @channels_last_op("MaxPool", since=10, results=(0, 1), target=target)
+    def max_pool_10(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        ceil_mode: int,
+        dilations: Sequence[int] | None,
+        kernel_shape: Sequence[int],
+        pads: Sequence[int] | None,
+        storage_order: int,
+        strides: Sequence[int] | None,
+        context: NodeContext,
+    ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+        w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
+        return maxima(x, w, storage_order, context, choice)
 
 
-@channels_last_op("MaxPool")
-def max_pool_1(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-    context: NodeContext,
-) -> tf.Tensor:
-    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
-    return _max_pool(x, w, context)
-
-
-@channels_last_op("MaxPool", since=8, results=(0, 1))
-def max_pool_8(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    storage_order: int,
-    strides: Sequence[int] | None,
-    context: NodeContext,
+def maxima(
+    x: tf.Tensor, w: Windows, storage_order: int, context: NodeContext, choice: Choice
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
+    """Return the maximum of each window, and where it is if that is asked for."""
     if not any(context.outputs[1:]):
-        return _max_pool(x, w, context)
-    if _is_nothing(x, w):
-        return _of_nothing(x, w, lowest(x.dtype)), _of_nothing(x, w, tf.zeros([], tf.int64))
+        return max_pool(x, w, context, choice)
+    if is_nothing(x, w):
+        return of_nothing(x, w, lowest(x.dtype)), of_nothing(x, w, tf.zeros([], tf.int64))
     return max_pool_with_indices(x, w, storage_order)
 
 
-@channels_last_op("MaxPool", since=10, results=(0, 1))
-def max_pool_10(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    ceil_mode: int,
-    dilations: Sequence[int] | None,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    storage_order: int,
-    strides: Sequence[int] | None,
-    context: NodeContext,
-) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-    w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
-    if not any(context.outputs[1:]):
-        return _max_pool(x, w, context)
-    if _is_nothing(x, w):
-        return _of_nothing(x, w, lowest(x.dtype)), _of_nothing(x, w, tf.zeros([], tf.int64))
-    return max_pool_with_indices(x, w, storage_order)
+def register_average_pool(choice: Choice, *, target: str = "") -> None:
+    """Register AveragePool by which pools have no kernel, see :func:`onnx_tf.registry.onnx_op`."""
+
+    @channels_last_op("AveragePool", target=target)
+    def average_pool_1(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        kernel_shape: Sequence[int],
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
+        return average_pool(x, w, 0, choice)
+
+    @channels_last_op("AveragePool", since=7, target=target)
+    def average_pool_7(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        count_include_pad: int,
+        kernel_shape: Sequence[int],
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
+        return average_pool(x, w, count_include_pad, choice)
+
+    @channels_last_op("AveragePool", since=10, target=target)
+    def average_pool_10(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        ceil_mode: int,
+        count_include_pad: int,
+        kernel_shape: Sequence[int],
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        w = _windows(x, kernel_shape, strides, None, auto_pad, pads, ceil_mode)
+        return average_pool(x, w, count_include_pad, choice)
+
+    @channels_last_op("AveragePool", since=19, target=target)
+    def average_pool_19(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        ceil_mode: int,
+        count_include_pad: int,
+        dilations: Sequence[int] | None,
+        kernel_shape: Sequence[int],
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
+        return average_pool(x, w, count_include_pad, choice)
 
 
-@channels_last_op("AveragePool")
-def average_pool_1(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
-    return _average_pool(x, w, count_include_pad=0)
+def register_lp_pool(choice: Choice, *, target: str = "") -> None:
+    """Register LpPool by which pools have no kernel, see :func:`onnx_tf.registry.onnx_op`."""
 
+    @channels_last_op("LpPool", target=target)
+    def lp_pool_1(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        kernel_shape: Sequence[int] | None,
+        p: float | int,
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        # Opset 1 lets kernel_shape be absent: one window over everything.
+        kernel_shape = x.shape[1:-1] if kernel_shape is None else kernel_shape
+        return lp_pool(x, _windows(x, kernel_shape, strides, None, auto_pad, pads), p, choice)
 
-@channels_last_op("AveragePool", since=7)
-def average_pool_7(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    count_include_pad: int,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    w = _windows(x, kernel_shape, strides, None, auto_pad, pads)
-    return _average_pool(x, w, count_include_pad)
-
-
-@channels_last_op("AveragePool", since=10)
-def average_pool_10(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    ceil_mode: int,
-    count_include_pad: int,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    w = _windows(x, kernel_shape, strides, None, auto_pad, pads, ceil_mode)
-    return _average_pool(x, w, count_include_pad)
-
-
-@channels_last_op("AveragePool", since=19)
-def average_pool_19(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    ceil_mode: int,
-    count_include_pad: int,
-    dilations: Sequence[int] | None,
-    kernel_shape: Sequence[int],
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
-    return _average_pool(x, w, count_include_pad)
-
-
-@channels_last_op("LpPool")
-def lp_pool_1(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    kernel_shape: Sequence[int] | None,
-    p: float | int,
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    # Opset 1 lets kernel_shape be absent: one window over everything.
-    kernel_shape = x.shape[1:-1] if kernel_shape is None else kernel_shape
-    return _lp_pool(x, _windows(x, kernel_shape, strides, None, auto_pad, pads), p)
-
-
-@channels_last_op("LpPool", since=18)
-def lp_pool_18(
-    x: tf.Tensor,
-    *,
-    auto_pad: str,
-    ceil_mode: int,
-    dilations: Sequence[int] | None,
-    kernel_shape: Sequence[int],
-    p: int,
-    pads: Sequence[int] | None,
-    strides: Sequence[int] | None,
-) -> tf.Tensor:
-    w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
-    return _lp_pool(x, w, p)
+    @channels_last_op("LpPool", since=18, target=target)
+    def lp_pool_18(
+        x: tf.Tensor,
+        *,
+        auto_pad: str,
+        ceil_mode: int,
+        dilations: Sequence[int] | None,
+        kernel_shape: Sequence[int],
+        p: int,
+        pads: Sequence[int] | None,
+        strides: Sequence[int] | None,
+    ) -> tf.Tensor:
+        w = _windows(x, kernel_shape, strides, dilations, auto_pad, pads, ceil_mode)
+        return lp_pool(x, w, p, choice)
 
 
 def _windows(
@@ -199,7 +198,7 @@ def _global_average_pool(x: tf.Tensor, axes: Sequence[int]) -> tf.Tensor:
 
 
 def _global_lp_pool(x: tf.Tensor, axes: Sequence[int], p: float) -> tf.Tensor:
-    return widened(lambda x: _root(tf.reduce_sum(_power(x, p), axes, keepdims=True), p), x)
+    return widened(lambda x: root(tf.reduce_sum(power(x, p), axes, keepdims=True), p), x)
 
 
 @channels_last_op("GlobalAveragePool", channels_first=lambda x: _global_average_pool(x, _spatial(x, 2)))
@@ -222,141 +221,6 @@ def _spatial(x: tf.Tensor, first: int) -> list[int]:
     return list(range(first, first + rank_of(x) - 2))
 
 
-def _max_pool(x: tf.Tensor, w: Windows, context: NodeContext) -> tf.Tensor:
-    if _is_nothing(x, w):
-        return _of_nothing(x, w, lowest(x.dtype))
-    w = within_data(w)
-    has_kernel = _has_kernel(x, w) and not _is_faster_by_axis(x, w)
-    by_kernel = _max_pool_of_finite if context.bounded_below[0] or not x.dtype.is_floating else _max_pool_of_any
-    if has_kernel and is_same_padding(w):
-        return by_kernel(x, w, "SAME")
-    # Not TensorFlow's explicit padding, which LiteRT does not take.
-    padded = pad_spatial(x, w.reach, _padding(x, w, context))
-    return by_kernel(padded, w, "VALID") if has_kernel else _by_axis(padded, w, tf.maximum)
-
-
-def _is_nothing(x: tf.Tensor, w: Windows) -> bool:
-    return 0 in x.shape or any(isinstance(out, int) and out == 0 for out in w.outs)
-
-
-def _of_nothing(x: tf.Tensor, w: Windows, value: float | tf.Tensor) -> tf.Tensor:
-    """Return windows over data without elements, or no windows: TensorFlow's kernels refuse both."""
-    batch, *_, channels = dims_of(x)
-    return tf.fill(as_shape([batch, *[maximum(out, 0) for out in w.outs], channels]), value)
-
-
-def _is_faster_by_axis(x: tf.Tensor, w: Windows) -> bool:
-    """Return whether there are fewer channels than a kernel of channels-last data has use for."""
-    return len(w.kernel) > 1 and set(w.strides) == {1} and x.shape[-1] in range(1, MIN_POOLED_CHANNELS)
-
-
-def _max_pool_of_any(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
-    # The kernel starts from the lowest finite number, which twice over is the -inf of a window of no more.
-    return 2 * _max_pool_of_finite(x * tf.constant(0.5, x.dtype), w, padding)
-
-
-def _max_pool_of_finite(x: tf.Tensor, w: Windows, padding: str) -> tf.Tensor:
-    """Return the maximum of each window by TensorFlow's kernel, of wide windows one axis after the other."""
-    if len(w.kernel) == 2 and min(w.kernel) >= MIN_SEPARATE_KERNEL:
-        x = tf.nn.max_pool2d(x, (w.kernel[0], 1), (w.strides[0], 1), padding)
-        return tf.nn.max_pool2d(x, (1, w.kernel[1]), (1, w.strides[1]), padding)
-    return _by_kernel(x, w, tf.nn.max_pool, padding)
-
-
-def _padding(x: tf.Tensor, w: Windows, context: NodeContext) -> float | tf.Tensor:
-    """Return what never is the maximum of a window: where it is known the least number of the data itself.
-
-    One that the data never reaches would be a part of the range that quantisation finds.
-    """
-    if not context.bounded_below[0] or not x.dtype.is_floating or set(w.dilations) != {1}:
-        return lowest(x.dtype)
-    return context.lower_bounds[0]
-
-
-def _average_pool(x: tf.Tensor, w: Windows, count_include_pad: int) -> tf.Tensor:
-    """Return the mean of each window, N, windows..., C."""
-    if not count_include_pad and is_same_padding(w) and _has_kernel(x, w) and 0 not in x.shape:
-        # TensorFlow's SAME leaves the padding out of the count.
-        return widened(lambda x: _by_kernel(x, w, tf.nn.avg_pool, "SAME"), x)
-    inside = within_data(w)
-    total = math.prod(inside.kernel)
-    mean = widened(lambda x: _pool_mean(x, inside), x)
-    counted = w.pads if count_include_pad else ((0, 0),) * len(w.pads)
-    if inside.kernel == w.kernel and all(map(_is_equal, itertools.chain(*w.reach), itertools.chain(*counted))):
-        return mean
-    wide = tf.float64 if x.dtype == tf.float64 else tf.float32
-    return mean * tf.cast(total / _counts(w, count_include_pad, wide), x.dtype)
-
-
-def _is_equal(a: Dim, b: Dim) -> bool:
-    """Return whether two dimensions are known to be equal."""
-    return a is b or (isinstance(a, int) and isinstance(b, int) and a == b)
-
-
-def _counts(w: Windows, count_include_pad: int, dtype: tf.DType) -> tf.Tensor:
-    """Return how many elements each window averages, [1, spatial..., 1]."""
-    counts = tf.ones([1] * (len(w.dims) + 2), dtype)
-    for i, (n, s, d, (before, after), out) in enumerate(
-        zip(w.dims, w.strides, w.dilations, w.pads, w.outs, strict=True)
-    ):
-        starts = tf.range(out, dtype=tf.int64) * s - before
-        low, high = (-before, n + after) if count_include_pad else (0, n)
-        if d == 1:
-            first, last = tf.maximum(starts, low), tf.minimum(starts + w.kernel[i], high)
-            inside = tf.cast(tf.maximum(last - first, 0), dtype)
-        else:
-            places = tf.expand_dims(starts, 1) + tf.range(w.kernel[i], dtype=tf.int64) * d
-            inside = tf.reduce_sum(tf.cast((places >= low) & (places < high), dtype), 1)
-        counts *= tf.reshape(inside, [1] * (i + 1) + [-1] + [1] * (len(w.dims) - i))
-    return counts
-
-
-def _lp_pool(x: tf.Tensor, w: Windows, p: float) -> tf.Tensor:
-    """Return the p-norm of each window, N, windows..., C."""
-    w = within_data(w)
-    return widened(lambda x: _root(_pool_mean(_power(x, p), w) * math.prod(w.kernel), p), x)
-
-
-def _power(x: tf.Tensor, p: float) -> tf.Tensor:
-    return tf.square(x) if p == 2 else tf.abs(x) if p == 1 else tf.pow(tf.abs(x), tf.cast(p, x.dtype))
-
-
-def _root(x: tf.Tensor, p: float) -> tf.Tensor:
-    return tf.sqrt(x) if p == 2 else x if p == 1 else tf.pow(x, tf.cast(1 / p, x.dtype))
-
-
-def _pool_mean(x: tf.Tensor, w: Windows) -> tf.Tensor:
-    """Return the mean over each window, its padding counted as zeros."""
-    if _is_nothing(x, w):
-        return _of_nothing(x, w, tf.zeros([], x.dtype))
-    if _has_kernel(x, w):
-        return _by_kernel(pad_spatial(x, w.reach), w, tf.nn.avg_pool, "VALID")
-    return _by_axis(pad_spatial(x, w.reach), w, tf.add) / math.prod(w.kernel)
-
-
-def _has_kernel(x: tf.Tensor, w: Windows) -> bool:
-    """Return whether TensorFlow has a pool for these windows."""
-    return (
-        len(w.kernel) <= 3 and set(w.dilations) == {1} and all(s <= k for s, k in zip(w.strides, w.kernel, strict=True))
-    )
-
-
-def _by_kernel(x: tf.Tensor, w: Windows, kernel: Callable[..., tf.Tensor], padding: str) -> tf.Tensor:
-    """Apply one of TensorFlow's pools over images: a line is given an axis, a volume is pooled plane by plane."""
-    if len(w.kernel) == 1:
-        return tf.squeeze(kernel(tf.expand_dims(x, 1), (1, *w.kernel), (1, *w.strides), padding), 1)
-    if len(w.kernel) == 2:
-        return kernel(x, w.kernel, w.strides, padding)
-    batch, depth, *plane, channels = dims_of(x)
-    x = reshaped(x, [product([batch, depth]), *plane, channels])
-    x = kernel(x, w.kernel[1:], w.strides[1:], padding)
-    rest = dims_of(x)[1:3]
-    x = kernel(reshaped(x, [batch, depth, product(rest), channels]), (w.kernel[0], 1), (w.strides[0], 1), padding)
-    return reshaped(x, [batch, dims_of(x)[1], *rest, channels])
-
-
-def _by_axis(padded: tf.Tensor, w: Windows, combine: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]) -> tf.Tensor:
-    """Combine the elements of each window, one axis after the other."""
-    for axis, (k, d, s, out) in enumerate(zip(w.kernel, w.dilations, w.strides, w.outs, strict=True), start=1):
-        padded = combined(padded, axis, k, d, s, out, combine)
-    return padded
+register_max_pool(TENSORFLOW)
+register_average_pool(TENSORFLOW)
+register_lp_pool(TENSORFLOW)

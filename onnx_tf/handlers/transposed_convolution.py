@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
+from onnx_tf.handlers._phases import of_phases
 from onnx_tf.handlers._ranks import pad, sliced
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, quotient, reshaped, shaped, widened
 from onnx_tf.handlers._windows import maximum, pad_spatial
@@ -15,6 +16,9 @@ from onnx_tf.handlers.convolution import kernel_of
 
 Form = Callable[[tf.Tensor, tf.Tensor, Sequence[Dim], tuple[int, ...], int, str], "tf.Tensor | None"]
 """(images, filters, sizes, strides, groups, "SAME" or "VALID") -> result, ``None`` for TensorFlow's own kernel."""
+
+MAX_PHASED_RESULTS = 4
+"""Up to this many results are faster as a convolution of all phases with oneDNN (``python -m bench.forms``)."""
 
 MAX_SPATIAL = 3
 """TensorFlow's kernels convolve over no more axes."""
@@ -162,11 +166,26 @@ def _transposed(
     return shaped(y, [x.shape[0], *known, y.shape[-1]])
 
 
+def _fastest(
+    x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
+) -> tf.Tensor | None:
+    """Return the result in another form than TensorFlow's kernel where that takes less."""
+    if groups > 1:
+        return _by_depthwise(x, filters, sizes, strides, groups, padding)
+    kernel, results = filters.shape[:2], filters.shape[-2]
+    are_alike = None not in kernel and all(
+        k % s == 0 or n == 1 for k, s, n in zip(kernel, strides, x.shape[1:], strict=False)
+    )
+    if results in range(1, MAX_PHASED_RESULTS + 1) and are_alike and max(strides) > 1:
+        return of_phases(x, filters, sizes, strides, padding)
+    return None
+
+
 def _by_depthwise(
     x: tf.Tensor, filters: tf.Tensor, sizes: Sequence[Dim], strides: tuple[int, ...], groups: int, padding: str
 ) -> tf.Tensor | None:
     """Return the result of groups that give one channel each, by the gradient of the depthwise convolution."""
-    if groups == 1 or filters.shape[-2] != 1 or len(set(strides)) > 1:
+    if filters.shape[-2] != 1 or len(set(strides)) > 1:
         return None
     *kernel, _, channels = dims_of(filters)
     own = reshaped(filters, [*kernel, groups, channels // groups])
@@ -216,4 +235,4 @@ def _cut(y: tf.Tensor, places: Sequence[_Place], fulls: Sequence[Dim]) -> tf.Ten
     return sliced(pad_spatial(y, missing), [slice(None), *region])
 
 
-register_conv_transpose(_by_depthwise)
+register_conv_transpose(_fastest)

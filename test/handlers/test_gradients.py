@@ -62,7 +62,9 @@ def test_reductions_and_normalizations():
         Branch("InstanceNormalization", [normal(2, 3, 4, 5), normal(3), normal(3)]),
         Branch("LpNormalization", [x], {"p": 2, "axis": 1}),
         Branch("LpNormalization", [x], {"p": 1}),
-        Branch("LRN", [np.float32(normal(1, 6, 3, 3))], {"size": 3}),
+        Branch("LRN", [normal(1, 6, 3, 3)], {"size": 3}),
+        Branch("LRN", [normal(1, 6, 3)], {"size": 4, "beta": 0.6, "alpha": 0.5}),
+        Branch("InstanceNormalization", [normal(1, 2, 256, 128), normal(2), normal(2)]),
         Branch("MeanVarianceNormalization", [normal(2, 3, 4, 4)]),
         Branch("TopK", [x, ints(2)], {"axis": 1}, outputs=2),
         Branch("BatchNormalization", [normal(2, 3, 4), normal(3), normal(3), normal(3), between(0.5, 1, 3)]),
@@ -91,6 +93,7 @@ def test_convolutions():
         Branch("ConvTranspose", [image, normal(4, 2, 3, 3)], {"group": 2, "dilations": [1, 2]}),
         Branch("ConvTranspose", [image, normal(4, 1, 3, 3)], {"group": 4, "output_padding": [1, 1], "strides": [2, 2]}),
         Branch("ConvTranspose", [normal(1, 2, 5), normal(2, 3, 3)], {"strides": [2]}),
+        Branch("ConvTranspose", [image, normal(4, 2, 4, 4), normal(2)], {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
         Branch("ConvTranspose", [normal(1, 2, 3, 3, 3), normal(2, 3, 2, 2, 2)]),
         Branch("DeformConv", [image, normal(4, 2, 2, 2), normal(1, 8, 4, 5), bias, normal(1, 4, 4, 5)], {"group": 2}),
         Branch("CausalConvWithState", [normal(2, 4, 5), normal(4, 1, 3), normal(4), normal(2, 4, 2)], outputs=2),
@@ -113,6 +116,13 @@ def test_pools_and_sampling():
         Branch("MaxPool", [x], windows | {"dilations": [2, 1]}),
         Branch("MaxPool", [x], windows, outputs=2),
         Branch("MaxPool", [normal(1, 2, 6)], {"kernel_shape": [2]}),
+        *(
+            Branch(op_type, [normal(1, channels, 6, 4, 4)], {"kernel_shape": [k] * 3, "strides": [2] * 3})
+            for op_type in ("MaxPool", "AveragePool")
+            for channels in (2, 9)
+            for k in (2, 3)
+        ),
+        *(Branch("Pad", [normal(1, c, 4, 5), ints(0, 0, 1, 2, 0, 0, 2, 1)], {"mode": "reflect"}) for c in (2, 5)),
         Branch("LpPool", [x], windows | {"p": 2}),
         Branch("LpPool", [x], windows | {"p": 3}),
         *(Branch(op_type, [x]) for op_type in ("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")),

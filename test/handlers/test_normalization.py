@@ -118,6 +118,46 @@ def test_lrn(size, shape):
     check_op("LRN", [normal(*shape) if reference == "ort" else x], attributes, opset=13, reference=reference)
 
 
+@pytest.mark.parametrize("beta", [0.5, 0.75, 1.0, 2.3])
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf, 3e38, 1e-40])
+def test_lrn_keeps_to_its_neighbours(special, beta):
+    x = normal(2, 9, 3, 4)
+    x[0, 4, 1, 2] = x[1, 0, 0, 0] = x[1, 8, 2, 3] = special
+    attributes = {"size": 5, "alpha": 0.5, "beta": beta, "bias": 1.5}
+    with np.errstate(all="ignore"):
+        check_op("LRN", [x], attributes, opset=13, reference=[_lrn(x, **attributes)])
+
+
+@pytest.mark.parametrize("attributes", [{"alpha": -2.0, "beta": 2.0}, {"bias": -3.0, "beta": 1.0}, {"size": 99}])
+def test_lrn_of_unusual_attributes(attributes):
+    x = normal(2, 9, 3, 4)
+    given = {"size": 3, "alpha": 0.5, "beta": 0.75, "bias": 1.5, **attributes}
+    check_op("LRN", [x], given, opset=13, reference=[_lrn(x, **given)], through=["static", "export"])
+
+
+def test_lrn_of_an_empty_batch():
+    check_op("LRN", [normal(0, 5, 3, 4)], {"size": 3}, opset=13, reference=[np.zeros([0, 5, 3, 4], np.float32)])
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(
+    "shape", [(3, 256, 128), (16, 64, 64), (5, 7, 9), (24, 40), (8, 16, 32, 32), (40, 30, 30), (4, 1)]
+)
+def test_the_form_of_instance_normalization_depends_on_the_shape(batch, shape):
+    inputs = [normal(batch, *shape) * 3 + 2, normal(shape[0]), normal(shape[0])]
+    check_op(
+        "InstanceNormalization", inputs, {"epsilon": 1e-3}, constants=[1, 2], through=["static", "export"], rtol=1e-3
+    )
+
+
+@pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("shape", [(1, 3, 256, 128), (1, 24, 40), (2, 24, 40)])
+def test_instance_normalization_of_special_values_of_one_channel(shape, special):
+    x = normal(*shape)
+    x[0, 1].flat[5] = special
+    check_op("InstanceNormalization", [x, normal(shape[1]), normal(shape[1])], through=["static"], rtol=1e-3, atol=1e-4)
+
+
 def _lrn(x, size, alpha, beta, bias):
     total = np.zeros_like(x)
     for c in range(x.shape[1]):

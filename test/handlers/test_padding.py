@@ -35,6 +35,26 @@ def test_pads_longer_than_the_data(mode):
     check_op("Pad", [X, pads], {"mode": mode}, reference=expected)
 
 
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("channels", [1, 3, 16, 20])
+@pytest.mark.parametrize("pads", [(1, 1, 1, 1), (4, 0, 2, 3), (0, 3, 0, 0), (0, 2, 4, 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.int64])
+def test_mirrored_images(dtype, pads, channels, channels_last):
+    shape = (2, 6, 5, channels) if channels_last else (2, channels, 6, 5)
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    if dtype is np.float32:
+        x.flat[::7], x.flat[3::11], x.flat[4::13] = np.nan, np.inf, -0.0
+    first = 1 if channels_last else 2
+    ends = np.zeros([2, 4], np.int64)
+    ends[:, first : first + 2] = np.reshape(pads, [2, 2])
+    model = make_op_model("Pad", [x, ends.reshape(-1)], {"mode": "reflect"}, constants=[1])
+    expected = np.pad(x, ends.T, "reflect")
+    np.testing.assert_array_equal(prepare(model).run(x)[0], expected)
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "n"
+    np.testing.assert_array_equal(prepare(model).run(x)[0], expected)
+    np.testing.assert_array_equal(prepare(model).run(x[:0])[0], expected[:0])
+
+
 @pytest.mark.parametrize("axes", [(-1, 1), (2, 0)])
 def test_chosen_axes(axes):
     inputs = [X, np.array([1, 2, 2, 1], np.int64), None, np.array(axes, np.int64)]

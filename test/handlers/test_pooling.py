@@ -72,6 +72,75 @@ def test_max_pool_indices(name, storage_order):
     check_op("MaxPool", [x], {**attributes, "storage_order": storage_order}, opset=22, outputs=2)
 
 
+SHAPED = {
+    "apart": ((2, 6, 9), {"kernel_shape": [2, 3], "strides": [2, 3]}),
+    "apart_padded": ((1, 7, 8), {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [1, 0, 0, 1]}),
+    "stem": ((1, 8, 7), {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    "ceil": ((1, 8, 7), {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1}),
+    "wide": ((1, 9, 9), {"kernel_shape": [5, 6], "strides": [3, 1], "pads": [2, 3, 2, 2]}),
+    "line": ((2, 11), {"kernel_shape": [3], "strides": [2], "pads": [1, 1]}),
+    "planes": ((1, 4, 6, 6), {"kernel_shape": [1, 2, 2], "strides": [1, 2, 2]}),
+    "depth": ((2, 7, 3, 4), {"kernel_shape": [5, 1, 1], "strides": [1, 1, 1], "pads": [2, 0, 0, 2, 0, 0]}),
+    "volume_apart": ((2, 4, 6, 5), {"kernel_shape": [2, 2, 2], "strides": [2, 2, 2]}),
+    "volume_stem": ((1, 5, 6, 7), {"kernel_shape": [3, 3, 3], "strides": [2, 2, 2], "pads": [1] * 6}),
+    "volume_same": ((1, 5, 6, 7), {"kernel_shape": [3, 3, 3], "strides": [1, 1, 1], "pads": [1] * 6}),
+}
+"""Batch and spatial dimensions, and attributes."""
+
+CHANNELS = (1, 7, 8, 31, 32)
+"""On both sides of where another form is taken."""
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("name", SHAPED)
+@pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool", "LpPool"])
+def test_the_form_depends_on_the_shape(op_type, name, channels):
+    (batch, *spatial), attributes = SHAPED[name]
+    x = image((batch, channels, *spatial))
+    if op_type == "AveragePool":
+        check_op(op_type, [x], {**attributes, "count_include_pad": 1}, opset=22, through=["static"])
+    check_op(op_type, [x], attributes, opset=22, through=["static"])
+
+
+@pytest.mark.parametrize("channels", CHANNELS)
+@pytest.mark.parametrize("name", SHAPED)
+@pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool"])
+def test_infinities_and_zeros_of_both_signs(op_type, name, channels):
+    (batch, *spatial), attributes = SHAPED[name]
+    x = image((batch, channels, *spatial))
+    x[RNG.random(x.shape) < 0.3] = np.inf if op_type == "AveragePool" else -np.inf
+    x[RNG.random(x.shape) < 0.1] = np.inf
+    x[RNG.random(x.shape) < 0.2] = -0.0
+    x[:, -1] = -np.inf
+    (expected,) = run_reference(make_op_model(op_type, [x], attributes, opset=22), {"x0": x}, "ort")
+    # ONNX Runtime begins at the lowest number.
+    expected = np.where(expected == np.finfo(np.float32).min, np.float32(-np.inf), expected)
+    check_op(op_type, [x], attributes, opset=22, through=["static"], reference=[expected])
+
+
+@pytest.mark.parametrize("channels", [3, 16])
+@pytest.mark.parametrize("open_axes", [(0,), (2, 3), (0, 2, 3), (1,)])
+@pytest.mark.parametrize("op_type", ["MaxPool", "AveragePool"])
+def test_open_dimensions_of_pools_of_few_channels(op_type, open_axes, channels):
+    attributes = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 0]}
+    x = image((2, channels, 8, 6))
+    model = make_op_model(op_type, [x], attributes, opset=22)
+    for axis in open_axes:
+        model.graph.input[0].type.tensor_type.shape.dim[axis].dim_param = f"n{axis}"
+    expected = run_reference(model, {"x0": x}, "ort")
+    np.testing.assert_allclose(prepare(model).run(x)[0], expected[0], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", ["auto", "keep"])
+def test_pools_of_few_channels_of_halves_and_integers(layout):
+    attributes = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    for dtype in (np.float16, np.float64, np.int8, np.uint8):
+        x = image((1, 3, 6, 8), dtype)
+        model = make_op_model("MaxPool", [x], attributes, opset=22)
+        expected = run_reference(model, {"x0": x}, "ort")
+        np.testing.assert_array_equal(prepare(model, layout=layout).run(x)[0], expected[0])
+
+
 @pytest.mark.parametrize(
     ("shape", "attributes"),
     [

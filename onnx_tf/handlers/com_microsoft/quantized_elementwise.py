@@ -12,10 +12,11 @@ import tensorflow as tf
 
 from onnx_tf.handlers._cast import onnx_dtype
 from onnx_tf.handlers._layout import to_channels_first, to_channels_last
+from onnx_tf.handlers._pools import TENSORFLOW, average_pool
 from onnx_tf.handlers._quantized import centred, dequantize, quantize, requantize, shifted
 from onnx_tf.handlers._ranks import broadcasting, select, softmax
 from onnx_tf.handlers._tensors import dims_of, exact_quotient, normalize_axis, product, rank_of, reshaped
-from onnx_tf.handlers.pooling import average_pool_10
+from onnx_tf.handlers._windows import windows
 from onnx_tf.registry import NodeContext, onnx_op
 
 MICROSOFT = "com.microsoft"
@@ -178,15 +179,17 @@ def q_linear_average_pool(
 ) -> tf.Tensor:
     dtype = onnx_dtype(x, context, 0)
     values = dequantize(x if channels_last else to_channels_last(x), x_scale, x_zero, dtype)
-    mean = average_pool_10(
+    w = windows(
         values,
-        auto_pad=auto_pad,
-        ceil_mode=ceil_mode,
-        count_include_pad=count_include_pad,
-        kernel_shape=kernel_shape,
-        pads=pads,
+        kernel_shape,
         strides=strides,
+        dilations=None,
+        auto_pad=auto_pad,
+        pads=pads,
+        ceil_mode=ceil_mode,
+        of_less=True,
     )
+    mean = average_pool(values, w, count_include_pad, TENSORFLOW)
     y = shifted(exact_quotient(mean, y_scale), y_zero, dtype)
     return y if channels_last else to_channels_first(y)
 

@@ -7,11 +7,17 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from onnx_tf.handlers import pooling
 from onnx_tf.handlers._layout import channels_last_op, to_channels_first, to_channels_last
+from onnx_tf.handlers._pools import LITERT
 from onnx_tf.handlers._tensors import Dim, as_shape, dims_of, product, reshaped
+from onnx_tf.handlers._windows import windows
+from onnx_tf.handlers.pooling import maxima, register_average_pool, register_lp_pool, register_max_pool
 from onnx_tf.handlers.unpooling import register_max_unpool
 from onnx_tf.registry import NodeContext
+
+register_max_pool(LITERT, target="litert")
+register_average_pool(LITERT, target="litert")
+register_lp_pool(LITERT, target="litert")
 
 
 @channels_last_op("MaxPool", since=12, results=(0, 1), target="litert")
@@ -31,17 +37,18 @@ def max_pool(
     is_small = x.dtype.is_integer
     if is_small:
         context = dataclasses.replace(context, lower_bounds=(float(x.dtype.min),))
-    found = pooling.max_pool_10(
-        tf.cast(x, tf.float32) if is_small else x,
-        auto_pad=auto_pad,
-        ceil_mode=ceil_mode,
-        dilations=dilations,
-        kernel_shape=kernel_shape,
-        pads=pads,
-        storage_order=storage_order,
+    data = tf.cast(x, tf.float32) if is_small else x
+    w = windows(
+        data,
+        kernel_shape,
         strides=strides,
-        context=context,
+        dilations=dilations,
+        auto_pad=auto_pad,
+        pads=pads,
+        ceil_mode=ceil_mode,
+        of_less=True,
     )
+    found = maxima(data, w, storage_order, context, LITERT)
     if not is_small:
         return found
     return (tf.cast(found[0], x.dtype), found[1]) if isinstance(found, tuple) else tf.cast(found, x.dtype)
