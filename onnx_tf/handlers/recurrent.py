@@ -5,6 +5,8 @@ A turn of a loop costs as much as ten operations, which is why it takes several 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from onnx_tf import tensor_list
@@ -25,26 +27,27 @@ Walked = tuple[list[tf.Tensor], tf.Tensor | None]
 
 
 def _walked(rows: list[tf.Tensor], advance: Advance, first: list[tf.Tensor], wants_outputs: bool) -> Walked:
-    """Walk by turns, then over what is left; few steps are laid out."""
+    """Walk over what no turn takes, then by turns; few steps are laid out."""
     time = dims_of(rows[0])[0]
     if isinstance(time, int) and time <= MAX_UNROLLED_STEPS:
         return unrolled(rows, advance, first, wants_outputs)
     turns, left = time // STEPS_OF_A_TURN, time % STEPS_OF_A_TURN
-    done = turns * STEPS_OF_A_TURN
-    states, outputs = _in_turns([part[:done] for part in rows], turns, advance, first, wants_outputs)
     if isinstance(left, int) and not left:
-        return states, outputs
+        return _in_turns(rows, turns, advance, first, wants_outputs)
 
     def advance_after(index: tf.Tensor, row: list[tf.Tensor], *states: tf.Tensor) -> list[tf.Tensor]:
-        return advance(index + tf.cast(done, tf.int32), row, *states)
+        return advance(index + tf.cast(left, tf.int32), row, *states)
 
+    # These come first, as coremltools takes no steps of a GRU that follow a loop.
     walk = unrolled if isinstance(left, int) else _looped
-    states, others = walk([part[done:] for part in rows], advance_after, states, wants_outputs)
+    before, after = zip(*[tf.split(part, [left, time - left]) for part in rows], strict=True)
+    states, outputs = walk(list(before), advance, first, wants_outputs)
+    states, others = _in_turns(after, turns, advance_after, states, wants_outputs)
     return states, None if outputs is None else tf.concat([outputs, others], 0)
 
 
 def _in_turns(
-    rows: list[tf.Tensor], turns: int | tf.Tensor, advance: Advance, first: list[tf.Tensor], wants_outputs: bool
+    rows: Sequence[tf.Tensor], turns: int | tf.Tensor, advance: Advance, first: list[tf.Tensor], wants_outputs: bool
 ) -> Walked:
     """Walk over rows whose number is that of the turns times the steps of one."""
     cut = [reshaped(part, [turns, STEPS_OF_A_TURN, *dims_of(part)[1:]]) for part in rows]

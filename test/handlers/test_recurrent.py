@@ -195,10 +195,9 @@ def test_lists_have_places_of_known_shape(op, unroll, dims):
     kinds = {operation.type for operation in loops}
     assert "EmptyTensorList" not in kinds
     assert "TensorListLength" not in kinds  # which coremltools does not know
-    turns = [8, 1] if unroll is None else [1]
+    turns = [1] if unroll is False else [8] if dims[0] else [1, 8]
     reserved = [operation for operation in loops if operation.type == "TensorListReserve"]
-    assert len(reserved) == (1 if dims[0] else len(turns))
-    for operation, steps in zip(reserved, turns, strict=False):
+    for operation, steps in zip(reserved, turns, strict=True):
         element_shape, size = operation.inputs
         assert tf.get_static_value(element_shape).tolist() == [*([8] * (steps == 8)), dims[1] or -1, HIDDEN]
         if dims[0]:
