@@ -19,6 +19,7 @@ from onnx_tf.passes.keep_roundings import keep_roundings
 from onnx_tf.passes.keep_unfused import keep_unfused
 from onnx_tf.passes.make_addends_vectors import make_addends_vectors
 from onnx_tf.passes.move_floats import move_floats
+from onnx_tf.passes.pack_recurrent_weights import pack_recurrent_weights
 from onnx_tf.passes.pack_weights import pack_weights
 from onnx_tf.passes.pad_selections import pad_selections
 from onnx_tf.passes.quantize_constants import quantize_constants
@@ -61,7 +62,7 @@ class Target:
 SAVED_MODEL = Target(
     "saved_model",
     recognitions=(recognize_local_response_normalization,),
-    passes=(gather_integers, pack_weights, keep_apart, keep_unfused, keep_roundings),
+    passes=(gather_integers, pack_weights, pack_recurrent_weights, keep_apart, keep_unfused, keep_roundings),
 )
 """TensorFlow's own kernels, in Python and in SavedModels."""
 

@@ -46,7 +46,7 @@ def _pack(value: ir.Value) -> bool:
         perm = [1, 0]
     else:
         return False
-    value.const_value = _permuted(tensor, perm)
+    value.const_value = permuted(tensor, perm)
     value.shape = ir.Shape(value.const_value.shape.numpy())
     change(value, Transposed(tuple(perm)))
     if dequantized is not None:
@@ -92,7 +92,9 @@ def _permute_dequantized(result: ir.Value, perm: Sequence[int]) -> None:
     change(result, Transposed(tuple(perm)))
 
 
-def _permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtocol:
+def permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtocol:
+    """Return a tensor with its axes in another order, which is made when it is read."""
+
     def permute() -> ir.TensorProtocol:
         array = np.ascontiguousarray(tensor.numpy().transpose(perm))
         if isinstance(tensor, ir.ExternalTensor):

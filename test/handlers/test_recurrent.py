@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from onnx_tf import prepare
-from test.handlers.check import check_op, compare, loop_operations, make_op_model, run_reference
+from test.handlers.check import check_op, compare, make_op_model, run_reference
 
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 INPUT, HIDDEN, BATCH = 3, 4, 2
@@ -47,9 +47,40 @@ def test_directions(op, direction, lengths):
 
 
 @pytest.mark.parametrize("op", GATES)
-@pytest.mark.parametrize("time", [1, 3, 20])
+@pytest.mark.parametrize("time", [1, 3, 20, 40, 43])
 def test_lengths_and_absent_inputs(op, time):
     check(op, tensors(op, time=time, bias=False), through=["static", "dynamic", "export"])
+
+
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("time", [20, 43])
+def test_sequences_that_end_within_a_turn_of_the_loop(op, time):
+    given = tensors(op, directions=2, lengths=[time, 11], states=True, time=time)
+    check(op, given, {"direction": "bidirectional"})
+
+
+@pytest.mark.parametrize("op", GATES)
+@pytest.mark.parametrize("direction", ["reverse", "bidirectional"])
+def test_one_model_for_all_lengths(op, direction):
+    directions = 2 if direction == "bidirectional" else 1
+    outputs = 3 if op == "LSTM" else 2
+    given = tensors(op, directions=directions)[:4]
+    attributes = {"hidden_size": HIDDEN, "direction": direction}
+    model = make_op_model(op, given, attributes, constants=(1, 2, 3), outputs=outputs, opset=14, dynamic=True)
+    rep = prepare(model)
+    for time in (1, 7, 8, 9, 16, 21):
+        x = tensors(op, time=time)[0]
+        compare(run_reference(model, {"x0": x}, "ort"), list(rep.run([x])), rtol=1e-4, atol=1e-5)
+    assert rep.run([tensors(op, time=0)[0]])[0].shape == (0, directions, BATCH, HIDDEN)
+
+
+@pytest.mark.parametrize("unroll", [True, False, None])
+def test_no_time_steps(unroll):
+    given = tensors("GRU", time=0, states=True)
+    model = make_op_model("GRU", given, {"hidden_size": HIDDEN}, constants=(1, 2, 3), outputs=2, opset=14)
+    y, last = prepare(model, unroll_rnn=unroll).run([given[0], given[5]])
+    assert y.shape == (0, 1, BATCH, HIDDEN)
+    np.testing.assert_array_equal(last, given[5])
 
 
 @pytest.mark.parametrize("opset", [7, 14, 22])
@@ -127,7 +158,7 @@ def test_dtypes(dtype):
 
 
 @pytest.mark.parametrize("op", GATES)
-@pytest.mark.parametrize("time", [2, 12])
+@pytest.mark.parametrize("time", [2, 12, 43])
 def test_weights_are_trained(op, time):
     given = tensors(op, time=time)
     model = make_op_model(op, given[:4], {"hidden_size": HIDDEN}, constants=(1, 2, 3), opset=14)
@@ -157,28 +188,61 @@ def test_the_last_state_of_an_empty_sequence_is_zero(op):
 
 
 @pytest.mark.parametrize("op", GATES)
-@pytest.mark.parametrize("dims", [(6, BATCH), (None, None)])
-def test_lists_have_places_of_known_shape(op, dims):
-    given = tensors(op)
+@pytest.mark.parametrize("unroll", [False, None])
+@pytest.mark.parametrize("dims", [(48, BATCH), (None, None)])
+def test_lists_have_places_of_known_shape(op, unroll, dims):
+    loops = operations(op, 48, dims, unroll_rnn=unroll)
+    kinds = {operation.type for operation in loops}
+    assert "EmptyTensorList" not in kinds
+    assert "TensorListLength" not in kinds  # which coremltools does not know
+    turns = [1] if unroll is False else [8] if dims[0] else [1, 8]
+    reserved = [operation for operation in loops if operation.type == "TensorListReserve"]
+    for operation, steps in zip(reserved, turns, strict=True):
+        element_shape, size = operation.inputs
+        assert tf.get_static_value(element_shape).tolist() == [*([8] * (steps == 8)), dims[1] or -1, HIDDEN]
+        if dims[0]:
+            (stack,) = (operation for operation in loops if operation.type == "TensorListStack")
+            assert stack.outputs[0].shape == [48 // steps, *([8] * (steps == 8)), BATCH, HIDDEN]
+            assert tf.get_static_value(size) == 48 // steps
+
+
+def operations(op, time, dims, **options):
+    """Return the operations of a model's main graph."""
+    given = tensors(op, time=time)
     model = make_op_model(op, given[:4], {"hidden_size": HIDDEN}, constants=(1, 2, 3), opset=14)
     for dim, size in zip(model.graph.input[0].type.tensor_type.shape.dim, dims, strict=False):
         if size is None:
             dim.Clear()
-    loops = loop_operations(prepare(model))
-    assert "EmptyTensorList" not in loops
-    assert "TensorListLength" not in loops  # which coremltools does not know
-    element_shape, size = loops["TensorListReserve"].inputs
-    assert tf.get_static_value(element_shape).tolist() == [dims[1] or -1, HIDDEN]
-    if dims[0]:
-        assert loops["TensorListStack"].outputs[0].shape == [6, BATCH, HIDDEN]
-        assert tf.get_static_value(size) == 6
+    return prepare(model, **options).tf_module.concrete(freeze=True).graph.get_operations()
+
+
+@pytest.mark.parametrize(("time", "loops"), [(1, 0), (32, 0), (33, 1), (40, 1)])
+def test_few_time_steps_are_laid_out(time, loops):
+    found = operations("LSTM", time, (time, BATCH))
+    assert sum("While" in operation.type for operation in found) == loops
+
+
+@pytest.mark.parametrize(("op", "products"), [("RNN", 1), ("GRU", 1), ("LSTM", 1)])
+def test_a_step_multiplies_its_state_once(op, products):
+    given = tensors(op, time=5)
+    attributes = {"hidden_size": HIDDEN} | ({"linear_before_reset": 1} if op == "GRU" else {})
+    model = make_op_model(op, given[:4], attributes, constants=(1, 2, 3), opset=14)
+    found = [o for o in prepare(model).tf_module.concrete().graph.get_operations() if o.type == "MatMul"]
+    assert len(found) == 1 + 5 * products  # that of the input is one for all steps
+    assert not any(operation.get_attr("transpose_b") for operation in found)
 
 
 def test_an_rnn_adds_its_input_to_the_product():
     given = tensors("RNN")
     model = make_op_model("RNN", given[:4], {"hidden_size": HIDDEN}, constants=(1, 2, 3), opset=14)
-    library = prepare(model).tf_module.concrete(freeze=True).graph.as_graph_def().library
+    library = prepare(model, unroll_rnn=False).tf_module.concrete(freeze=True).graph.as_graph_def().library
     nodes = [node for function in library.function for node in function.node_def]
     sums = [node.input[0] for node in nodes if node.op == "AddV2" and "MatMul" in " ".join(node.input)]
     assert sums
     assert all("MatMul" in first for first in sums)
+
+
+def test_too_few_activations_of_two_directions_are_refused():
+    attributes = {"activations": ["Sigmoid", "Tanh", "Tanh"], "direction": "bidirectional", "hidden_size": HIDDEN}
+    with pytest.raises(Exception, match="6 activations expected"):
+        prepare(make_op_model("LSTM", tensors("LSTM", directions=2)[:3], attributes, opset=14))
