@@ -37,6 +37,7 @@ class BackendTFModule(tf.Module):
         weights: the variables, by ONNX initializer name.
         is_static: whether one trace serves all inputs: whether no input is a sequence or optional.
         is_training: whether the model was prepared for training.
+        weight_bytes: how many bytes its weights and constants take.
     """
 
     def __init__(self, graph: BoundGraph, name: str | None = None) -> None:
@@ -45,7 +46,9 @@ class BackendTFModule(tf.Module):
         self.weights: dict[str, tf.Variable] = {}
         constants: dict[Slot, np.ndarray] = {}
         variables: dict[Slot, str] = {}
+        self.weight_bytes = 0
         for slot, weight in weights_of(graph).items():
+            self.weight_bytes += weight.tensor.nbytes
             if weight.role is Role.CONSTANT:
                 # A copy: a tensor of a parsed file keeps the whole file in memory.
                 constants[slot] = carried(np.array(weight.tensor.numpy()))
