@@ -16,6 +16,7 @@ from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ModelError
 from onnx_tf.runtime.feeding import is_map, map_spec
 from onnx_tf.runtime.graph import BoundGraph, Slot
+from onnx_tf.runtime.initial_values import initial_value
 from onnx_tf.runtime.ranks import UnknownRankError
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.weights import Role, weights_of
@@ -55,7 +56,7 @@ class BackendTFModule(tf.Module):
                 continue
             variables[slot] = weight.name
             self.weights[weight.name] = tf.Variable(
-                carried(weight.tensor.numpy()),
+                initial_value(carried(weight.tensor.numpy())),
                 trainable=weight.role is Role.PARAMETER,
                 name=scope_name(weight.name),
                 dtype=to_tf(weight.tensor.dtype),

@@ -94,8 +94,9 @@ def _permute_dequantized(result: ir.Value, perm: Sequence[int]) -> None:
 
 def _permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtocol:
     def permute() -> ir.TensorProtocol:
-        array = np.ascontiguousarray(tensor.numpy().transpose(perm))
+        array = tensor.numpy().transpose(perm)  # a view: who takes it copies it
         if isinstance(tensor, ir.ExternalTensor):
+            array = np.ascontiguousarray(array)
             tensor.release()
         return ir.Tensor(array, dtype=tensor.dtype)
 
