@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,14 @@ from onnx_tf.options import Options
 from onnx_tf.origins import Origin
 from onnx_tf.pipeline import Lowered, lower
 from onnx_tf.removed import refuse_removed_attribute
+from onnx_tf.runtime.calling import Call, caller
 from onnx_tf.runtime.copies import check_process, portable
 from onnx_tf.runtime.empty_batches import empty_dims, of_nothing, one_row
 from onnx_tf.runtime.feeding import bind_inputs, to_numpy
 from onnx_tf.runtime.graph import Held
 from onnx_tf.runtime.memory import check_memory
 from onnx_tf.runtime.outputs import Outputs
+from onnx_tf.runtime.plain_inputs import PlainInputs
 from onnx_tf.runtime.run_errors import failing_node, run_error
 from onnx_tf.supervision.journal import tell
 from onnx_tf.value_types import NamedTypes, ValueType, shape_text
@@ -157,17 +158,20 @@ class TensorflowRep(BackendRep):
         """
         check_process(self._process)
         graph = self.tf_module.graph
-        if overrides := self._overrides(inputs, kwargs):
+        if self.overridable and (overrides := self._overrides(inputs, kwargs)):
             return self._overridden(overrides).run(inputs, **kwargs)
-        tensors = bind_inputs(graph.inputs, inputs, kwargs)
+        plain = None if self._plain is None else self._plain.of(inputs, kwargs)
+        tensors = bind_inputs(graph.inputs, inputs, kwargs) if plain is None else plain
         check_memory(graph)
-        empty = empty_dims(graph, tensors)
-        with self._naming_the_node(tensors):
-            results = self.tf_module.compute(*(one_row(graph, tensors, empty) if empty else tensors))
-            arrays = [to_numpy(results[str(v.name)], v.dtype) for v in graph.outputs]
+        empty = frozenset() if plain is not None else empty_dims(graph, tensors)
+        try:
+            results = self._compute(one_row(graph, tensors, empty) if empty else tensors)
+            arrays = [to_numpy(result, v.dtype) for result, v in zip(results, graph.outputs, strict=True)]
+        except tf.errors.OpError as error:
+            raise self._explained(error, bind_inputs(graph.inputs, inputs, kwargs)) from error
         if empty:
             arrays = [of_nothing(v, array, empty) for v, array in zip(graph.outputs, arrays, strict=True)]
-        return Outputs(zip(self.tf_module.output_names, arrays, strict=True))
+        return Outputs.of(self.tf_module.output_names, arrays)
 
     def intermediate_values(
         self, inputs: Any = None, names: Iterable[str] | None = None, **kwargs: Any
@@ -196,9 +200,11 @@ class TensorflowRep(BackendRep):
         chosen = self._observable(names)
         probe = self._probe(tuple(n for n in chosen if n in held))
         tensors = bind_inputs(self.tf_module.graph.inputs, inputs, kwargs)
-        with self._naming_the_node(tensors):
+        try:
             results = probe(*tensors)
             found = {name: _restored(to_numpy(value, held[name].dtype), held[name]) for name, value in results.items()}
+        except tf.errors.OpError as error:
+            raise self._explained(error, tensors) from error
         return {name: found[name] if name in found else folded[name] for name in chosen}
 
     def export_graph(
@@ -267,6 +273,22 @@ class TensorflowRep(BackendRep):
     def _function(self) -> Any:
         return self.tf_module.concrete()
 
+    @functools.cached_property
+    def _plain(self) -> PlainInputs | None:
+        inputs = self.tf_module.graph.inputs
+        return PlainInputs(inputs) if PlainInputs.are_plain(inputs) else None
+
+    @functools.cached_property
+    def _call(self) -> Call | None:
+        return None if self._plain is None else caller(self.tf_module)
+
+    def _compute(self, tensors: Sequence[Any]) -> list[Any]:
+        """Compute the outputs in order."""
+        if self._call is not None:
+            return self._call(tensors)
+        results = self.tf_module.compute(*tensors)
+        return [results[name] for name in self.tf_module.output_names]
+
     @functools.lru_cache(maxsize=4)  # noqa: B019  (a rep lives as long as its variants)
     def _overridden(self, names: frozenset[str]) -> TensorflowRep:
         assert self._lower_again is not None
@@ -279,13 +301,6 @@ class TensorflowRep(BackendRep):
     def _overrides(self, inputs: Any, keywords: Mapping[str, Any]) -> frozenset[str]:
         given = inputs if isinstance(inputs, Mapping) else {}
         return self.overridable & (given.keys() | keywords.keys())
-
-    @contextlib.contextmanager
-    def _naming_the_node(self, tensors: Sequence[Any]) -> Iterator[None]:
-        try:
-            yield
-        except tf.errors.OpError as error:
-            raise self._explained(error, tensors) from error
 
     def _explained(self, error: tf.errors.OpError, tensors: Sequence[Any]) -> OnnxTfError:
         """Return what to raise: the node and what it was given, or the inputs that do not agree."""

@@ -16,6 +16,7 @@ from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ModelError
 from onnx_tf.runtime.feeding import is_map, map_spec
 from onnx_tf.runtime.graph import BoundGraph, Slot
+from onnx_tf.runtime.initial_values import initial_value
 from onnx_tf.runtime.ranks import UnknownRankError
 from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.weights import Role, weights_of
@@ -37,6 +38,7 @@ class BackendTFModule(tf.Module):
         weights: the variables, by ONNX initializer name.
         is_static: whether one trace serves all inputs: whether no input is a sequence or optional.
         is_training: whether the model was prepared for training.
+        weight_bytes: how many bytes its weights and constants take.
     """
 
     def __init__(self, graph: BoundGraph, name: str | None = None) -> None:
@@ -45,14 +47,16 @@ class BackendTFModule(tf.Module):
         self.weights: dict[str, tf.Variable] = {}
         constants: dict[Slot, np.ndarray] = {}
         variables: dict[Slot, str] = {}
+        self.weight_bytes = 0
         for slot, weight in weights_of(graph).items():
+            self.weight_bytes += weight.tensor.nbytes
             if weight.role is Role.CONSTANT:
                 # A copy: a tensor of a parsed file keeps the whole file in memory.
                 constants[slot] = carried(np.array(weight.tensor.numpy()))
                 continue
             variables[slot] = weight.name
             self.weights[weight.name] = tf.Variable(
-                carried(weight.tensor.numpy()),
+                initial_value(carried(weight.tensor.numpy())),
                 trainable=weight.role is Role.PARAMETER,
                 name=scope_name(weight.name),
                 dtype=to_tf(weight.tensor.dtype),

@@ -27,6 +27,7 @@ from onnx_tf.export.precisions import FLOATS, INTEGERS, Precision
 from onnx_tf.export.signatures import Freeze, Signatures
 from onnx_tf.export.writing import written_file, written_files
 from onnx_tf.model.loading import ModelSource
+from onnx_tf.model.opened import OpenedFile
 from onnx_tf.options import Layout, Options
 from onnx_tf.overrides import overrides_of
 from onnx_tf.preflight import Ready, preflight
@@ -260,8 +261,9 @@ def convert(
         target=target,
         allows_others=allow_flex or allow_custom_ops,
     )
-    gc.collect()  # the model that was looked at refers to itself
-    paths = ready.paths
+    model, paths = ready.model, ready.paths
+    if not isinstance(model, OpenedFile):
+        gc.collect()  # the model that was looked at refers to itself
     reference = functools.partial(edited_source, model, Options.of(**edits))
     with contextlib.ExitStack() as stack:
         run = Run(model, options, reference, ready.check, progress, strictness, ready.reader)
@@ -358,7 +360,7 @@ def _isolated(
     **options: Any,
 ) -> Conversion:
     """Convert in a process of its own; the arguments are those of :func:`convert`."""
-    source = model if isinstance(model, (str, os.PathLike)) else portable(model)
+    source = os.fspath(model) if isinstance(model, (str, os.PathLike)) else portable(model)
     arguments = {**options, "model": source, "isolated": False}
     done: Conversion = in_own_process(_convert_here, arguments, Limits.of(max_memory, timeout), progress)
     return done

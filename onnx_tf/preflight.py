@@ -20,7 +20,7 @@ from onnx_tf.export.writing import check_target
 from onnx_tf.handler_table import known_handlers
 from onnx_tf.input_checks import by_name, check_arrays
 from onnx_tf.layout.channels_last_io import chosen_values
-from onnx_tf.model.loading import ModelSource, load_model
+from onnx_tf.model.loading import ModelSource, opened
 from onnx_tf.model.quantized import is_quantized
 from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
@@ -35,6 +35,7 @@ class Ready:
     """What a conversion is to do, after all that can be known of it was found to be right.
 
     Attributes:
+        model: what is converted; what was read of it is not read again.
         paths: where each artefact goes, by its format, of .tflite files by the precision.
         check: whether what is written is compared with ONNX Runtime, or the inputs by name to do so with;
             ``None`` for what is done by default.
@@ -43,6 +44,7 @@ class Ready:
         reader: what .tflite files are for.
     """
 
+    model: ModelSource
     paths: Mapping[str, Path]
     check: bool | Mapping[str, Any] | None
     has_integers: bool
@@ -96,7 +98,8 @@ def preflight(
     signatures.check_formats(paths)
     if writes:
         _check_targets(paths, overwrite)
-    loaded = load_model(model, options.budget()) if loaded is None else loaded
+    if loaded is None:
+        model, loaded = opened(model, options.budget())
     has_integers = not dequantize and bool(set(paths) - {"saved_model", *FILES}) and is_quantized(loaded)
     if has_integers:
         _refuse_kinds(paths)
@@ -115,7 +118,7 @@ def preflight(
         drawn_inputs(inputs)
     elif check is not None and check is not False:
         check = check_feed(inputs, check, options)
-    return Ready(paths, check, has_integers, signatures, reader)
+    return Ready(model, paths, check, has_integers, signatures, reader)
 
 
 def _check_targets(paths: Mapping[str, Path], overwrite: bool) -> None:

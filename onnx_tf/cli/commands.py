@@ -35,12 +35,12 @@ def convert(arguments: argparse.Namespace) -> int:
     if strict and arguments.check is False:
         raise UsageError(f"--{next(iter(strict))} is for the check: leave out --no-check")
     with console.tensorflow_later(arguments) as terminal:
-        check = _known_before(arguments)
+        model, check = _known_before(arguments)
         terminal.import_tensorflow()
         from onnx_tf.conversion import convert as convert_model
 
         done = convert_model(
-            arguments.model,
+            model,
             arguments.outdir,
             **given.writing(arguments),
             overwrite=not arguments.no_overwrite,
@@ -59,10 +59,10 @@ def convert(arguments: argparse.Namespace) -> int:
     return 0 if done.fits else 1
 
 
-def _known_before(arguments: argparse.Namespace) -> Any:
-    """Refuse what can be known to fail without TensorFlow; return what the check is to compare with."""
+def _known_before(arguments: argparse.Namespace) -> tuple[Any, Any]:
+    """Refuse what can be known to fail without TensorFlow; return the model, and what the check is to compare with."""
     from onnx_tf.export.paths import KERAS
-    from onnx_tf.model.loading import load_model
+    from onnx_tf.model.loading import opened
     from onnx_tf.options import Options
     from onnx_tf.preflight import refuse_unknown_operators
     from onnx_tf.report.files import check_report
@@ -70,7 +70,7 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     if arguments.report is not None:
         check_report(arguments.report)
     options = Options.of(**given.edits(arguments), **given.forms(arguments))
-    loaded = load_model(arguments.model, options.budget())
+    model, loaded = opened(arguments.model, options.budget())
     check = given.feed(arguments, options, loaded) if arguments.input else arguments.check
     overwrite, outdir = not arguments.no_overwrite, Path(arguments.outdir)
     ready = given.ready(
@@ -78,7 +78,7 @@ def _known_before(arguments: argparse.Namespace) -> Any:
     )
     if set(KERAS).isdisjoint(ready.paths):
         refuse_unknown_operators(loaded, options)
-    return ready.check
+    return model, ready.check
 
 
 _KINDS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import functools
+import gc
 import logging
 import os
 import sys
@@ -26,12 +27,24 @@ def import_tensorflow(*, verbose: bool = False) -> None:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if "tensorflow" not in sys.modules:
-        with _no_stderr():
+        with _no_stderr(), _no_collections():
             import tensorflow as tf
 
             tf.config.list_physical_devices()
             tf.get_logger().setLevel("ERROR")
         logging.getLogger("onnx_ir").setLevel("ERROR")
+
+
+@contextlib.contextmanager
+def _no_collections() -> Iterator[None]:
+    """Look for no garbage while modules are imported, which make next to none: it takes a quarter of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager

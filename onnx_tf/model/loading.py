@@ -13,6 +13,7 @@ import onnx_ir as ir
 from onnx_tf.budget import Budget
 from onnx_tf.errors import ModelError
 from onnx_tf.model.external_data import check_external_tensor
+from onnx_tf.model.opened import OpenedFile
 from onnx_tf.model.reading import read_proto
 from onnx_tf.model.schema_checks import check_nodes
 from onnx_tf.model.sparse import densified
@@ -21,7 +22,7 @@ from onnx_tf.origins import mark_origins, unique_names
 from onnx_tf.registry import normalize_domain
 from onnx_tf.value_types import MAP_TYPE
 
-__all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model", "used_by"]
+__all__ = ["MAP_TYPE", "OPENED_DIMS", "ModelSource", "bodies", "load_model", "opened", "used_by"]
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto | ir.Model
 
@@ -45,6 +46,9 @@ def load_model(source: ModelSource, budget: Budget | None = None) -> ir.Model:
         ModelError: the source is not a valid ONNX model, or its external data is missing, too
             short or outside the model's folder.
     """
+    taken = source.take() if isinstance(source, OpenedFile) else None
+    if taken is not None:
+        return taken
     model = source.clone() if isinstance(source, ir.Model) else _deserialize(*read_proto(source), budget or Budget())
     check_versions(model.ir_version, model.opset_imports)
     for function in model.functions.values():
@@ -62,6 +66,24 @@ def load_model(source: ModelSource, budget: Budget | None = None) -> ir.Model:
     _check_external_data(model)
     _own_constants(model)
     return model
+
+
+def opened(source: ModelSource, budget: Budget) -> tuple[ModelSource, ir.Model]:
+    """Return what is to be loaded later instead of a source, and the model, which is to be left as it is.
+
+    Args:
+        source: see :func:`load_model`.
+        budget: of the conversion; one who draws from it now is to draw from it then too.
+
+    Raises:
+        ModelError: see there.
+    """
+    if isinstance(source, OpenedFile) and source.model is not None:
+        return source, source.model
+    model = load_model(source, budget)
+    if isinstance(source, (str, os.PathLike)) and not budget.constant_bytes:
+        return OpenedFile(source, model), model
+    return source, model
 
 
 def _deserialize(proto: onnx.ModelProto, folder: Path | None, budget: Budget) -> ir.Model:

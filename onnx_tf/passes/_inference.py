@@ -72,7 +72,7 @@ def _take(graph: ir.Graph, inferred: onnx.GraphProto) -> bool:
 
 
 def _take_type(value: ir.Value, found: onnx.TypeProto | None) -> bool:
-    if found is None:
+    if found is None or (found.HasField("tensor_type") and _is_stated(value, found.tensor_type)):
         return False
     shape, inferred = ir.serde.deserialize_type_proto_for_shape(found), ir.serde.deserialize_type_proto_for_type(found)
     dtype = None if inferred is None else inferred.dtype
@@ -82,3 +82,16 @@ def _take_type(value: ir.Value, found: onnx.TypeProto | None) -> bool:
     if dtype is not None and value.dtype != dtype:
         value.dtype, changed = dtype, True
     return changed
+
+
+def _is_stated(value: ir.Value, found: onnx.TypeProto.Tensor) -> bool:
+    """Return whether a value states what was found of it: most do, and to tell so is quicker than to make new types."""
+    if value.dtype is None or value.dtype.value != found.elem_type:
+        return False
+    if not found.HasField("shape"):
+        return True
+    shape, dims = value.shape, found.shape.dim
+    if shape is None or len(shape) != len(dims):
+        return False
+    stated = [d if isinstance(d, int) else d.value for d in shape]
+    return stated == [d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims]

@@ -96,8 +96,9 @@ def permuted(tensor: ir.TensorProtocol, perm: Sequence[int]) -> ir.TensorProtoco
     """Return a tensor with its axes in another order, which is made when it is read."""
 
     def permute() -> ir.TensorProtocol:
-        array = np.ascontiguousarray(tensor.numpy().transpose(perm))
+        array = tensor.numpy().transpose(perm)  # a view: who takes it copies it
         if isinstance(tensor, ir.ExternalTensor):
+            array = np.ascontiguousarray(array)
             tensor.release()
         return ir.Tensor(array, dtype=tensor.dtype)
 

@@ -26,8 +26,13 @@ class Outputs(NDArrayOperatorsMixin, tuple[Any, ...]):
     def __new__(cls, items: Iterable[tuple[str, Any]]) -> Outputs:
         """Take (name, value) pairs in graph order."""
         pairs = list(items)
-        self = super().__new__(cls, [value for _, value in pairs])
-        self.names = tuple(name for name, _ in pairs)
+        return cls.of(tuple(name for name, _ in pairs), [value for _, value in pairs])
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], values: Iterable[Any]) -> Outputs:
+        """Return values by names, both in graph order."""
+        self = super().__new__(cls, values)
+        self.names = names
         return self
 
     def __getitem__(self, key: Any) -> Any:
