@@ -23,9 +23,6 @@ from onnx_tf.handlers._windows import Padding, Windows, is_same_padding, maximum
 Convolution = Callable[[tf.Tensor, tf.Tensor, Sequence[int], str], tf.Tensor]
 """(data, filters, strides, "SAME" or "VALID") -> result."""
 
-MAX_STACKED_CHANNELS = 8
-"""Volumes of up to this many channels are faster with the planes of a window stacked (``doc/layout.md``)."""
-
 MAX_DEPTHWISE_INPUTS = 4
 """Groups of up to this many channels are faster as a sum of convolutions per channel (``doc/layout.md``)."""
 
@@ -59,7 +56,8 @@ def convolve(
         flat = _with_axis(w)
         y = convolve(tf.expand_dims(x, 1), tf.expand_dims(filters, 0), bias, flat, groups)
         return tf.squeeze(y, 1)
-    if len(w.kernel) == 3 and groups == 1 and _is_faster_by_planes(x, w):
+    is_of_planes = len(w.kernel) == 3 and isinstance(w.kernel[0], int) and w.kernel[0] == 1
+    if is_of_planes and groups == 1 and x.dtype.is_floating:
         return _by_planes(x, filters, bias, w)
     if len(w.kernel) == 2 or (len(w.kernel) == 3 and groups == 1 and set(w.dilations) == {1} and x.dtype.is_floating):
         y = _undilated(x, filters, w, _convolution(x, filters, groups))
@@ -88,25 +86,12 @@ def _without_idle_taps(filters: tf.Tensor, w: Windows) -> tuple[tf.Tensor, Windo
     return filters[tuple(kept)], replace(w, kernel=tuple(kernel), dilations=dilations, reach=tuple(reach))
 
 
-def _is_faster_by_planes(x: tf.Tensor, w: Windows) -> bool:
-    """Return whether volumes are faster as images: windows of one plane, or few channels (``bench.forms``)."""
-    taps = w.kernel[0]
-    if not isinstance(taps, int) or not x.dtype.is_floating:
-        return False
-    return taps == 1 or (taps <= MAX_WRITTEN_OUT and x.shape[-1] in range(1, MAX_STACKED_CHANNELS + 1))
-
-
 def _by_planes(x: tf.Tensor, filters: tf.Tensor, bias: tf.Tensor | None, w: Windows) -> tf.Tensor:
-    """Convolve images, the planes that a window spans one image of more channels."""
-    x = pad_spatial(x, [w.reach[0], (0, 0), (0, 0)])
-    taps, step, stride, out = filters.shape[0], w.dilations[0], w.strides[0], w.outs[0]
-    parts = [strided(x, 1, tap * step, stride, out) for tap in range(taps)]
-    batch, _, *plane, channels = dims_of(x)
-    images = reshaped(tf.concat(parts, -1) if taps > 1 else parts[0], [batch * out, *plane, taps * channels])
-    _, *kernel, _, results = dims_of(filters)
-    own = tf.transpose(filters, [1, 2, 0, 3, 4]) if taps > 1 else filters
-    y = convolve(images, reshaped(own, [*kernel, taps * channels, results]), bias, w.of_planes(), 1)
-    return reshaped(y, [batch, out, *dims_of(y)[1:]])
+    """Convolve a volume by windows of one plane: its planes are images."""
+    x = strided(pad_spatial(x, [w.reach[0], (0, 0), (0, 0)]), 1, 0, w.strides[0], w.outs[0])
+    batch, planes, *rest = dims_of(x)
+    y = convolve(reshaped(x, [batch * planes, *rest]), tf.squeeze(filters, 0), bias, w.of_planes(), 1)
+    return reshaped(y, [batch, planes, *dims_of(y)[1:]])
 
 
 def _with_axis(w: Windows) -> Windows:

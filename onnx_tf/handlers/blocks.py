@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from onnx_tf.handlers._layout import channels_last_op
@@ -28,20 +30,33 @@ def depth_to_space_11(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
     return reshaped(blocks, [batch, height * blocksize, width * blocksize, depth])
 
 
-@channels_last_op("SpaceToDepth")
-def space_to_depth_1(x: tf.Tensor, *, blocksize: int) -> tf.Tensor:
-    return tf.identity(x) if blocksize == 1 else tf.nn.space_to_depth(x, blocksize)
+def register_space_to_depth(by_blocks: Callable[[tf.Tensor, int], tf.Tensor], target: str = "") -> None:
+    """Register SpaceToDepth by what moves blocks, row after row, to channels, for one target or for all."""
+
+    @channels_last_op("SpaceToDepth", target=target)
+    def space_to_depth_1(x: tf.Tensor, *, blocksize: int) -> tf.Tensor:
+        return tf.identity(x) if blocksize == 1 else by_blocks(x, blocksize)
+
+    @channels_last_op("SpaceToDepth", since=28, target=target)
+    def space_to_depth_28(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
+        if mode == "DCR":
+            return space_to_depth_1(x, blocksize=blocksize)
+        batch, height, width, depth = dims_of(x)
+        height, width = quotient(height, blocksize), quotient(width, blocksize)
+        blocks = reshaped(x, [batch, height, blocksize, width, blocksize, depth])
+        blocks = tf.transpose(_checked(blocks, mode), [0, 1, 3, 5, 2, 4])
+        return reshaped(blocks, [batch, height, width, depth * blocksize**2])
 
 
-@channels_last_op("SpaceToDepth", since=28)
-def space_to_depth_28(x: tf.Tensor, *, blocksize: int, mode: str) -> tf.Tensor:
-    if mode == "DCR":
-        return space_to_depth_1(x, blocksize=blocksize)
+def _by_transpose(x: tf.Tensor, blocksize: int) -> tf.Tensor:
+    """Move blocks to channels, which takes half of TensorFlow's own kernel."""
     batch, height, width, depth = dims_of(x)
-    height, width = quotient(height, blocksize), quotient(width, blocksize)
-    blocks = reshaped(x, [batch, height, blocksize, width, blocksize, depth])
-    blocks = tf.transpose(_checked(blocks, mode), [0, 1, 3, 5, 2, 4])
-    return reshaped(blocks, [batch, height, width, depth * blocksize**2])
+    height, width, row = quotient(height, blocksize), quotient(width, blocksize), depth * blocksize
+    blocks = tf.transpose(reshaped(x, [product([batch, height]), blocksize, width, row]), [0, 2, 1, 3])
+    return reshaped(blocks, [batch, height, width, row * blocksize])
+
+
+register_space_to_depth(_by_transpose)
 
 
 def _checked(blocks: tf.Tensor, mode: str) -> tf.Tensor:

@@ -8,8 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._ranks import tiled_to
+from onnx_tf.handlers.blocks import register_space_to_depth
 from onnx_tf.handlers.padding import register_pad
 from onnx_tf.handlers.shaping import register_expand
+
+register_space_to_depth(tf.nn.space_to_depth, target="litert")
 
 
 def mirrored(data: tf.Tensor, before: Sequence[int], after: Sequence[int]) -> tf.Tensor:
