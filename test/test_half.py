@@ -206,6 +206,10 @@ def test_the_summary_says_it_and_the_error(convolutions, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "convolutions and products of matrices are computed in bfloat16" in told
     assert "(tolerance 5e-02)" in told
+    assert main(["check", str(tmp_path / "m.onnx"), str(tmp_path / "m"), "--compute", "bfloat16"]) == 0
+    parts = convert(convolutions, tmp_path / "parts", compute="bfloat16", split_size=1200, check=True)
+    assert len(parts.artifacts) > 1
+    assert {output.tolerance for output in parts.artifacts[-1].accuracy.outputs} == {5e-2}
     frozen = convert(convolutions, tmp_path / "m.pb", compute="float16", check=True)
     assert frozen.fits
     assert frozen.artifacts[0].compute == "float16"
