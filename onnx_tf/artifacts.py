@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnx_tf import __version__
 from onnx_tf.backend_rep import TensorflowRep
 from onnx_tf.check.accuracy import Accuracy, compare_frozen_graph, compare_keras, compare_saved_model, compare_tflite
-from onnx_tf.check.compare import FLOAT16_WEIGHTS
+from onnx_tf.check.compare import FLOAT16_WEIGHTS, NARROW_PRODUCTS, OfScale
 from onnx_tf.check.expected import Expected, expected_of
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.strictness import Strictness
@@ -64,6 +64,7 @@ class Written:
         quantized: of one that is quantised by data, what the quantiser tells.
         part: which part of a model it is, from 1 on, and how many there are; the last one has the comparison of all.
         elsewhere: of a .tflite file for a target that leaves nodes to something else, those nodes.
+        compute: the dtype that convolutions and products of matrices are computed in, if that is another than theirs.
         names: of a frozen graph, the operations whose names are not those of the model, by these.
     """
 
@@ -78,6 +79,7 @@ class Written:
     quantized: QuantizedFile | None = None
     part: tuple[int, int] | None = None
     elsewhere: tuple[UnsupportedNode, ...] = ()
+    compute: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -278,9 +280,13 @@ class Run:
         )
         self.timings["write"] = time.perf_counter() - start
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-        written = Written("saved_model", path, size)
-        compare = functools.partial(compare_saved_model, rep=rep)
+        written = Written("saved_model", path, size, compute=self.options.rewriting.compute)
+        compare = functools.partial(compare_saved_model, rep=rep, tolerance=self._tolerance)
         self.written["saved_model"] = self._checked_file(written, compare, path, "SavedModel", Interface.of(rep))
+
+    @property
+    def _tolerance(self) -> OfScale | None:
+        return NARROW_PRODUCTS.get(str(self.options.rewriting.compute))
 
     def write_frozen_graph(self, file: Path, target: Path) -> None:
         """Write a file that becomes the target later."""
@@ -290,8 +296,9 @@ class Run:
         with refused(target):
             names = write_frozen_graph(rep.tf_module, file)
         self.timings["frozen_graph"] = time.perf_counter() - start
-        written = Written("frozen_graph", file, file.stat().st_size, names=names.changed)
-        compare = functools.partial(compare_frozen_graph, rep=rep)
+        size, computed = file.stat().st_size, self.options.rewriting.compute
+        written = Written("frozen_graph", file, size, compute=computed, names=names.changed)
+        compare = functools.partial(compare_frozen_graph, rep=rep, tolerance=self._tolerance)
         self.written["frozen_graph"] = self._checked_file(written, compare, file, "frozen graph", Interface.of(rep))
 
 

@@ -50,6 +50,7 @@ def prepare(
     max_transpose_rank: int | None = None,
     max_slice_rank: int | None = None,
     mvn_epsilon: float | None = None,
+    compute: str | None = None,
     **removed: Any,
 ) -> TensorflowRep:
     """Convert an ONNX model to TensorFlow.
@@ -83,6 +84,8 @@ def prepare(
         max_transpose_rank: how many axes a Transpose has at most, 3 or more.
         max_slice_rank: how many axes a Slice has at most, likewise.
         mvn_epsilon: what MeanVarianceNormalization adds to the variance, for its own 1e-9 beside the root of it.
+        compute: ``"bfloat16"`` or ``"float16"`` computes convolutions and products of matrices of float32 in that, and
+            what rounds no worse between them; inputs, outputs and variables stay float32 (doc/performance.md).
         removed: nothing: arguments of onnx-tf 1.x are refused with what to do instead.
 
     Raises:
@@ -114,6 +117,7 @@ def prepare(
         max_transpose_rank=max_transpose_rank,
         max_slice_rank=max_slice_rank,
         mvn_epsilon=mvn_epsilon,
+        compute=compute,
     )
     source = model.clone() if isinstance(model, ir.Model) else model
     with tf.device(_tf_device(device)):

@@ -15,6 +15,7 @@ import tensorflow as tf
 from onnx_tf.dtypes import carried, to_tf
 from onnx_tf.errors import ModelError
 from onnx_tf.runtime.feeding import is_map, map_spec
+from onnx_tf.runtime.frozen import without_casts
 from onnx_tf.runtime.graph import BoundGraph, Slot
 from onnx_tf.runtime.initial_values import initial_value
 from onnx_tf.runtime.ranks import UnknownRankError
@@ -98,20 +99,24 @@ class BackendTFModule(tf.Module):
         """
         compute = self._train if training else self.compute
         if freeze:
-            compute = self._traceable(self.graph.serving(frozen=True), self._signature, self._values())
+            graph, weights = self._frozen()
+            compute = self._traceable(graph, self._signature, weights)
         specs = [] if self.is_static else [input_spec(value) for value in self.graph.inputs]
         return compute.get_concrete_function(*specs)
 
     def frozen(self) -> Callable[..., dict[str, Any]]:
         """Return what computes the outputs within a trace, of the weights as they are now, as constants."""
-        return functools.partial(self._compute, self.graph.serving(frozen=True), self._values())
+        return functools.partial(self._compute, *self._frozen())
 
     def input_specs(self) -> dict[str, tf.TypeSpec]:
         """Return the spec of each input by ONNX name, with as much of its shape as is traced."""
         return dict(zip(self.input_names, self.concrete().structured_input_signature[0], strict=True))
 
-    def _values(self) -> dict[str, np.ndarray]:
-        return {name: variable.numpy() for name, variable in self.weights.items()}
+    def _frozen(self) -> tuple[BoundGraph, dict[Slot, np.ndarray]]:
+        return without_casts(self.graph.serving(frozen=True), self._values())
+
+    def _values(self) -> dict[Slot, np.ndarray]:
+        return {slot: self.weights[name].numpy() for slot, name in self._variables.items()}
 
     def probe(self, names: Sequence[str], *, freeze: bool = False) -> Callable[..., dict[str, Any]]:
         """Return a ``tf.function`` of the inputs that gives ONNX values of the main graph by name.
@@ -135,11 +140,11 @@ class BackendTFModule(tf.Module):
         self,
         graph: BoundGraph,
         signature: Sequence[tf.TypeSpec] | None,
-        frozen: Mapping[str, np.ndarray] | None = None,
+        frozen: Mapping[Slot, np.ndarray] | None = None,
     ) -> Any:
         return tf.function(functools.partial(self._compute, graph, frozen), input_signature=signature, autograph=False)
 
-    def _compute(self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
+    def _compute(self, graph: BoundGraph, frozen: Mapping[Slot, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
         graph.budget.begin_trace(graph.size)
         try:
             results = graph(self._environment(graph, frozen, inputs))
@@ -151,14 +156,15 @@ class BackendTFModule(tf.Module):
         }
 
     def _environment(
-        self, graph: BoundGraph, frozen: Mapping[str, np.ndarray] | None, inputs: Sequence[Any]
+        self, graph: BoundGraph, frozen: Mapping[Slot, np.ndarray] | None, inputs: Sequence[Any]
     ) -> dict[Slot, Any]:
         """Return what is known before the first node: inputs, weights and constants."""
         environment: dict[Slot, Any] = dict(zip(graph.input_slots, inputs, strict=True))
-        for slot, name in self._variables.items():
-            environment[slot] = (
-                self.weights[name] if frozen is None else tf.constant(frozen[name], name=scope_name(name))
-            )
+        if frozen is None:
+            environment |= {slot: self.weights[name] for slot, name in self._variables.items()}
+        else:
+            names = {slot: label for node in graph.nodes for slot, label in node.labels.items()} | dict(self._variables)
+            environment |= {slot: tf.constant(a, name=scope_name(names[slot])) for slot, a in frozen.items()}
         for slot, array in self._constants.items():
             environment[slot] = tf.constant(array)
         return environment

@@ -108,6 +108,7 @@ def convert(
     max_transpose_rank: int | None = None,
     max_slice_rank: int | None = None,
     mvn_epsilon: float | None = None,
+    compute: str | None = None,
     freeze: Freeze = False,
     signatures: Sequence[str] = ("serving_default",),
     intermediate_names: Sequence[str] = (),
@@ -141,7 +142,7 @@ def convert(
     """Convert a model and write it as a SavedModel, .tflite files, a .keras file, a frozen graph, or several of them.
 
     Args:
-        model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``mvn_epsilon``.
+        model: see :func:`onnx_tf.prepare`, which also takes the options from ``layout`` to ``compute``.
         path: the SavedModel's folder, or a file whose name ends in ``.tflite``, ``.keras``, ``.py``, ``.weights.h5``
             or ``.pb``. With ``formats`` it is a folder, and gets ``saved_model/``, ``NAME_float32.tflite``,
             ``NAME_float16.tflite``, ``NAME.keras``, ``NAME.py`` with ``NAME.npz``, ``NAME.weights.h5`` with
@@ -174,6 +175,8 @@ def convert(
         max_transpose_rank: see :func:`onnx_tf.prepare`.
         max_slice_rank: see :func:`onnx_tf.prepare`.
         mvn_epsilon: see :func:`onnx_tf.prepare`.
+        compute: see :func:`onnx_tf.prepare`; SavedModels and frozen graphs alone take it, and are compared within
+            5e-2 of the scale of an output for bfloat16, 1e-2 for float16, for the 1e-3 below.
         freeze: bake the weights of a SavedModel into the graph as constants; see
             :meth:`TensorflowRep.export_graph`, as for the next two.
         signatures: those of a SavedModel. With ``"train"`` it is prepared for training.
@@ -310,6 +313,7 @@ FORMS = (
     "unroll_rnn",
     "max_transpose_rank",
     "max_slice_rank",
+    "compute",
 )
 """Options that say how."""
 

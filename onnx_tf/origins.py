@@ -17,6 +17,7 @@ import onnx_ir as ir
 
 __all__ = [
     "Grouped",
+    "Narrowed",
     "Origin",
     "Readers",
     "Rearranged",
@@ -188,6 +189,15 @@ class Reordered:
         pieces = array.reshape(*array.shape[:-1], *(self.sizes[i] for i in self.order))
         perm = [*range(before), *(before + i for i in np.argsort(self.order))]
         return pieces.transpose(perm).reshape(array.shape)
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """Restores a value of float32 that is computed in floats of 16 bits."""
+
+    def __call__(self, array: np.ndarray) -> np.ndarray:
+        """Return the array in float32."""
+        return array.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from onnx_tf.options import Options
 from onnx_tf.pipeline import lower
 from onnx_tf.readers import Reader, reader_named
 from onnx_tf.registry import Registry
+from onnx_tf.rewriting import refuse_compute
 
 __all__ = ["Ready", "check_feed", "interface", "preflight", "refuse_unknown_operators"]
 
@@ -96,6 +97,9 @@ def preflight(
         asked = either("tflite=['float16']", "--tflite float16")
         raise OptionError(f"{option('float16_accumulation')} is for float16 .tflite files: ask for them by {asked}")
     signatures.check_formats(paths)
+    if options.rewriting.compute is not None:
+        named = dict.fromkeys(kind if kind in ("saved_model", *FILES) else "tflite" for kind in paths)
+        refuse_compute([kind for kind in named if kind not in ("saved_model", "frozen_graph")])
     if writes:
         _check_targets(paths, overwrite)
     if loaded is None:

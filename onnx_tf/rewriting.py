@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from onnx_tf.errors import OptionError, option
+from onnx_tf.errors import OptionError, either, option
 from onnx_tf.passes.decompose import DECOMPOSED
 from onnx_tf.passes.limit_slices import limit_slices
 from onnx_tf.passes.limit_transposes import limit_transposes
+from onnx_tf.passes.narrow_products import NARROW_DTYPES, narrow_products
 from onnx_tf.passes.recognize_gelu import recognize_gelu
-from onnx_tf.targets import Pass, Target
+from onnx_tf.targets import SAVED_MODEL, Pass, Target
 from onnx_tf.telling import did_you_mean
 
-__all__ = ["ARGMAX_DTYPES", "AS_IT_IS", "Rewriting", "left_over"]
+__all__ = ["ARGMAX_DTYPES", "AS_IT_IS", "Rewriting", "left_over", "refuse_compute"]
 
 ARGMAX_DTYPES = ("int64", "int32", "float32")
 MIN_RANK = 3
@@ -36,6 +37,8 @@ class Rewriting:
         max_slice_rank: Slices likewise.
         mvn_epsilon: MeanVarianceNormalization divides by sqrt(variance + epsilon), instead of by
             sqrt(variance) + 1e-9.
+        compute: the dtype in which convolutions and products of matrices of float32 are computed, one of
+            :data:`~onnx_tf.passes.narrow_products.NARROW_DTYPES`.
     """
 
     decompose: tuple[str, ...] = ()
@@ -45,6 +48,7 @@ class Rewriting:
     max_transpose_rank: int | None = None
     max_slice_rank: int | None = None
     mvn_epsilon: float | None = None
+    compute: str | None = None
 
     def __post_init__(self) -> None:
         for name in self.decompose:
@@ -53,6 +57,7 @@ class Rewriting:
                 raise OptionError(f"{option('decompose')}: {name!r} is not among {', '.join(KNOWN)}{near}")
         _check_choice("unroll_rnn", self.unroll_rnn, (None, True, False))
         _check_choice("argmax_dtype", self.argmax_dtype, (None, *ARGMAX_DTYPES))
+        _check_choice("compute", self.compute, (None, *NARROW_DTYPES))
         for name in ("max_transpose_rank", "max_slice_rank"):
             rank = getattr(self, name)
             if rank is not None and (not isinstance(rank, int) or isinstance(rank, bool) or rank < MIN_RANK):
@@ -91,15 +96,39 @@ class Rewriting:
     def of_target(self, target: Target) -> Target:
         """Return a target whose passes and handlers give these forms."""
         kept = [run for run in target.recognitions if _RECOGNIZED.get(run) not in self.decompose]
-        added = [
+        added: list[Pass] = [
             functools.update_wrapper(functools.partial(run, rank=rank), run)
             for run, rank in ((limit_transposes, self.max_transpose_rank), (limit_slices, self.max_slice_rank))
             if rank is not None
         ]
         form = () if self.unroll_rnn is None else (_recurrent_form(target, self.unroll_rnn),)
+        if self.compute is not None:
+            refuse_compute([] if target.name == SAVED_MODEL.name else [target.name])
+            run = functools.partial(narrow_products, dtype=NARROW_DTYPES[self.compute])
+            added.append(functools.update_wrapper(run, narrow_products))
+            form = (*form, "narrow")
         if not added and not form and len(kept) == len(target.recognitions):
             return target
         return replace(target, recognitions=tuple(kept), passes=(*target.passes, *added), forms=(*form, *target.forms))
+
+
+def refuse_compute(formats: Collection[str]) -> None:
+    """Refuse formats for which there is another way to smaller or faster floats than ``compute``.
+
+    Args:
+        formats: what else than SavedModels and frozen graphs is asked for.
+
+    Raises:
+        OptionError: there are some.
+    """
+    if formats:
+        weights = either("tflite=['float16']", "--tflite float16")
+        sums = either("float16_accumulation=True", "--float16-accumulation")
+        raise OptionError(
+            f"{option('compute')} is for SavedModels and frozen graphs, not for {', '.join(formats)}: .tflite files "
+            f"have float16 weights by {weights}, and sums of float16 on GPUs by {sums}; layers of a Keras model take a "
+            "dtype policy of Keras"
+        )
 
 
 DEFAULT_RATIO = 0.5

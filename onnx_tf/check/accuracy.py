@@ -84,34 +84,40 @@ class Accuracy(Comparison):
         return self.fed[0]
 
 
-def compare_saved_model(path: str | os.PathLike[str], rep: TensorflowRep, expected: Expected) -> Accuracy:
+def compare_saved_model(
+    path: str | os.PathLike[str], rep: TensorflowRep, expected: Expected, tolerance: Tolerance | None = None
+) -> Accuracy:
     """Load a SavedModel, call it, and compare its outputs with those that are expected.
 
     Args:
         path: the SavedModel's folder.
         rep: the rep that wrote it.
         expected: see :func:`~onnx_tf.check.expected.expected_of`.
+        tolerance: what counts as equal.
 
     Raises:
         OnnxTfError: it cannot be loaded.
     """
     interface = Interface.of(rep)
-    return _judged({"": _found(SavedModel(path, interface), expected)}, interface, expected)
+    return _judged({"": _found(SavedModel(path, interface), expected)}, interface, expected, tolerance)
 
 
-def compare_frozen_graph(path: str | os.PathLike[str], rep: TensorflowRep, expected: Expected) -> Accuracy:
+def compare_frozen_graph(
+    path: str | os.PathLike[str], rep: TensorflowRep, expected: Expected, tolerance: Tolerance | None = None
+) -> Accuracy:
     """Run a frozen graph in a session, and compare its outputs with those that are expected.
 
     Args:
         path: the .pb file.
         rep: the rep that wrote it.
         expected: see :func:`~onnx_tf.check.expected.expected_of`.
+        tolerance: what counts as equal.
 
     Raises:
         OnnxTfError: it cannot be loaded.
     """
     interface = Interface.of(rep)
-    return _judged({"": _found(FrozenGraph(path, interface), expected)}, interface, expected)
+    return _judged({"": _found(FrozenGraph(path, interface), expected)}, interface, expected, tolerance)
 
 
 def compare_tflite(

@@ -16,6 +16,7 @@ from onnx_tf.check.measures import Measures, measure, worst_of
 __all__ = [
     "ANY",
     "FLOAT16_WEIGHTS",
+    "NARROW_PRODUCTS",
     "Comparison",
     "Difference",
     "Elementwise",
@@ -115,6 +116,10 @@ class OfScale:
 
 FLOAT16_WEIGHTS = OfScale(single=1e-2)
 """For what weights in float16 change."""
+
+
+NARROW_PRODUCTS = {"bfloat16": OfScale(single=5e-2), "float16": FLOAT16_WEIGHTS}
+"""For products of float32 that are computed in these."""
 
 
 @dataclass(frozen=True)

@@ -40,25 +40,27 @@ def check(arguments: argparse.Namespace) -> int:
         strictness = _strictness(arguments)
         terminal.import_tensorflow()
         from onnx_tf.backend import prepare
+        from onnx_tf.check.compare import NARROW_PRODUCTS
         from onnx_tf.check.values import check_values
         from onnx_tf.edits import edited_source
 
         source = edited_source(arguments.model, options)
         terminal.step("Converting")
         rep = prepare(source, **given.forms(arguments), **given.budget(arguments))
+        narrow = NARROW_PRODUCTS.get(str(options.rewriting.compute))
         inside = None if artifact is None else _inside(artifact, rep, source, given.forms(arguments))
         values = check_values(
             source,
             rep,
             feed,
             inside=inside,
-            tolerance=strictness.tolerance,
+            tolerance=strictness.tolerance or narrow,
             progress=lambda text: terminal.step(f"Checking: {text}"),
         )
         accuracy = None
         if artifact is not None:
             terminal.step(f"Checking {artifact}")
-            accuracy = _of_artifact(artifact, rep, source, feed, strictness)
+            accuracy = _of_artifact(artifact, rep, source, feed, strictness, narrow)
         if arguments.report is not None:
             _write_report(arguments, options, rep, values, accuracy)
     fits = values.fits and (accuracy is None or accuracy.fits)
@@ -127,7 +129,7 @@ def _write_report(
     write_report(check_report(arguments.report), report)
 
 
-def _of_artifact(path: Path, rep: Any, source: Any, feed: Any, strictness: Any) -> Accuracy:
+def _of_artifact(path: Path, rep: Any, source: Any, feed: Any, strictness: Any, tolerance: Any) -> Accuracy:
     from onnx_tf.check.accuracy import compare_frozen_graph, compare_keras, compare_saved_model, compare_tflite
     from onnx_tf.check.expected import expected_of
     from onnx_tf.check.interface import Interface
@@ -139,8 +141,8 @@ def _of_artifact(path: Path, rep: Any, source: Any, feed: Any, strictness: Any) 
     if _format_of(path) == "keras":
         return compare_keras(path, interface, expected)
     if _format_of(path) == "frozen_graph":
-        return compare_frozen_graph(path, rep, expected)
-    return compare_saved_model(path, rep, expected)
+        return compare_frozen_graph(path, rep, expected, tolerance)
+    return compare_saved_model(path, rep, expected, tolerance)
 
 
 def bisect(arguments: argparse.Namespace) -> int:

@@ -108,6 +108,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
         | ({"floats": [dataclasses.asdict(operator) for operator in written.floats]} if written.floats else {})
         | ({"elsewhere": [vars(node) for node in written.elsewhere]} if written.elsewhere else {})
         | ({"names": dict(written.names)} if written.format == "frozen_graph" else {})
+        | ({} if written.compute is None else {"compute": written.compute})
         | quantizing.quantized_summary(written)
         | ({} if written.part is None else {"part": list(written.part)})
         for written in done.artifacts
@@ -143,6 +144,8 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        if written.compute is not None:
+            print(f"  convolutions and products of matrices are computed in {written.compute}")
         for name, operation in written.names.items():
             print(f"  {name} is {operation}, as TensorFlow takes names")
         if written.format in ("keras", "keras_source"):

@@ -42,6 +42,12 @@ def add_rewriting(parser: Parser) -> None:
             f"--max-{kind}-rank", type=int, metavar="N", help=f"{kind.title()}s of N axes at most, 3 or more"
         )
     group.add_argument(
+        "--compute",
+        metavar="DTYPE",
+        help="compute convolutions and products of matrices of SavedModels and frozen graphs in bfloat16 or float16 "
+        "(default: as the model does)",
+    )
+    group.add_argument(
         "--mvn-epsilon",
         type=float,
         metavar="EPS",
@@ -66,6 +72,7 @@ def forms_of_operators(arguments: argparse.Namespace) -> dict[str, Any]:
         "argmax": arguments.argmax if arguments.argmax == _FORM else None,
         "max_transpose_rank": arguments.max_transpose_rank,
         "max_slice_rank": arguments.max_slice_rank,
+        "compute": arguments.compute,
     }
     return {name: value for name, value in found.items() if value not in (None, [])}
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.dtypes import carried
-from onnx_tf.origins import Grouped, Rearranged, Reordered, Rescaled, Transposed
+from onnx_tf.origins import Grouped, Narrowed, Rearranged, Reordered, Rescaled, Transposed
 from onnx_tf.runtime.graph import Held
 
 __all__ = ["Intermediate"]
@@ -63,6 +63,11 @@ def _restored(step: Any, tensor: tf.Tensor) -> tf.Tensor:
 @_restored.register
 def _(step: Transposed, tensor: tf.Tensor) -> tf.Tensor:
     return tf.transpose(tensor, np.argsort(step.axes))
+
+
+@_restored.register
+def _(_: Narrowed, tensor: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tensor, tf.float32)
 
 
 @_restored.register

@@ -35,14 +35,16 @@ def convolve(
     groups: int,
     *,
     is_batch_of_data: bool = False,
+    is_narrow: bool = False,
 ) -> tf.Tensor:
     """Return the convolution of N, spatial..., C data with spatial..., C/group, M filters.
 
     ``is_batch_of_data`` says that data may decide that there is nothing to convolve. A Reshape is needed then, which
-    keeps TensorFlow from merging what follows.
+    keeps TensorFlow from merging what follows. ``is_narrow`` says that depthwise convolutions of 16-bit floats are
+    computed as such, and not as float32.
     """
     if is_batch_of_data and x.shape[0] is None:
-        y = convolve(x, filters, None, w, groups)
+        y = convolve(x, filters, None, w, groups, is_narrow=is_narrow)
         y = of_shape(y, [dims_of(x)[0], *w.outs, dims_of(filters)[-1]])
         return y if bias is None else tf.nn.bias_add(y, bias)
     if 0 in x.shape:
@@ -54,13 +56,13 @@ def convolve(
     if len(w.kernel) == 1:
         # A line is an image of height 1: TensorFlow's 1-D convolution does the same.
         flat = _with_axis(w)
-        y = convolve(tf.expand_dims(x, 1), tf.expand_dims(filters, 0), bias, flat, groups)
+        y = convolve(tf.expand_dims(x, 1), tf.expand_dims(filters, 0), bias, flat, groups, is_narrow=is_narrow)
         return tf.squeeze(y, 1)
     is_of_planes = len(w.kernel) == 3 and isinstance(w.kernel[0], int) and w.kernel[0] == 1
     if is_of_planes and groups == 1 and x.dtype.is_floating:
         return _by_planes(x, filters, bias, w)
     if len(w.kernel) == 2 or (len(w.kernel) == 3 and groups == 1 and set(w.dilations) == {1} and x.dtype.is_floating):
-        y = _undilated(x, filters, w, _convolution(x, filters, groups))
+        y = _undilated(x, filters, w, _convolution(x, filters, groups, is_narrow))
     else:
         y = _by_slices(x, filters, w, groups)
     return y if bias is None else tf.nn.bias_add(y, bias)
@@ -108,14 +110,14 @@ def _with_axis(w: Windows) -> Windows:
     )
 
 
-def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int) -> Convolution:
+def _convolution(x: tf.Tensor, filters: tf.Tensor, groups: int, is_narrow: bool) -> Convolution:
     """Return the kernel for data N, spatial..., C and filters spatial..., C/group, M."""
     if len(filters.shape) == 5:
         return lambda x, f, strides, padding: tf.nn.conv3d(x, f, [1, *strides, 1], padding)
     if groups == 1:
         return lambda x, f, strides, padding: tf.nn.conv2d(x, f, strides, padding)
     if filters.shape[-2] == 1:
-        return _depthwise
+        return _narrow_depthwise if is_narrow else _depthwise
     if filters.shape[-2] in range(1, MAX_DEPTHWISE_INPUTS + 1) and x.dtype.is_floating:
         return _sum_of_depthwise
     return functools.partial(_grouped if x.dtype.is_floating else _per_group, groups)
@@ -142,13 +144,23 @@ def _grouped(groups: int, x: tf.Tensor, filters: tf.Tensor, strides: Sequence[in
 
 def _depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
     """Convolve each channel of N, height, width, C by its own filters height, width, 1, M."""
-    *kernel, _, results = dims_of(filters)
-    channels = x.shape[-1] or tf.shape(x, tf.int64)[-1]
-    own = reshaped(filters, [*kernel, channels, quotient(results, channels)])
+    own = _by_channel(x, filters)
     if x.dtype.is_integer:
         # The products of 32-bit integers need more than float64 in the worst case, those of quantised data never.
         return tf.cast(_depthwise(tf.cast(x, tf.float64), tf.cast(own, tf.float64), strides, padding), x.dtype)
     return widened(lambda x, f: tf.nn.depthwise_conv2d(x, f, [1, *strides, 1], padding), x, own)
+
+
+def _narrow_depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
+    """Do likewise for floats of 16 bits, in which TensorFlow's own kernel, oneDNN's not, rounds each sum."""
+    return tf.nn.depthwise_conv2d(x, _by_channel(x, filters), [1, *strides, 1], padding)
+
+
+def _by_channel(x: tf.Tensor, filters: tf.Tensor) -> tf.Tensor:
+    """Return filters height, width, 1, C * M as height, width, C, M."""
+    *kernel, _, results = dims_of(filters)
+    channels = x.shape[-1] or tf.shape(x, tf.int64)[-1]
+    return reshaped(filters, [*kernel, channels, quotient(results, channels)])
 
 
 def _sum_of_depthwise(x: tf.Tensor, filters: tf.Tensor, strides: Sequence[int], padding: str) -> tf.Tensor:
@@ -168,7 +180,7 @@ def _undilated(x: tf.Tensor, filters: tf.Tensor, w: Windows, convolution: Convol
     """Convolve by a kernel that knows no dilation, and no unequal strides if it is depthwise."""
     if set(w.dilations) == {1}:
         strides = w.strides
-        is_depthwise = convolution in (_depthwise, _sum_of_depthwise)
+        is_depthwise = convolution in (_depthwise, _narrow_depthwise, _sum_of_depthwise)
         if is_depthwise:
             strides = (math.gcd(*w.strides),) * len(w.strides)
         if strides == w.strides and is_same_padding(w):

@@ -45,6 +45,14 @@ register_conv(
 )
 
 
+register_conv(
+    lambda x, w, b, place, group, _, is_batch_of_data: convolve(
+        x, w, b, place, group, is_batch_of_data=is_batch_of_data, is_narrow=x.dtype in (tf.bfloat16, tf.float16)
+    ),
+    target="narrow",
+)
+
+
 def kernel_of(filters: tf.Tensor, kernel_shape: Sequence[int] | None) -> Sequence[Dim]:
     """Return the spatial dims of packed filters; ``kernel_shape`` tells those that are open."""
     dims = dims_of(filters)[:-2]

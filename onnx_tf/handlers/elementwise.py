@@ -157,7 +157,7 @@ def clip_11(x: tf.Tensor, low: tf.Tensor | None = None, high: tf.Tensor | None =
 def _clip(x: tf.Tensor, low: float | tf.Tensor | None, high: float | tf.Tensor | None) -> tf.Tensor:
     """Return x between two bounds; an absent one bounds nothing."""
     bounds = [None if bound is None else static_value(bound) for bound in (low, high)]
-    if x.dtype == tf.float32 and bounds == [0, 6]:
+    if x.dtype in (tf.float32, tf.bfloat16) and bounds == [0, 6]:
         return tf.nn.relu6(x)
     low = x.dtype.min if low is None else tf.cast(low, x.dtype)
     high = x.dtype.max if high is None else tf.cast(high, x.dtype)

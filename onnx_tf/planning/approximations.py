@@ -8,6 +8,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnx_tf.export.post_training.kinds import has_16_bits
+from onnx_tf.passes.narrow_products import PRODUCTS
 from onnx_tf.planning.results import Approximation
 
 __all__ = ["of_all", "of_tflite"]
@@ -21,8 +22,14 @@ _NARROWED = frozenset({"Div", "Mod", "Pow", "Abs", "Sign", "ArgMax", "ArgMin", "
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
-def of_all(model: ir.Model) -> Iterator[Approximation]:
-    """Yield what no artefact computes as ONNX Runtime does, of a model whose shapes are inferred."""
+def of_all(model: ir.Model, compute: str | None) -> Iterator[Approximation]:
+    """Yield what no artefact computes as ONNX Runtime does, of a model whose shapes are inferred.
+
+    ``compute`` is the dtype that products of float32 are computed in, if that is another.
+    """
+    if compute is not None:
+        products = _nodes(model, lambda node: node.op_type in PRODUCTS and _gives(node, ir.DataType.FLOAT))
+        yield Approximation(f"products of float32 are computed in {compute}", products)
     random = _nodes(model, lambda node: node.op_type in _RANDOM and node.domain == "")
     if random:
         yield Approximation("random numbers are TensorFlow's: dtype and shape are the model's", random)

@@ -57,6 +57,7 @@ def plan(
     max_transpose_rank: int | None = None,
     max_slice_rank: int | None = None,
     mvn_epsilon: float | None = None,
+    compute: str | None = None,
     freeze: Freeze = False,
     signatures: Sequence[str] = ("serving_default",),
     intermediate_names: Sequence[str] = (),
@@ -105,6 +106,7 @@ def plan(
         max_transpose_rank: likewise.
         max_slice_rank: likewise.
         mvn_epsilon: likewise.
+        compute: likewise.
         freeze: likewise.
         signatures: likewise.
         intermediate_names: likewise.

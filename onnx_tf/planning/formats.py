@@ -74,7 +74,8 @@ class Planner:
         found: PlannedArtifact = of_format()
         if not found.fits:
             return found
-        return replace(found, approximated=(*approximations.of_all(self._inferred), *found.approximated))
+        of_all = approximations.of_all(self._inferred, self.options.rewriting.compute)
+        return replace(found, approximated=(*of_all, *found.approximated))
 
     def _saved_model(self) -> PlannedArtifact:
         try:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from onnx_tf.backend_rep import TensorflowRep
+from onnx_tf.check.compare import NARROW_PRODUCTS
 from onnx_tf.check.onnx_runtime import has_onnx_runtime
 from onnx_tf.check.values import Values, check_values
 from onnx_tf.errors import OnnxTfError
@@ -98,6 +99,10 @@ def compared_values(
     try:
         if not isinstance(rep, TensorflowRep):
             rep = TensorflowRep(lower(model, replace(options, target=SAVED_MODEL)))
-        return check_values(reference(), rep, feed, progress=lambda text: progress(f"Checking: {text}")), ""
+        tolerance = NARROW_PRODUCTS.get(str(options.rewriting.compute))
+        values = check_values(
+            reference(), rep, feed, tolerance=tolerance, progress=lambda text: progress(f"Checking: {text}")
+        )
+        return values, ""
     except OnnxTfError as error:
         return None, str(error)

@@ -13,7 +13,7 @@ import onnx_ir as ir
 
 from onnx_tf.check.accuracy import Accuracy, compare_whole
 from onnx_tf.check.artifacts import SavedModel
-from onnx_tf.check.compare import FLOAT16_WEIGHTS
+from onnx_tf.check.compare import FLOAT16_WEIGHTS, NARROW_PRODUCTS, Tolerance
 from onnx_tf.check.expected import expected_of
 from onnx_tf.check.interface import Interface
 from onnx_tf.check.litert import LiteRT
@@ -106,7 +106,8 @@ def convert_in_parts(
         if check is not False:
             progress("Checking all parts")
             try:
-                accuracy = _compared(model, options, whole, found, files, reps, check, strictness, is_half)
+                tolerance = FLOAT16_WEIGHTS if is_half else NARROW_PRODUCTS.get(str(settings["compute"]))
+                accuracy = _compared(model, options, whole, found, files, reps, check, strictness, tolerance)
             except OnnxTfError as error:
                 obstacle = error
         written[-1] = replace(written[-1], accuracy=accuracy, obstacle=obstacle)
@@ -169,7 +170,7 @@ def _compared(
     reps: Sequence[tuple[Interface, Any]],
     check: Any,
     strictness: Strictness,
-    is_half: bool,
+    tolerance: Tolerance | None,
 ) -> Accuracy:
     """Return how far the outputs of the last parts are from those of the model."""
     inputs = tuple(value for value in whole.graph.inputs if not value.is_initializer())
@@ -183,10 +184,10 @@ def _compared(
         return Whole([(lambda f=f, i=i: load(f, i), p.input_names) for f, (i, _), p in parts], names)  # type: ignore[misc]
 
     if files[0].suffix != ".tflite":
-        return compare_whole({"": of(SavedModel)}, interface, expected)
+        return compare_whole({"": of(SavedModel)}, interface, expected, tolerance)
     modes = {"with XNNPACK": True, "without XNNPACK": False}
     wholes = {how: of(lambda f, i, x=x: LiteRT(f, i, xnnpack=x)) for how, x in modes.items()}  # type: ignore[misc]
-    return compare_whole(wholes, interface, expected, FLOAT16_WEIGHTS if is_half else None)
+    return compare_whole(wholes, interface, expected, tolerance)
 
 
 def _plan(found: Sequence[Part], targets: Sequence[Path]) -> list[dict[str, Any]]:
