@@ -53,7 +53,7 @@ def convert(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(_summary(done, terminal.seconds()) | {"report": arguments.report})
     elif not arguments.quiet or not done.fits:
-        _print_conversion(done, arguments.timings or arguments.verbose, terminal.seconds())
+        _print_conversion(done, arguments.freeze, arguments.timings or arguments.verbose, terminal.seconds())
         if arguments.report is not None:
             print(f"report: {arguments.report}")
     return 0 if done.fits else 1
@@ -125,7 +125,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, float]) -> None:
+def _print_conversion(done: Conversion, freeze: bool | str, timings: bool, waited: Mapping[str, float]) -> None:
     from onnx_tf.export.flatbuffer import foreign_operators
 
     for written in done.artifacts:
@@ -144,6 +144,8 @@ def _print_conversion(done: Conversion, timings: bool, waited: Mapping[str, floa
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
+        if written.format == "saved_model" and not freeze and done.rep.tf_module.weights:
+            print("  weights are variables, which train; to serve alone, --freeze is faster")
         if written.compute is not None:
             print(f"  convolutions and products of matrices are computed in {written.compute}")
         for name, operation in written.names.items():

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import tensorflow as tf
 from onnx import helper
@@ -110,6 +111,16 @@ def test_nothing_but_the_result_is_printed(folder):
     total, *parts = map(float, re.findall(r"(\d+\.\d) s", seconds))
     assert total == pytest.approx(sum(parts), abs=0.06 * len(parts))
     assert [part.rsplit(" ", 2)[0].split()[-1] for part in seconds.split(", ")][-1] == "checks"
+
+
+@pytest.mark.parametrize("options", [[], ["--freeze"]])
+def test_what_serves_faster_is_said_of_variables(folder, options):
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[n, 2] x) => (float[n, 2] y)
+    <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul (x, w) }"""
+    onnx.save(onnx.parser.parse_model(text), folder / "weights.onnx")
+    done = command("convert", "weights.onnx", "-o", "out", "--no-check", *options, cwd=folder)
+    assert done.returncode == 0
+    assert ("--freeze is faster" in done.stdout) is not bool(options)
 
 
 def test_an_error_is_one_line(folder):
