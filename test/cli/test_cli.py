@@ -115,8 +115,8 @@ def test_nothing_but_the_result_is_printed(folder):
 
 @pytest.mark.parametrize("options", [[], ["--freeze"]])
 def test_what_serves_faster_is_said_of_variables(folder, options):
-    text = """<ir_version: 8, opset_import: ["": 17]> g (float[n, 2] x) => (float[n, 2] y)
-    <float[2, 2] w = {1, 2, 3, 4}> { y = MatMul (x, w) }"""
+    text = """<ir_version: 8, opset_import: ["": 17]> g (float[n, 2] x) => (float[n, 8] y)
+    <float[2, 8] w = {1, 2, 3, 4, 5, 6, 7, 8, 8, 7, 6, 5, 4, 3, 2, 1}> { y = MatMul (x, w) }"""
     onnx.save(onnx.parser.parse_model(text), folder / "weights.onnx")
     done = command("convert", "weights.onnx", "-o", "out", "--no-check", *options, cwd=folder)
     assert done.returncode == 0
