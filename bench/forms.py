@@ -284,8 +284,8 @@ def _grouped(channels: int, groups: int) -> dict[str, Form]:
         return tf.concat([tf.nn.conv2d(part, own, 1, "SAME") for part, own in pairs], -1)
 
     forms: dict[str, Form] = {
+        "TensorFlow's": lambda x: kept(tf.nn.conv2d(x, filters, 1, "SAME")),
         "Conv of each group": each,
-        "TensorFlow's, without gradient": lambda x: tf.nn.conv2d(x, filters, 1, "SAME"),
     }
     summed: dict[str, Form] = {"sum of depthwise": lambda x: _sum_of_depthwise(x, filters)}
     return {**summed, **forms} if size <= 4 else {**forms, **summed}

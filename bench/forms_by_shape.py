@@ -73,11 +73,10 @@ def volumes() -> list[Row]:
 
     def forms(channels: int, results: int) -> dict[str, Form]:
         filters = weight(3, 3, 3, channels, results)
-        found: dict[str, Form] = {
-            "planes stacked into channels": lambda x: stacked(x, filters),
+        return {
             "Conv3D": lambda x: tf.nn.conv3d(x, filters, [1] * 5, "SAME"),
+            "planes stacked into channels": lambda x: stacked(x, filters),
         }
-        return found if channels <= 8 else dict(reversed(found.items()))
 
     return [
         (f"Conv 3x3x3, 16x32x32x{channels} to {results}", (1, 16, 32, 32, channels), forms(channels, results))
