@@ -27,7 +27,7 @@ CONVOLUTIONS = """g (float[n, 3, 12, 12] x) => (float[n, 8, 6, 6] y, float[n, 8]
     e = Relu (d)
     f = Conv (e, pointwise)
     s = Add (f, c)
-    p = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (s)
+    p = MaxPool <kernel_shape = [3, 3], strides = [2, 2], pads = [0, 0, 1, 1]> (s)
     y = Conv (p, pointwise)
     mean = ReduceMean <keepdims = 0> (y, axes)
 }"""

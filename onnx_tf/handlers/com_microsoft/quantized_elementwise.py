@@ -6,6 +6,7 @@ processors of a kind: a result half-way between two integers may fall either way
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
@@ -160,6 +161,10 @@ def q_linear_where(
     return quantize(select(condition, left, right), z_scale, z_zero, dtype)
 
 
+_BY_KERNEL = dataclasses.replace(TENSORFLOW, has_sliced_means=lambda *_: False, min_by_plane=0)
+"""Sums in ONNX Runtime's order: in another one numbers fall to the other side of a half."""
+
+
 @onnx_op("QLinearAveragePool", domain=MICROSOFT)
 def q_linear_average_pool(
     x: tf.Tensor,
@@ -189,7 +194,7 @@ def q_linear_average_pool(
         ceil_mode=ceil_mode,
         of_less=True,
     )
-    mean = average_pool(values, w, count_include_pad, TENSORFLOW)
+    mean = average_pool(values, w, count_include_pad, _BY_KERNEL)
     y = shifted(exact_quotient(mean, y_scale), y_zero, dtype)
     return y if channels_last else to_channels_first(y)
 
