@@ -1,7 +1,7 @@
 """Which open dimensions are one and the same, as the operations of a trace tell.
 
 TensorFlow reads the shape of each tensor anew. Here an open dimension is followed to the first tensor that is sure to
-have it, and read from that one, once: shapes that are made of the same dimensions become one operation.
+have it, and those of which that is the same are read once: shapes made of the same dimensions become one operation.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def open_dim(tensor: tf.Tensor, axis: int) -> tf.Tensor:
         source, at = tensor, axis
     key = (source.ref(), at)
     if key not in known.scalars:
-        known.scalars[key] = tf.shape(source, tf.int64)[at]
+        # Of the tensor that was asked for: grappler's remapper fails where something reads a sum that it merges.
+        known.scalars[key] = tf.shape(tensor, tf.int64)[axis]
         known.dims[known.scalars[key].ref()] = source, at, Fraction(1)
     return known.scalars[key]
 

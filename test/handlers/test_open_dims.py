@@ -147,3 +147,22 @@ def test_random_operations(seed):
         found, own = sizes(*[tf.ones(shape) for shape in shapes])
         np.testing.assert_array_equal(found, own)
     assert len(places) > 10
+
+
+def test_a_sum_that_tensorflow_merges_is_read_by_nothing_else():
+    """Grappler's remapper gives up the whole graph where a Shape reads a sum between a convolution and a Relu."""
+    rng = np.random.default_rng(0)
+    model = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["": 17]> g (float[n, 8, h, w] x) => (float[n, 8, i, j] y)
+        {
+          a = Conv <pads = [1, 1, 1, 1]> (x, k)
+          s = Add (a, x)
+          r = Relu (s)
+          y = Conv <pads = [1, 1, 1, 1], strides = [2, 2], dilations = [2, 2]> (r, k)
+        }"""
+    )
+    model.graph.initializer.append(onnx.numpy_helper.from_array(rng.normal(size=(8, 8, 3, 3)).astype(np.float32), "k"))
+    graph = prepare(model).tf_module.concrete(freeze=True).graph
+    read = {op.inputs[0].op.type for op in graph.get_operations() if op.type == "Shape"}
+    assert read
+    assert not read & {"AddV2", "BiasAdd", "Conv2D"}
