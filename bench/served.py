@@ -91,7 +91,8 @@ def _latencies(
         for build, checkout in checkouts.items():
             made = Path(temporary) / (build or "now")
             command = [sys.executable, "-c", EXPORT, file, str(made)]
-            subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": str(checkout)})
+            environment = os.environ | {"PYTHONPATH": str(checkout.resolve())}
+            subprocess.run(command, check=True, capture_output=True, env=environment, cwd=checkout)
             for form in FORMS:
                 for setting, variables in SETTINGS.items():
                     label = f"{build}{form}{setting}"
