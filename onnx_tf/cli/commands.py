@@ -126,6 +126,7 @@ def _summary(done: Conversion, waited: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _print_conversion(done: Conversion, freeze: bool | str, timings: bool, waited: Mapping[str, float]) -> None:
+    from onnx_tf.backend_rep import TensorflowRep
     from onnx_tf.export.flatbuffer import foreign_operators
 
     for written in done.artifacts:
@@ -144,7 +145,8 @@ def _print_conversion(done: Conversion, freeze: bool | str, timings: bool, waite
         for side, changed in _moved(done).items():
             if changed:
                 print(f"  {side} that are N, spatial..., C now: {', '.join(changed)}")
-        if written.format == "saved_model" and not freeze and done.rep.tf_module.weights:
+        has_weights = isinstance(done.rep, TensorflowRep) and bool(done.rep.tf_module.weights)
+        if written.format == "saved_model" and not freeze and has_weights:
             print("  weights are variables, which train; to serve alone, --freeze is faster")
         if written.compute is not None:
             print(f"  convolutions and products of matrices are computed in {written.compute}")
