@@ -305,6 +305,16 @@ def other_rows() -> list[Row]:
     first, second = weight(1, 1, 480, 20), weight(1, 1, 20, 480)
     return [
         (
+            "SpaceToDepth by 2, 416x416x3",
+            [1, 416, 416, 3],
+            {
+                "Transpose": lambda x: tf.reshape(
+                    tf.transpose(tf.reshape(x, [208, 2, 208, 6]), [0, 2, 1, 3]), [1, 208, 208, 12]
+                ),
+                "TensorFlow's": lambda x: tf.nn.space_to_depth(x, 2),
+            },
+        ),
+        (
             "channel shuffle, 28x28x116",
             image,
             {

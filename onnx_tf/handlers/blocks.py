@@ -49,7 +49,7 @@ def register_space_to_depth(by_blocks: Callable[[tf.Tensor, int], tf.Tensor], ta
 
 
 def _by_transpose(x: tf.Tensor, blocksize: int) -> tf.Tensor:
-    """Move blocks to channels, which takes half of TensorFlow's own kernel."""
+    """Move blocks to channels, faster than TensorFlow's own kernel (``python -m bench.forms SpaceToDepth``)."""
     batch, height, width, depth = dims_of(x)
     height, width, row = quotient(height, blocksize), quotient(width, blocksize), depth * blocksize
     blocks = tf.transpose(reshaped(x, [product([batch, height]), blocksize, width, row]), [0, 2, 1, 3])

@@ -23,7 +23,7 @@ def without_casts(graph: BoundGraph, weights: Mapping[Slot, np.ndarray]) -> tupl
         graph: a main graph.
         weights: the weights by number.
     """
-    casts = [node for node in graph.nodes if node.inputs[:1] and node.inputs[0] in weights and _is_narrowing(node)]
+    casts = {node for node in graph.nodes if node.inputs[:1] and node.inputs[0] in weights and _is_narrowing(node)}
     kept = replace(graph, nodes=tuple(node for node in graph.nodes if node not in casts))
     narrow = {node.outputs[0]: _cast(node, weights[node.inputs[0]]) for node in casts if node.inputs[0] is not None}
     read = {*kept.output_slots, *(slot for node in kept.nodes for slot in node.reads)}
