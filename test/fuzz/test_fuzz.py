@@ -58,6 +58,7 @@ FAULTY = {
 @pytest.mark.parametrize("verdict", FAULTY)
 def test_what_is_wrong_is_found(verdict):
     """The process that is forked here tries a stand-in for ``prepare``."""
+    seconds = 2.0 if verdict == "slow" else 30.0
     code = f"""
 import sys
 from test.fuzz import driving, worker
@@ -66,7 +67,7 @@ def tried(self, case, path, *, exported):
     {FAULTY[verdict]}
 worker.Trier._try = tried
 driving._warm = lambda: None
-driving.MAX_SECONDS, driving.MAX_WAIT = 2.0, 4.0
+driving.MAX_SECONDS, driving.MAX_WAIT = {seconds}, {2 * seconds}
 print([outcome.verdict for outcome in driving.drive("bytes", 0, range(2), few())])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)

@@ -113,7 +113,7 @@ def test_narrow_integers_discard_high_bits(dtype):
 
 def test_cast_like_takes_the_narrow_dtype():
     x, like = np.array([[-9.0, 3.0]], np.float32), np.zeros(1, ml_dtypes.int4)
-    expected = x.astype(ml_dtypes.int4)
+    expected = x.astype(np.int8).astype(ml_dtypes.int4)  # ml_dtypes 0.7 makes 0 of floats out of range
     check_op("CastLike", [x, like], opset=25, reference=[expected], through=["static", "dynamic", "export"])
 
 
