@@ -2,16 +2,20 @@
 
 Both convert each model to a .tflite file, which LiteRT's interpreter runs on the same input; ONNX Runtime says what is
 right, within a thousandth of each output's scale. onnx2tf comes from the package index into an environment of its own,
-or is the one that ``--python`` names. It is told the shapes of the inputs, and its files are judged kindly: inputs and
-outputs may have any memory order.
+or is the one that ``--python`` names; of a release that has two back ends both files are made, and the faster right one
+counts. It is told the shapes of the inputs, and its files are judged kindly: inputs and outputs may have any memory
+order.
 """
 
 from __future__ import annotations
 
+import argparse
 import functools
 import itertools
+import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,7 +36,8 @@ from onnx_tf.check.compare import OfScale, compare
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.export.flatbuffer import operators
 
-REQUIREMENT = "onnx2tf==1.29.24"
+REQUIREMENT = "onnx2tf[tensorflow]==2.6.9" if sys.version_info >= (3, 12) else "onnx2tf==1.29.24"
+BACKENDS = ("flatbuffer_direct", "tf_converter")
 NAMES = [
     "mobilenet_v2",
     "mnasnet_b1",
@@ -82,15 +87,21 @@ def main() -> None:
     parser = parser_of("onnx2tf", __doc__, NAMES)
     parser.add_argument("--python", help="of an environment that has onnx2tf")
     parser.add_argument("--runs", type=int, default=20, help="rounds of latency; 0 leaves it out")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="of onnx2tf; by default all that it has")
+    parser.add_argument("--keep", type=Path, help="where files are kept, and found again with the seconds they took")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        keep = arguments.keep or Path(folder)
         python = arguments.python or _installed(Path(folder))
-        print("| model | onnx2tf | onnx-tf | s | Transposes | ms | ratio |\n|---|---|---|--:|--:|--:|--:|", flush=True)
+        arguments.backends = arguments.backends or _backends(python)
+        columns = [*(f"onnx2tf {backend}".strip() for backend in arguments.backends), "onnx-tf"]
+        print(f"| model | {' | '.join(columns)} | s | Transposes | ms | ratio |", flush=True)
+        print(f"|{'---|' * (1 + len(columns))}--:|--:|--:|--:|", flush=True)
         rows, processes = [], Processes()
         for name in arguments.names:
-            rows.append(_row(arguments.folder, name, python, arguments.runs, processes))
-            print(f"| {name} | {' | '.join(rows[-1][0])} |", flush=True)
-    print(*_summary([found for _, found in rows]), sep="\n")
+            rows.append(_row(name, arguments, keep / name, python, processes))
+            print(rows[-1].text(), flush=True)
+    print(*_summary(rows), sep="\n")
 
 
 def _installed(folder: Path) -> str:
@@ -100,24 +111,72 @@ def _installed(folder: Path) -> str:
     return python
 
 
-def _row(
-    folder: Path, name: str, python: str, runs: int, processes: Processes
-) -> tuple[list[str], tuple[Found, Found, float]]:
-    with tempfile.TemporaryDirectory() as temporary:
-        model, feed = named(folder, name)
-        file = Path(temporary) / "model.onnx"
-        onnx.save(model, file)
-        expected = OnnxRuntime(file).run(feed)
-        theirs = _of_onnx2tf(python, file, feed, expected)
-        ours = _of_onnx_tf(file, feed, expected)
-        ratio, milliseconds = math.nan, ""
-        if runs and theirs.is_right and ours.is_right:
-            times = _latencies({"onnx2tf": theirs, "onnx-tf": ours}, runs, processes)
-            ratio = times["onnx-tf"] / times["onnx2tf"]
-            milliseconds = f"{times['onnx2tf']:.1f} / {times['onnx-tf']:.1f}"
-    cells = [theirs.verdict, ours.verdict, f"{theirs.seconds:.0f} / {ours.seconds:.0f}"]
-    cells += [f"{theirs.transposes} / {ours.transposes}" if theirs.is_right and ours.is_right else "", milliseconds]
-    return [*cells, "" if math.isnan(ratio) else f"{ratio:.2f}"], (theirs, ours, ratio)
+def _backends(python: str) -> tuple[str, ...]:
+    path = os.pathsep.join([str(Path(python).parent), os.environ["PATH"]])
+    told = subprocess.run([python, "-m", "onnx2tf", "--help"], capture_output=True, text=True, env={"PATH": path})
+    return BACKENDS if BACKENDS[0] in told.stdout else ("",)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a model: onnx2tf's files by back end, ours, and milliseconds of those that are right."""
+
+    name: str
+    theirs: Mapping[str, Found]
+    ours: Found
+    milliseconds: Mapping[str, float]
+
+    @property
+    def best(self) -> str | None:
+        """The back end of onnx2tf's faster right file."""
+        right = [backend for backend, found in self.theirs.items() if found.is_right]
+        return min(right, key=lambda backend: self.milliseconds.get(backend, 0.0), default=None)
+
+    @property
+    def ratio(self) -> float | None:
+        """Our latency by that of onnx2tf's faster right file."""
+        if self.best is None or self.best not in self.milliseconds:
+            return None
+        return self.milliseconds["onnx-tf"] / self.milliseconds[self.best]
+
+    @property
+    def both(self) -> tuple[Found, Found] | None:
+        """The faster right file of onnx2tf and ours, where both are right."""
+        return (self.theirs[self.best], self.ours) if self.best is not None and self.ours.is_right else None
+
+    def text(self) -> str:
+        """Return the row of the table."""
+        found = [*self.theirs.values(), self.ours]
+        cells = [self.name, *(one.verdict for one in found), " / ".join(f"{one.seconds:.1f}" for one in found)]
+        cells.append(" / ".join(str(one.transposes) if one.is_right else "-" for one in found))
+        times = [self.milliseconds.get(key) for key in [*self.theirs, "onnx-tf"]]
+        cells.append(" / ".join("-" if t is None else f"{t:.2f}" for t in times) if self.milliseconds else "")
+        return f"| {' | '.join(cells)} | {'' if self.ratio is None else f'{self.ratio:.2f}'} |"
+
+
+def _row(name: str, arguments: argparse.Namespace, folder: Path, python: str, processes: Processes) -> Row:
+    model, feed = named(arguments.folder, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "model.onnx"
+    onnx.save(model, file)
+    expected = OnnxRuntime(file).run(feed)
+    theirs = {backend: _of_onnx2tf(python, file, feed, expected, backend) for backend in arguments.backends}
+    ours = _judged(*_timed(folder / "onnx-tf", functools.partial(_convert, file)), feed, expected)
+    right = {key: found for key, found in [*theirs.items(), ("onnx-tf", ours)] if found.is_right}
+    comparable = arguments.runs and "onnx-tf" in right and len(right) > 1
+    return Row(name, theirs, ours, _latencies(right, arguments.runs, processes) if comparable else {})
+
+
+def _timed(folder: Path, convert: Callable[[Path], Path]) -> tuple[Path, float]:
+    """Let a file be made in a folder, and return it and the seconds that took; of an earlier run what is there."""
+    taken = folder / "made.json"
+    if not taken.exists():
+        folder.mkdir(exist_ok=True)
+        start = time.perf_counter()
+        made = convert(folder)
+        taken.write_text(json.dumps({"file": str(made.relative_to(folder)), "seconds": time.perf_counter() - start}))
+    told = json.loads(taken.read_text())
+    return folder / told["file"], told["seconds"]
 
 
 def _latencies(found: Mapping[str, Found], runs: int, processes: Processes) -> dict[str, float]:
@@ -157,27 +216,30 @@ def run_onnx2tf(python: str, file: Path, shapes: Mapping[str, Sequence[int]], *o
     return file.parent / "out"
 
 
-def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
-    start = time.perf_counter()
+def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any], backend: str) -> Found:
+    shapes = {name: np.shape(array) for name, array in feed.items()}
+    options = ["-tb", backend] if backend else []
+
+    def convert(folder: Path) -> Path:
+        shutil.copy(file, folder)
+        return run_onnx2tf(python, folder / file.name, shapes, *options) / "model_float32.tflite"
+
     try:
-        folder = run_onnx2tf(python, file, {name: np.shape(array) for name, array in feed.items()})
+        return _judged(*_timed(file.parent / (backend or "onnx2tf"), convert), feed, expected)
     except subprocess.TimeoutExpired:
         return Found(f"over {LIMIT} s", LIMIT)
-    seconds = time.perf_counter() - start
-    made = folder / "model_float32.tflite"
-    return _judged(made, seconds, feed, expected) if made.exists() else Found("no file", seconds)
 
 
-def _of_onnx_tf(file: Path, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
-    start = time.perf_counter()
-    made = file.with_suffix(".tflite")
+def _convert(file: Path, folder: Path) -> Path:
+    made = folder / "model.tflite"
     command = [sys.executable, "-m", "onnx_tf", "convert", str(file), "-o", str(made), "--no-check", "--quiet"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    seconds = time.perf_counter() - start
-    return _judged(made, seconds, feed, expected) if done.returncode == 0 else Found("no file", seconds)
+    subprocess.run(command, capture_output=True, check=False)
+    return made
 
 
 def _judged(file: Path, seconds: float, feed: Mapping[str, Any], expected: Mapping[str, Any]) -> Found:
+    if not file.exists():
+        return Found("no file", seconds)
     counts = operators(file.read_bytes())
     feeds, outputs = _computed(file, feed)
     if isinstance(outputs, str):
@@ -251,13 +313,13 @@ def _orders(rank: int) -> Iterator[tuple[int, ...]]:
         yield from itertools.islice(itertools.permutations(range(rank)), 1, None)
 
 
-def _summary(found: Sequence[tuple[Found, Found, float]]) -> Iterator[str]:
-    both = [(theirs, ours) for theirs, ours, _ in found if theirs.is_right and ours.is_right]
-    right = [sum(one[i].is_right for one in found) for i in (0, 1)]
-    transposes = [sum(one[i].transposes for one in both) for i in (0, 1)]
-    yield f"\nright of {len(found)}: onnx2tf {right[0]}, onnx-tf {right[1]}"
+def _summary(rows: Sequence[Row]) -> Iterator[str]:
+    both = [row.both for row in rows if row.both is not None]
+    theirs = sum(row.best is not None for row in rows)
+    yield f"\nright of {len(rows)}: onnx2tf {theirs}, onnx-tf {sum(row.ours.is_right for row in rows)}"
+    transposes = [sum(pair[i].transposes for pair in both) for i in (0, 1)]
     yield f"Transposes in the {len(both)} where both are: onnx2tf {transposes[0]}, onnx-tf {transposes[1]}"
-    ratios = [ratio for _, _, ratio in found if not math.isnan(ratio)]
+    ratios = [row.ratio for row in rows if row.ratio is not None]
     if ratios:
         mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
         yield f"latency of onnx-tf's by that of onnx2tf's, geometric mean over {len(ratios)}: {mean:.2f}"

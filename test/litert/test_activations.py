@@ -24,6 +24,8 @@ def normal(*shape: int) -> np.ndarray:
         ("Celu", {"alpha": 0.3}, {"ELU": 1, "GREATER": 1, "MUL": 2, "SELECT_V2": 1}),
         ("Elu", {}, {"ELU": 1}),
         ("Elu", {"alpha": 0.4}, {"ELU": 1, "GREATER": 1, "MUL": 1, "SELECT_V2": 1}),
+        ("HardSigmoid", {}, {"ADD": 1, "MINIMUM": 1, "MUL": 1, "RELU": 1}),
+        ("HardSigmoid", {"alpha": 1 / 6}, {"ADD": 1, "MUL": 1}),
         ("HardSwish", {}, {"HARD_SWISH": 1}),
         ("Selu", {}, {"ELU": 1, "GREATER": 1, "MUL": 2, "SELECT_V2": 1}),
     ],
@@ -31,6 +33,15 @@ def normal(*shape: int) -> np.ndarray:
 def test_one_input(op_type, attributes, operators, tmp_path):
     model = make_op_model(op_type, [normal(2, 3)], attributes, dynamic=True)
     assert check_tflite(model, [{"x0": normal(2, 3)}, {"x0": normal(4, 5)}], tmp_path) == operators
+
+
+@pytest.mark.parametrize("product", ["Mul(x, h)", "Mul(h, x)"])
+def test_hard_swish_as_pytorch_writes_it_out(product, tmp_path):
+    model = text_model(
+        f"g (float[N, 3] x) => (float[N, 3] y) {{ h = HardSigmoid <alpha = 0.16666667> (x) y = {product} }}"
+    )
+    x = np.concatenate([normal(50, 3), [[-3, 3, 0], [-1e9, 1e9, -0.0]]]).astype(np.float32)
+    assert check_tflite(model, {"x": x}, tmp_path) == {"HARD_SWISH": 1}
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (5,), (3, 1, 1), (1, 3, 1, 1), (3, 4, 5)])

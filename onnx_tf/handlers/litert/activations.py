@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
+from onnx_tf.handlers import activations
 from onnx_tf.handlers._ranks import broadcasting, select
 from onnx_tf.handlers._tensors import dims_of, rank_of, reshaped, static_value, widened
 from onnx_tf.registry import onnx_op
@@ -47,6 +50,14 @@ def celu(x: tf.Tensor, *, alpha: float) -> tf.Tensor:
 def hard_swish(x: tf.Tensor) -> tf.Tensor:
     """Return x relu6(x + 3) / 6, in the one form that becomes HARD_SWISH."""
     return widened(lambda x: x * tf.nn.relu6(x + 3) * (1 / 6), x)
+
+
+@onnx_op("HardSigmoid", target="litert")
+def hard_sigmoid(x: tf.Tensor, *, alpha: float, beta: float) -> tf.Tensor:
+    """Return max(0, min(1, alpha x + beta)); with a sixth for alpha its product with x becomes HARD_SWISH."""
+    if math.isclose(alpha, 1 / 6, rel_tol=1e-6) and beta == 0.5:
+        return widened(lambda x: tf.nn.relu6(x + 3) * (1 / 6), x)
+    return activations.hard_sigmoid(x, alpha=alpha, beta=beta)
 
 
 @onnx_op("PRelu", target="litert")
