@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=MODELS)
     parser.add_argument("--everything", action="store_true", help="all models of ../shared instead, if they are there")
     parser.add_argument("--export", action="store_true", help="also through a SavedModel in a process of its own")
+    parser.add_argument("--frozen", action="store_true", help="through a SavedModel with constants for weights instead")
     parser.add_argument("--litert", action="store_true", help="through a .tflite file instead, and a second batch")
     parser.add_argument("--keras", action="store_true", help="through a .keras file in a process of its own instead")
     parser.add_argument("--keras-source", action="store_true", help="through source of Keras, in the same way")
@@ -91,7 +92,7 @@ def _compared(path: Path, entry: Mapping[str, Any], arguments: argparse.Namespac
         kind: Any = "keras_source" if arguments.keras_source else "keras"
         found = check_keras(entry, materialize(path), batches=(3,), kind=kind)
     else:
-        export = "fresh" if arguments.export else "no"
+        export: Any = "frozen" if arguments.frozen else "fresh" if arguments.export else "no"
         found = check_model(entry, materialize(path), layout=arguments.layout, export=export)
     label, worst = max(found, key=lambda pair: (not pair[1].fits, pair[1].error / (pair[1].tolerance or 1.0)))
     text = f"{label} {worst}"

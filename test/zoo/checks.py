@@ -31,8 +31,8 @@ from onnx_tf.targets import KERAS, LITERT
 from test.zoo.compare import tolerance
 from test.zoo.materialize import make_inputs
 
-Export = Literal["no", "here", "fresh"]
-"""Not through a SavedModel, in this process, or in one that cannot import onnx_tf."""
+Export = Literal["no", "here", "fresh", "frozen"]
+"""Not through a SavedModel, in this process, in one that cannot import onnx_tf, or through a frozen one alone."""
 
 
 def check_model(
@@ -130,6 +130,10 @@ def check_keras(
 
 
 def _artifacts(rep: TensorflowRep, folder: Path, export: Export) -> Iterator[tuple[str, Artifact]]:
+    if export == "frozen":
+        rep.export_graph(folder / "model", freeze=True)
+        yield "frozen", SavedModel(folder / "model", Interface.of(rep))
+        return
     yield "run", Prepared(rep)
     if export != "no":
         rep.export_graph(folder / "model")
