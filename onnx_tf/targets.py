@@ -13,6 +13,7 @@ from onnx_tf.passes.carry_integers import carry_integers, carry_integers_in_32_b
 from onnx_tf.passes.fuse_group_normalization import fuse_group_normalization
 from onnx_tf.passes.gather_integers import gather_integers
 from onnx_tf.passes.join_biases import join_biases
+from onnx_tf.passes.keep_addends import keep_addends
 from onnx_tf.passes.keep_apart import keep_apart
 from onnx_tf.passes.keep_operands import keep_operands
 from onnx_tf.passes.keep_roundings import keep_roundings
@@ -78,6 +79,7 @@ LITERT = Target(
         pack_weights,
         batch_products,
         make_addends_vectors,
+        keep_addends,
         keep_operands,
     ),
     forms=("litert",),

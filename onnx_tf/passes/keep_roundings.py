@@ -14,7 +14,7 @@ import onnx_ir as ir
 from onnx_tf.passes.keep_apart import insert_barrier
 from onnx_tf.registry import BARRIER_DOMAIN
 
-__all__ = ["keep_roundings"]
+__all__ = ["Merged", "cancels", "keep_roundings"]
 
 CANCELLED = 1 / 8
 """A sum of constants that is less than this share of the largest of them is none that x may be added to at once."""
@@ -77,7 +77,7 @@ def _separate(node: ir.Node, merged: dict[ir.Value, tuple[str, Merged]]) -> bool
             return False
         total, largest, smallest = begun[1]
         both = (combine(total, own), np.maximum(largest, size), np.minimum(smallest, size))
-        is_harmful = _cancels(both, value.dtype) if family == "sum" else _leaves_range(both, value.dtype)
+        is_harmful = cancels(both, value.dtype) if family == "sum" else _leaves_range(both, value.dtype)
     merged[node.outputs[0]] = family, alone if is_harmful else both
     if is_harmful:
         insert_barrier(value)
@@ -91,7 +91,7 @@ def _constant(value: ir.Value | None) -> np.ndarray | None:
     return value.const_value.numpy().astype(np.float64) if dtype.is_floating_point() else None
 
 
-def _cancels(merged: Merged, dtype: ir.DataType | None) -> bool:
+def cancels(merged: Merged, dtype: ir.DataType | None) -> bool:
     """Return whether a sum is far smaller than what it is made of, or too large to hold the smallest of that."""
     total, largest, smallest = merged
     rounded = total.astype((dtype or ir.DataType.FLOAT).numpy()).astype(np.float64)
