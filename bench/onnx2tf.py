@@ -38,6 +38,7 @@ from onnx_tf.export.flatbuffer import operators
 
 REQUIREMENT = "onnx2tf[tensorflow]==2.6.9" if sys.version_info >= (3, 12) else "onnx2tf==1.29.24"
 BACKENDS = ("flatbuffer_direct", "tf_converter")
+CHANNELS_LAST = ("--channels-last-inputs", "all", "--channels-last-outputs", "all")
 NAMES = [
     "mobilenet_v2",
     "mnasnet_b1",
@@ -88,6 +89,7 @@ def main() -> None:
     parser.add_argument("--python", help="of an environment that has onnx2tf")
     parser.add_argument("--runs", type=int, default=20, help="rounds of latency; 0 leaves it out")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="of onnx2tf; by default all that it has")
+    parser.add_argument("--channels-last", action="store_true", help="let ours take images as onnx2tf's files do")
     parser.add_argument("--keep", type=Path, help="where files are kept, and found again with the seconds they took")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -161,7 +163,9 @@ def _row(name: str, arguments: argparse.Namespace, folder: Path, python: str, pr
     onnx.save(model, file)
     expected = OnnxRuntime(file).run(feed)
     theirs = {backend: _of_onnx2tf(python, file, feed, expected, backend) for backend in arguments.backends}
-    ours = _judged(*_timed(folder / "onnx-tf", functools.partial(_convert, file)), feed, expected)
+    options = CHANNELS_LAST if arguments.channels_last else ()
+    own = folder / ("onnx-tf_channels_last" if options else "onnx-tf")
+    ours = _judged(*_timed(own, functools.partial(_convert, file, options)), feed, expected)
     right = {key: found for key, found in [*theirs.items(), ("onnx-tf", ours)] if found.is_right}
     comparable = arguments.runs and "onnx-tf" in right and len(right) > 1
     return Row(name, theirs, ours, _latencies(right, arguments.runs, processes) if comparable else {})
@@ -230,10 +234,10 @@ def _of_onnx2tf(python: str, file: Path, feed: Mapping[str, Any], expected: Mapp
         return Found(f"over {LIMIT} s", LIMIT)
 
 
-def _convert(file: Path, folder: Path) -> Path:
+def _convert(file: Path, options: Sequence[str], folder: Path) -> Path:
     made = folder / "model.tflite"
     command = [sys.executable, "-m", "onnx_tf", "convert", str(file), "-o", str(made), "--no-check", "--quiet"]
-    subprocess.run(command, capture_output=True, check=False)
+    subprocess.run([*command, *options], capture_output=True, check=False)
     return made
 
 
