@@ -17,7 +17,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.optimize import calibrator
 
-from onnx_tf.export.flatbuffer import packed
+from onnx_tf.export.packing import packed
 from onnx_tf.export.post_training.running import Running
 
 __all__ = ["Ranges", "calibrated", "quantized", "ranges_of", "with_ranges"]
