@@ -184,13 +184,17 @@ def _require_runtimes(file: FileGraph) -> None:
 
 
 def drop_codes(model: Any) -> None:
-    """Take away the codes of operators that are not there any more, marks above all."""
-    used = sorted({operator.opcodeIndex for part in model.subgraphs for operator in part.operators})
-    place = {old: new for new, old in enumerate(used)}
-    model.operatorCodes = [model.operatorCodes[index] for index in used]
-    for part in model.subgraphs:
-        for operator in part.operators:
-            operator.opcodeIndex = place[operator.opcodeIndex]
+    """Take away the codes of operators that are not there any more, marks above all; the others are in order of use."""
+    places: dict[tuple[Any, ...], int] = {}
+    codes: list[Any] = []
+    for operator in (operator for part in model.subgraphs for operator in part.operators):
+        code = model.operatorCodes[operator.opcodeIndex]
+        key = code.builtinCode, code.deprecatedBuiltinCode, code.customCode, code.version
+        if key not in places:
+            places[key] = len(codes)
+            codes.append(code)
+        operator.opcodeIndex = places[key]
+    model.operatorCodes = codes
 
 
 def _drop_buffers(model: Any) -> None:

@@ -18,6 +18,7 @@ from tensorflow.lite.python.optimize import calibrator
 
 from onnx_tf.export.packing import packed
 from onnx_tf.export.post_training.running import Running
+from onnx_tf.export.post_training.settled import settled
 from onnx_tf.export.post_training.spread import Spread
 
 __all__ = ["Ranges", "calibrated", "quantized", "ranges_of", "with_ranges"]
@@ -64,7 +65,7 @@ def quantized(content: bytes, how: Mapping[str, Any]) -> bytes:
     if not how["wide"]:
         inputs, outputs = (tf.as_dtype(how[side]) for side in ("inputs", "outputs"))
         result: bytes = mlir_quantize(content, how["per_tensor"], input_data_type=inputs, output_data_type=outputs)
-        return result
+        return settled(result)
     holder = calibrator.Calibrator(content)
     wrapper = holder._calibrator
     floats, activations, biases = (np.dtype(dtype).num for dtype in (np.float32, np.int16, np.int64))
