@@ -27,7 +27,7 @@ from bench.measure import timed
 from onnx_tf import OnnxTfError, convert
 from onnx_tf.check.interface import Interface
 from onnx_tf.export.file_graph import BUILTINS
-from onnx_tf.export.flatbuffer import packed
+from onnx_tf.export.packing import packed
 
 SHOWN = 12
 RUNS = 15

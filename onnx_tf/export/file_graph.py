@@ -311,10 +311,10 @@ class FileGraph:
         return any(self.readers.get(int(index)) or self.is_result(int(index)) for index in operator.outputs)
 
     def compact(self) -> None:
-        """Take away tensors that no operator and no side of the graph has."""
-        used = {int(index) for o in self.graph.operators for index in (*o.inputs, *o.outputs)}
-        used |= {int(index) for index in (*self.graph.inputs, *self.graph.outputs)}
-        kept = [index for index in range(len(self.graph.tensors)) if index in used]
+        """Take away tensors that no operator and no side of the graph has; the others are in the order of use."""
+        used = [index for o in self.graph.operators for index in (*o.inputs, *o.outputs)]
+        found = dict.fromkeys(map(int, (*self.graph.inputs, *used, *self.graph.outputs)))
+        kept = [index for index in found if index >= 0]
         place = {-1: -1, **{old: new for new, old in enumerate(kept)}}
         self.graph.tensors = [self.graph.tensors[index] for index in kept]
         for holder, sides in ((self.graph, ("inputs", "outputs")), *((o, _SIDES) for o in self.graph.operators)):

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.file_graph import BUILTINS
 from onnx_tf.export.own_results import give_outputs_operators
+from onnx_tf.export.packing import fewest_buffers, packed
 
-__all__ = ["finished", "foreign_operators", "inlined", "operators", "packed", "read_metadata"]
+__all__ = ["finished", "foreign_operators", "inlined", "operators", "read_metadata"]
 
 METADATA = "onnx_tf"
-IDENTIFIER = b"TFL3"
-ALIGNMENT = 16
-"""Bytes at which a runtime that maps the file into memory finds its weights."""
 
 
 def finished(
@@ -50,8 +46,8 @@ def finished(
     _order(graph, "outputs", signature.outputs, outputs)
     give_outputs_operators(model, graph, signature)
     _name(graph, [*signature.inputs, *signature.outputs])
-    _share_buffers(model)
     _describe(model, metadata)
+    fewest_buffers(model)
     return packed(model, len(content))
 
 
@@ -113,22 +109,6 @@ def _name(graph: Any, entries: Sequence[Any]) -> None:
         graph.tensors[entry.tensorIndex].name = entry.name
 
 
-def _share_buffers(model: Any) -> None:
-    """Let tensors that hold the same numbers have one buffer."""
-    tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
-    own = {tensor.buffer for tensor in tensors if tensor.isVariable}
-    first: dict[bytes, int] = {}
-    places: dict[int, int] = {}
-    for index in sorted({tensor.buffer for tensor in tensors} - own):
-        data = model.buffers[index].data
-        places[index] = index if data is None else first.setdefault(hashlib.sha256(data).digest(), index)
-    for tensor in tensors:
-        tensor.buffer = places.get(tensor.buffer, tensor.buffer)
-    for index, place in places.items():
-        if place != index:
-            model.buffers[index].data = None
-
-
 def _describe(model: Any, metadata: Mapping[str, Any]) -> None:
     model.description = f"Written by onnx-tf {metadata.get('version', '')}".strip()
     buffer = schema.BufferT()
@@ -137,16 +117,3 @@ def _describe(model: Any, metadata: Mapping[str, Any]) -> None:
     entry = schema.MetadataT()
     entry.name, entry.buffer = METADATA, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-
-
-class _Builder(flatbuffers.Builder):
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
-        # The schema's alignment of buffers is not in the Python that is made from it.
-        return super().StartVector(elemSize, numElems, ALIGNMENT if elemSize == 1 else alignment)
-
-
-def packed(model: Any, size: int) -> memoryview:
-    """Return the file of a model in the object form of LiteRT's schema, of about ``size`` bytes."""
-    builder = _Builder(size + (1 << 16))  # at once large enough: it grows by copies
-    builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
-    return memoryview(builder.Bytes)[builder.Head() :]  # the builder's own output is a copy

@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, either
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
 from onnx_tf.export.flatbuffer import finished, inlined
-from onnx_tf.export.integers.file import fold_quantizations
+from onnx_tf.export.integers.file import fold_quantizations, told_floats
 from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
 from onnx_tf.export.post_training.files import QuantizedFile, floats_of_recipe, quantized_files, with_kept_weights
@@ -127,13 +127,12 @@ def _quantized(
     if kinds:
         for made in quantized_files(written("float32"), kinds, how.samples, how.quantization, graph, how.progress):
             how.made[made.kind] = made
-            yield made.kind, made.content, {"floats": [asdict(operator) for operator in made.floats]}
+            yield made.kind, made.content, told_floats(made.floats)
     recipe = how.quantization.recipe
     if recipe is not None and RECIPE in precisions:
         content = inlined(quantized_by_recipe(written("float32"), recipe, how.samples, how.progress))
         floats = floats_of_recipe(content, written("float32"), graph) if recipe.is_static else ()
-        told = {"recipe": json.loads(recipe.rules), "floats": [asdict(operator) for operator in floats]}
-        yield RECIPE, content, told
+        yield RECIPE, content, {"recipe": json.loads(recipe.rules), **told_floats(floats)}
 
 
 def refuse_unsupported(

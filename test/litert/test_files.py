@@ -19,7 +19,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 from onnx_tf import UnsupportedError, convert
 from onnx_tf.errors import ExportError, OptionError
 from onnx_tf.export import tflite
-from onnx_tf.export.flatbuffer import finished, operators, packed, read_metadata
+from onnx_tf.export.flatbuffer import finished, operators, read_metadata
+from onnx_tf.export.packing import packed
 from test.litert.check import check_tflite
 from test.models import relu_model, text_model
 

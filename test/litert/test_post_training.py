@@ -16,6 +16,8 @@ from onnx_tf import ConversionError, OptionError, UnsupportedError, convert
 from onnx_tf.check import litert
 from onnx_tf.export.file_graph import FileGraph
 from onnx_tf.export.post_training import files, process
+from onnx_tf.export.post_training.calibrating import calibrated, quantized
+from onnx_tf.export.post_training.floats import computing_floats
 from onnx_tf.export.post_training.kinds import KINDS
 from test.litert.served import ServedLiteRT
 from test.litert.test_quantized_files import network as quantized_network
@@ -400,3 +402,33 @@ def test_results_in_the_place_of_operands_leave_ranges_alone(tmp_path):
     file = opened(made.path)
     (product,) = file.of_kind("BATCH_MATMUL")
     assert float(file.steps(int(product.outputs[0])).scale[0]) < 0.1
+
+
+def recurrent(op_type: str, time: int) -> tuple[onnx.ModelProto, np.ndarray]:
+    gates = {"GRU": 3, "LSTM": 4, "RNN": 1}[op_type]
+    weights = {"w": numbers(1, gates * 8, 6, low=-0.5, high=0.5), "r": numbers(1, gates * 8, 8, low=-0.3, high=0.3)}
+    node = helper.make_node(op_type, ["x", "w", "r"], ["y"], "layer", hidden_size=8)
+    return node_model([node], {"x": [time, 3, 6]}, ["y"], weights), numbers(10, time, 3, 6, low=-1)
+
+
+def test_what_the_quantiser_does_by_chance_is_settled(tmp_path):
+    """It left a Split in floats or not, from one call to the next."""
+    model, x = recurrent("GRU", 8)
+    content = convert(model, tmp_path / "float.tflite", check=False).path.read_bytes()
+    base, _ = calibrated(content, [{"x": row} for row in x])
+    how = {"wide": False, "inputs": "int8", "outputs": "int8", "per_tensor": False}
+    found = {quantized(base, how) for _ in range(12)}
+    assert len(found) == 1
+    assert not computing_floats(found.pop())
+
+
+def test_loops_stay_in_floats(tmp_path):
+    model, x = recurrent("LSTM", 40)
+    made = written(model, tmp_path, "integer_quant", {"x": x})
+    assert made.operators["WHILE"] == 1
+    assert [operator.node for operator in made.floats] == ["layer"]
+    assert made.verdict.fresh[0].noise_ratio > 25
+    with pytest.raises(UnsupportedError, match=r"'layer': ai\.onnx\.LSTM .*full_integer_quant holds no floats"):
+        convert(model, tmp_path / "full.tflite", tflite=["full_integer_quant"], data={"x": x})
+    with pytest.raises(ConversionError, match=r"it does so on loops, and the file has WHILE; .* are unrolled"):
+        convert(model, tmp_path / "wide.tflite", tflite=["integer_quant_with_int16_act"], data={"x": x})

@@ -1,4 +1,4 @@
-"""Which ranges activations get: of all numbers, or means over the samples, where these lose less."""
+"""Which ranges activations get: of all numbers, or narrower ones where these lose less."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from onnx import helper
 
 from onnx_tf.check import litert
 from onnx_tf.export.post_training import files
+from onnx_tf.export.post_training.spread import Spread
 from test.litert.served import ServedLiteRT
 from test.litert.test_post_training import numbers, opened, quantise_here, written
 from test.models import node_model
@@ -56,3 +57,19 @@ def test_sixteen_bits_have_steps_for_all_numbers(tmp_path):
     rows = samples(0)
     step = step_of_input(tmp_path, "Sigmoid", "integer_quant_with_int16_act", rows)
     assert step == pytest.approx(np.abs(rows).max() / 32767, rel=1e-4)
+
+
+def test_ranges_lose_least_where_far_numbers_are_few_in_every_sample(tmp_path):
+    rows = np.random.default_rng(0).laplace(size=(15, 1, 2048)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "matrix"], ["y"], "product")]
+    model = node_model(nodes, {"x": [1, 2048]}, ["y"], {"matrix": numbers(2048, 16, low=-1)})
+    made = written(model, tmp_path, "integer_quant", {"x": rows}, check=False)
+    file = opened(made.path)
+    (product,) = file.of_kind("FULLY_CONNECTED")
+    spread = Spread()
+    for row in rows:
+        spread.add(row)
+    low, high = spread.closest()
+    step = float(file.steps(int(product.inputs[0])).scale[0])
+    assert step == pytest.approx((high - low) / 255, rel=1e-5)
+    assert step < 0.95 * np.ptp(rows) / 255

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from onnx_tf.export.litert_support import ADVICE
 from onnx_tf.export.own_results import require_runtime
 from onnx_tf.runtime.graph import BoundGraph, BoundNode
 
-__all__ = ["FloatOperator", "drop_codes", "float_operators", "fold_quantizations", "output_steps"]
+__all__ = ["FloatOperator", "drop_codes", "float_operators", "fold_quantizations", "output_steps", "told_floats"]
 
 _KEY = "floats"
 
@@ -41,9 +41,23 @@ class FloatOperator:
     reason: str
 
 
+def told_floats(operators: Iterable[FloatOperator]) -> dict[str, Any]:
+    """Return what the metadata of a file say of its operators that compute with floats: nodes by reason and kind."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for operator in operators:
+        told.setdefault(operator.reason, {}).setdefault(operator.kind, []).append(operator.node)
+    return {_KEY: told}
+
+
 def float_operators(content: bytes | memoryview) -> tuple[FloatOperator, ...]:
-    """Return what computes with floats in a file that :func:`fold_quantizations` made, each node once."""
-    return tuple(FloatOperator(**told) for told in read_metadata(content).get(_KEY, ()))
+    """Return what computes with floats in a file that :func:`told_floats` describes, each node once."""
+    told = read_metadata(content).get(_KEY, {})
+    return tuple(
+        FloatOperator(node, kind, reason)
+        for reason, kinds in told.items()
+        for kind, nodes in kinds.items()
+        for node in nodes
+    )
 
 
 def output_steps(content: bytes | memoryview) -> dict[str, float]:
@@ -93,7 +107,7 @@ def fold_quantizations(model: Any, *, graph: BoundGraph, allow_custom_ops: bool)
         file.compact()
     drop_codes(model)
     _drop_buffers(model)
-    return {_KEY: [asdict(operator) for operator in found.values()]}
+    return told_floats(found.values())
 
 
 def _refuse_custom(file: FileGraph, graph: BoundGraph) -> None:
@@ -170,13 +184,17 @@ def _require_runtimes(file: FileGraph) -> None:
 
 
 def drop_codes(model: Any) -> None:
-    """Take away the codes of operators that are not there any more, marks above all."""
-    used = sorted({operator.opcodeIndex for part in model.subgraphs for operator in part.operators})
-    place = {old: new for new, old in enumerate(used)}
-    model.operatorCodes = [model.operatorCodes[index] for index in used]
-    for part in model.subgraphs:
-        for operator in part.operators:
-            operator.opcodeIndex = place[operator.opcodeIndex]
+    """Take away the codes of operators that are not there any more, marks above all; the others are in order of use."""
+    places: dict[tuple[Any, ...], int] = {}
+    codes: list[Any] = []
+    for operator in (operator for part in model.subgraphs for operator in part.operators):
+        code = model.operatorCodes[operator.opcodeIndex]
+        key = code.builtinCode, code.deprecatedBuiltinCode, code.customCode, code.version
+        if key not in places:
+            places[key] = len(codes)
+            codes.append(code)
+        operator.opcodeIndex = places[key]
+    model.operatorCodes = codes
 
 
 def _drop_buffers(model: Any) -> None:

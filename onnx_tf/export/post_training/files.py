@@ -113,7 +113,8 @@ def quantized_files(
             raise _died(error, content) from error
         done = json.loads((folder / "done.json").read_text())
         if done["error"]:
-            raise ConversionError(f"TensorFlow's quantiser fails: {done['error'][:500]}", step="litert")
+            told = f"{done['error'][:500]}{_of_loops(content)}"
+            raise ConversionError(f"TensorFlow's quantiser fails: {told}", step="litert")
         if done["left"]:
             raise _refused(done["left"], nodes)
         for kind in kinds:
@@ -183,11 +184,17 @@ def _refused(left: Mapping[str, Sequence[Sequence[str]]], nodes: Nodes) -> Unsup
 
 
 def _died(error: ProcessDiedError, content: bytes) -> ConversionError:
+    return ConversionError(
+        f"{error}{_of_loops(content) or ': dynamic_range_quant needs no such process'}", step="litert"
+    )
+
+
+def _of_loops(content: bytes) -> str:
+    """Return what is to be said of loops where the quantiser fails on a file that has some."""
     loops = [kind for kind in operators(content) if kind in _LOOPS]
-    why = (
+    if not loops:
+        return ""
+    return (
         f": it does so on loops, and the file has {', '.join(loops)}; sequences of known and small length are unrolled "
         "(--input-shape), and dynamic_range_quant takes loops"
-        if loops
-        else ": dynamic_range_quant needs no such process"
     )
-    return ConversionError(f"{error}{why}", step="litert")

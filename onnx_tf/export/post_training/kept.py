@@ -9,8 +9,8 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.file_graph import FileGraph, Steps
-from onnx_tf.export.flatbuffer import packed
 from onnx_tf.export.integers.file import drop_codes
+from onnx_tf.export.packing import packed
 
 __all__ = ["kept_in_floats", "label", "range_of"]
 

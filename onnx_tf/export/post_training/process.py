@@ -24,7 +24,7 @@ from onnx_tf.own_process import tell
 
 TUNED_WITH = 4
 """How many samples layers are judged with, at most."""
-JUDGED_WITH = 8
+JUDGED_WITH = 16
 """With how many samples it is judged which ranges are the better ones, at most."""
 FAILED = "LiteRT's kernel does not take these integers"
 
@@ -62,26 +62,28 @@ def _run(folder: Path, task: Mapping[str, Any], done: dict[str, Any]) -> None:
     full = [how for how in task["kinds"] if how["full"]]
     if full:  # what is refused is refused before all data are read
         tell("Trying which operators have integer kernels")
-        first, _ = _with_ranges(content, [samples[0]])
+        first, *_ = _with_ranges(content, [samples[0]])
         for how in full:
             _, left, _ = _quantized(first, how, {}, samples[0])
             if left:
                 done["left"][how["kind"]] = left
         if done["left"]:
             return
-    wide, narrow = _with_ranges(content, samples)
+    bases = _with_ranges(content, samples)
     judges = [samples[index] for index in range(min(task["count"], JUDGED_WITH))]
     for how in task["kinds"]:
         tell(f"Quantising ({how['kind']})")
         keep = {} if how["full"] else dict(task["keep"])
-        base, (result, left, kept) = wide, _quantized(wide, how, keep, samples[0])
-        if not left and not how["wide"] and narrow != wide:
-            other = _quantized(narrow, how, keep, samples[0])
-            if not other[1] and closest([result, other[0]], content, judges):
-                base, (result, left, kept) = narrow, other
+        base, (result, left, kept) = bases[0], _quantized(bases[0], how, keep, samples[0])
         if left:  # kernels may fail on numbers alone
             done["left"][how["kind"]] = left
             continue
+        if not how["wide"]:
+            tried = [(base, result, kept)]
+            for other in bases[1:]:
+                result, left, kept = _quantized(other, how, keep, samples[0])
+                tried += [] if left else [(other, result, kept)]
+            base, result, kept = tried[closest([result for _, result, _ in tried], content, judges)]
         if how["tune"] or how["per_layer"]:
             feeds = [samples[index] for index in range(min(task["count"], TUNED_WITH))]
             rounds = MAX_ROUNDS if how["tune"] else 0
@@ -91,19 +93,18 @@ def _run(folder: Path, task: Mapping[str, Any], done: dict[str, Any]) -> None:
         done["coarse"][how["kind"]] = coarse(base, wide=how["wide"]) if how["full"] else {}
 
 
-def _with_ranges(content: bytes, samples: Any) -> tuple[bytes, bytes]:
-    """Return a calibrated file, whose numbers are finite, and one whose ranges are means over the samples."""
-    base, means = calibrated(content, samples)
+def _with_ranges(content: bytes, samples: Any) -> list[bytes]:
+    """Return a calibrated file, whose numbers are finite, and others whose ranges are narrower."""
+    base, narrower = calibrated(content, samples)
     without = finite(content, ranges_of(base))
     if without is not None:
-        base, means = calibrated(without, samples)
+        base, narrower = calibrated(without, samples)
     seen = ranges_of(base)
-    wider = unclipped(base, seen)
-    base = with_ranges(base, wider) if wider else base
-    narrower = bounded(ranges_of(base))
-    base = with_ranges(base, narrower) if narrower else base
-    mended = {index for index, found in ranges_of(base).items() if found != seen[index]}
-    return base, with_ranges(base, {index: found for index, found in means.items() if index not in mended})
+    base = with_ranges(base, unclipped(base, seen))
+    base = with_ranges(base, bounded(ranges_of(base)))
+    changed = {index for index, found in ranges_of(base).items() if found != seen[index]}
+    kept = [{index: found for index, found in ranges.items() if index not in changed} for ranges in narrower]
+    return list(dict.fromkeys([base, *(with_ranges(base, ranges) for ranges in kept)]))
 
 
 def _quantized(

@@ -55,10 +55,10 @@ class Running:
         return {name: self._number(index) for name, index in self._outputs.items()}
 
     def floats(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield place and numbers of each tensor of floats that has some, after a run: inputs, and what is computed."""
+        """Yield place and numbers of each tensor of floats that is read, after a run; others may have no memory."""
         given = map(int, self.file.graph.inputs)
         for index in dict.fromkeys([*given, *self.file.producers]):
-            if self.file.is_float(index):
+            if self.file.is_float(index) and (self.file.readers.get(index) or self.file.is_result(index)):
                 array = self._interpreter.get_tensor(index)
                 if array.size:
                     yield index, array

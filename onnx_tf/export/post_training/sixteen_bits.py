@@ -13,8 +13,8 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.export.file_graph import FileGraph
-from onnx_tf.export.flatbuffer import packed
 from onnx_tf.export.integers.file import drop_codes
+from onnx_tf.export.packing import packed
 from onnx_tf.export.post_training.calibrating import quantized
 
 __all__ = ["quantized_beside_integers", "with_ends"]

@@ -12,7 +12,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from onnx_tf.errors import ExportError, UnsupportedError, UnsupportedNode, option
 from onnx_tf.export.file_graph import FileGraph
-from onnx_tf.export.flatbuffer import METADATA, packed
+from onnx_tf.export.flatbuffer import METADATA
+from onnx_tf.export.packing import packed
 from onnx_tf.export.post_training.kept import label
 from onnx_tf.export.post_training.nodes import Nodes
 from onnx_tf.export.readers.gpu import gpu_problem
