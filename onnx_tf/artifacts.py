@@ -178,6 +178,7 @@ class Run:
             self.written[precision] = Written(
                 "tflite", file, len(content), operators=found, floats=floats, elsewhere=fit.elsewhere
             )
+            del content, fit  # as large as all weights
         self.timings["litert"] = time.perf_counter() - start
         for precision, file in files.items():
             written = self.written[precision]

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import flatbuffers
@@ -15,7 +16,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from onnx_tf.export.file_graph import BUILTINS
 from onnx_tf.export.own_results import give_outputs_operators
 
-__all__ = ["finished", "foreign_operators", "inlined", "operators", "packed", "read_metadata"]
+__all__ = ["finished", "finished_model", "foreign_operators", "inlined", "operators", "packed", "read_metadata"]
 
 METADATA = "onnx_tf"
 IDENTIFIER = b"TFL3"
@@ -30,19 +31,33 @@ def finished(
     metadata: Mapping[str, Any],
     edit: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> memoryview:
+    """Return :func:`finished_model` of a file as the converter wrote it."""
+    return finished_model(schema.ModelT.InitFromPackedBuf(content, 0), len(content), inputs, outputs, metadata, edit)
+
+
+def finished_model(
+    model: Any,
+    size: int,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    metadata: Mapping[str, Any],
+    edit: Callable[[Any], Mapping[str, Any]] | None = None,
+    later: Mapping[int, np.ndarray] = MappingProxyType({}),
+) -> memoryview:
     """Return a file whose tensors have the names and the order of the ONNX model.
 
     LiteRT shows inputs and outputs in the order of the converter, and names them as TensorFlow's
     graph does; and some runtimes give wrong numbers for an output that is no operator's own result.
 
     Args:
-        content: the file as the converter wrote it, with one signature.
+        model: the file as the converter wrote it, with one signature, in the object form of LiteRT's schema.
+        size: about how many bytes it takes.
         inputs: the names of the signature's inputs, in ONNX order.
         outputs: those of its outputs.
         metadata: what the file says of its origin, kept as JSON under the name ``onnx_tf``.
         edit: what changes the file first, in the object form of LiteRT's schema, and returns more to be said.
+        later: what buffers hold, see :func:`packed`.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
     if edit is not None:
         metadata = {**metadata, **edit(model)}
     signature, graph = model.signatureDefs[0], model.subgraphs[0]
@@ -50,9 +65,9 @@ def finished(
     _order(graph, "outputs", signature.outputs, outputs)
     give_outputs_operators(model, graph, signature)
     _name(graph, [*signature.inputs, *signature.outputs])
-    _share_buffers(model)
+    _share_buffers(model, later)
     _describe(model, metadata)
-    return packed(model, len(content))
+    return packed(model, size, later)
 
 
 def inlined(content: bytes) -> bytes:
@@ -113,15 +128,20 @@ def _name(graph: Any, entries: Sequence[Any]) -> None:
         graph.tensors[entry.tensorIndex].name = entry.name
 
 
-def _share_buffers(model: Any) -> None:
+def _share_buffers(model: Any, later: Mapping[int, np.ndarray]) -> None:
     """Let tensors that hold the same numbers have one buffer."""
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     own = {tensor.buffer for tensor in tensors if tensor.isVariable}
     first: dict[bytes, int] = {}
     places: dict[int, int] = {}
-    for index in sorted({tensor.buffer for tensor in tensors} - own):
-        data = model.buffers[index].data
-        places[index] = index if data is None else first.setdefault(hashlib.sha256(data).digest(), index)
+    found = {index: model.buffers[index].data for index in sorted({tensor.buffer for tensor in tensors} - own)}
+    sizes = Counter(len(data) for data in found.values() if data is not None)
+    for index, data in found.items():
+        if data is None or sizes[len(data)] == 1:
+            places[index] = index
+        else:
+            content = np.ascontiguousarray(later.get(id(data), data))
+            places[index] = first.setdefault(hashlib.sha256(content.data).digest(), index)
     for tensor in tensors:
         tensor.buffer = places.get(tensor.buffer, tensor.buffer)
     for index, place in places.items():
@@ -140,13 +160,34 @@ def _describe(model: Any, metadata: Mapping[str, Any]) -> None:
 
 
 class _Builder(flatbuffers.Builder):
+    def __init__(self, size: int, later: Mapping[int, np.ndarray]) -> None:
+        super().__init__(size)
+        self._later = later
+
+    def CreateNumpyVector(self, x: np.ndarray) -> Any:  # noqa: N802
+        # The builder's own makes a copy first.
+        source = self._later.get(id(x), x)
+        self.StartVector(x.itemsize, x.size, x.dtype.alignment)
+        self.head -= x.nbytes
+        place = memoryview(self.Bytes)[self.head : self.head + x.nbytes]
+        np.frombuffer(place, source.dtype.newbyteorder("<")).reshape(source.shape)[...] = source
+        del place  # the builder may have to grow
+        self.vectorNumElems = x.size
+        return self.EndVector()
+
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
         # The schema's alignment of buffers is not in the Python that is made from it.
         return super().StartVector(elemSize, numElems, ALIGNMENT if elemSize == 1 else alignment)
 
 
-def packed(model: Any, size: int) -> memoryview:
-    """Return the file of a model in the object form of LiteRT's schema, of about ``size`` bytes."""
-    builder = _Builder(size + (1 << 16))  # at once large enough: it grows by copies
+def packed(model: Any, size: int, later: Mapping[int, np.ndarray] = MappingProxyType({})) -> memoryview:
+    """Return the file of a model in the object form of LiteRT's schema, of about ``size`` bytes.
+
+    Args:
+        model: the model.
+        size: about how many bytes it takes.
+        later: what buffers hold whose data stands for it, by the ``id`` of that data: an array in any order in memory.
+    """
+    builder = _Builder(size + (1 << 16), later)  # at once large enough: it grows by copies
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return memoryview(builder.Bytes)[builder.Head() :]  # the builder's own output is a copy
