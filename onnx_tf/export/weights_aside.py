@@ -159,8 +159,16 @@ def _is_plain(file: FileGraph, operator: Any, index: int) -> bool:
     if kind == "GATHER":
         return file.constant(int(operator.inputs[1])) is None
     before = file.producers.get(int(operator.inputs[0]))
+    if kind == "FULLY_CONNECTED" and before is not None and _leaves_bias(file, before):
+        return False
     beside = [*file.readers.get(int(operator.outputs[0]), []), *([] if before is None else [before])]
     return not any(_has_constant(file, other) for other in beside)
+
+
+def _leaves_bias(file: FileGraph, operator: Any) -> bool:
+    """Tell whether an operator is a dense layer whose bias the converter would move into the next one."""
+    has_bias = file.kind(operator) == "FULLY_CONNECTED" and len(operator.inputs) > 2 and operator.inputs[2] >= 0
+    return has_bias and not file.activation(operator)
 
 
 def _has_constant(file: FileGraph, operator: Any) -> bool:

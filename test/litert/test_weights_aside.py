@@ -85,6 +85,10 @@ WHOLE: dict[str, tuple[str, dict[str, list[int]]]] = {
         "g (float[N, 16] x) => (float[N, 8] y, float[16, 8] z) { y = MatMul(x, w) z = Neg(w) }",
         {"w": [16, 8]},
     ),
+    "matrix behind a matrix": (
+        "g (float[N, 16] x) => (float[N, 8] y) { a = Gemm(x, v, b) y = Gemm(a, w, c) }",
+        {"v": [16, 16], "b": [16], "w": [16, 8], "c": [8]},
+    ),
     "rows that are known": (
         "g (float[2, 4] x) => (float[2, 4] y) <int64[2] i = {3, 1}> { t = Gather(w, i) y = Add(t, x) }",
         {"w": [20, 4]},
@@ -197,7 +201,8 @@ def test_few_weights_are_the_converters(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_equal_weights_have_one_buffer() -> None:
     model = model_of(
-        "g (float[N, 16] x) => (float[N, 16] y) { a = Gemm(x, v, b) y = Gemm(a, w, b) }", {"v": [16, 16], "b": [16]}
+        "g (float[N, 16] x) => (float[N, 16] y) { a = Gemm(x, v, b) r = Relu(a) y = Gemm(r, w, b) }",
+        {"v": [16, 16], "b": [16]},
     )
     model.graph.initializer.append(numpy_helper.from_array(numpy_helper.to_array(model.graph.initializer[0]), "w"))
     ((_, content),) = tflite_files(lowered(model).tf_module)
