@@ -118,6 +118,12 @@ class BackendTFModule(tf.Module):
     def _values(self) -> dict[Slot, np.ndarray]:
         return {slot: self.weights[name].numpy() for slot, name in self._variables.items()}
 
+    def let_go(self) -> None:
+        """Free the memory of the variables: nothing can be computed any more, all else can be told as before."""
+        for variable in self.weights.values():
+            nothing = tf.zeros([0], variable.dtype)
+            tf.raw_ops.AssignVariableOp(resource=variable.handle, value=nothing, validate_shape=False)
+
     def computed_with(self, inputs: Sequence[Any], weights: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs within a trace, with tensors in the places of some weights.
 
