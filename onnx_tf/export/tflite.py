@@ -41,6 +41,10 @@ MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """Of a file whose parts refer to each other by 32 bits."""
 
 
+MAX_ROUNDS = 3
+"""How often a model is converted with fewer of its weights aside; then it is with all of them."""
+
+
 @dataclass(frozen=True)
 class PostTraining:
     """What a model in floats is quantised with.
@@ -129,7 +133,9 @@ def _float_file(
 ) -> memoryview | None:
     """Return the file of a model whose large weights are put into it last; ``None`` where they are the converter's."""
     aside = weights_aside(model)
-    while aside:
+    for _ in range(MAX_ROUNDS):
+        if not aside:
+            break
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "model"
             export_without_weights(model, path, aside)

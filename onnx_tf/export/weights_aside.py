@@ -158,7 +158,10 @@ def _is_plain(file: FileGraph, operator: Any, index: int) -> bool:
         return False
     if kind == "GATHER":
         return file.constant(int(operator.inputs[1])) is None
-    before = file.producers.get(int(operator.inputs[0]))
+    data = int(operator.inputs[0])
+    before = file.producers.get(data)
+    if before is None and not file.is_given(data):
+        return False  # of two constants the converter computes the result
     if kind == "FULLY_CONNECTED" and before is not None and _leaves_bias(file, before):
         return False
     beside = [*file.readers.get(int(operator.outputs[0]), []), *([] if before is None else [before])]

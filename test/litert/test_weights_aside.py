@@ -85,6 +85,10 @@ WHOLE: dict[str, tuple[str, dict[str, list[int]]]] = {
         "g (float[N, 16] x) => (float[N, 8] y, float[16, 8] z) { y = MatMul(x, w) z = Neg(w) }",
         {"w": [16, 8]},
     ),
+    "convolution of constants": (
+        "g (float[1, 8, 4, 4] x) => (float[1, 8, 4, 4] y) { c = Conv(v, w) y = Add(c, x) }",
+        {"v": [1, 8, 6, 6], "w": [8, 8, 3, 3]},
+    ),
     "matrix behind a matrix": (
         "g (float[N, 16] x) => (float[N, 8] y) { a = Gemm(x, v, b) y = Gemm(a, w, c) }",
         {"v": [16, 16], "b": [16], "w": [16, 8], "c": [8]},
