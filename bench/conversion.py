@@ -1,7 +1,7 @@
 """What a whole conversion takes: ``python -m bench.conversion MODEL.onnx ...`` prints a Markdown table.
 
-Each conversion is ``onnx-tf convert MODEL -o DIR``, with ``--tflite`` of a .tflite file, in processes of its own, without
-and with the comparison; seconds are those of the processor, of all processes together, MB the largest one's peak.
+Each conversion is ``onnx-tf convert MODEL -o DIR``, with ``--tflite`` of a .tflite file, in processes of its own,
+without and with the comparison; seconds are those of the processor, of all processes together, MB the largest peak.
 ``--against`` is another version of onnx-tf, which converts the same models in turn.
 """
 
