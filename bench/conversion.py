@@ -1,8 +1,8 @@
 """What a whole conversion takes: ``python -m bench.conversion MODEL.onnx ...`` prints a Markdown table.
 
-Each conversion is ``onnx-tf convert MODEL -o DIR`` in processes of its own, without and with the comparison; seconds
-are those of the processor, of all processes together, MB the largest one's peak. ``--against`` is another version of
-onnx-tf, which converts the same models in turn.
+Each conversion is ``onnx-tf convert MODEL -o DIR``, with ``--tflite`` of a .tflite file, in processes of its own,
+without and with the comparison; seconds are those of the processor, of all processes together, MB the largest peak.
+``--against`` is another version of onnx-tf, which converts the same models in turn.
 """
 
 from __future__ import annotations
@@ -23,28 +23,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.conversion", description=__doc__)
     parser.add_argument("models", nargs="+", type=Path)
     parser.add_argument("--against", type=Path, default=None, help="the folder of another version")
+    parser.add_argument("--tflite", action="store_true", help="write .tflite files")
     arguments = parser.parse_args()
+    name = "out.tflite" if arguments.tflite else "out"
     seconds, peak = taken(HERE, ["-c", "import tensorflow"])
     print(f"import tensorflow: {seconds:.1f} s, {peak:.0f} MB\n")
     print("| model | file MB | s | MB | compared s | MB | the other s | MB | ratio |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     for model in arguments.models:
         cells = [f"{model.stat().st_size / 1e6:.0f}"]
-        seconds, peak = _converted(HERE, model, ["--no-check"])
+        seconds, peak = _converted(HERE, model, name, ["--no-check"])
         cells += [f"{seconds:.1f}", f"{peak:.0f}"]
-        compared = _converted(HERE, model, [])
+        compared = _converted(HERE, model, name, [])
         cells += [f"{compared[0]:.1f}", f"{compared[1]:.0f}"]
         if arguments.against is None:
             cells += [""] * 3
         else:
-            other = _converted(arguments.against, model, [])
+            other = _converted(arguments.against, model, name, [])
             cells += [f"{other[0]:.1f}", f"{other[1]:.0f}", f"{seconds / other[0]:.2f}"]
         print(f"| {model.stem} | {' | '.join(cells)} |", flush=True)
 
 
-def _converted(folder: Path, model: Path, options: Sequence[str]) -> tuple[float, float]:
+def _converted(folder: Path, model: Path, name: str, options: Sequence[str]) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as temporary:
-        command = ["-m", "onnx_tf", "convert", os.fspath(model.resolve()), "-o", f"{temporary}/out", *options]
+        command = ["-m", "onnx_tf", "convert", os.fspath(model.resolve()), "-o", f"{temporary}/{name}", *options]
         return taken(folder, command)
 
 

@@ -89,7 +89,10 @@ class Written:
 
 
 class Run:
-    """The steps that the formats share."""
+    """The steps that the formats share.
+
+    Where it lets go, reps lose their weights once all is written that is made of them: comparisons need none.
+    """
 
     def __init__(
         self,
@@ -100,8 +103,10 @@ class Run:
         progress: Callable[[str], None],
         strictness: Strictness | None = None,
         reader: Reader = LITERT,
+        *,
+        lets_go: bool = False,
     ) -> None:
-        self.reader = reader
+        self.reader, self.lets_go = reader, lets_go
         self.model, self.options, self.reference, self.progress = model, options, reference, progress
         self.strictness = strictness or Strictness()
         self.check = check
@@ -128,6 +133,10 @@ class Run:
         self.rep = rep
         for step, seconds in rep.timings.items():  # of all formats, where several are written
             self.timings[step] = self.timings.get(step, 0.0) + seconds
+
+    def _let_go(self, rep: TensorflowRep) -> None:
+        if self.lets_go:
+            rep.tf_module.let_go()
 
     def write_keras(self, files: Mapping[Format, Sequence[Path]], targets: Mapping[Format, Path]) -> None:
         """Write files that become the targets later."""
@@ -178,7 +187,9 @@ class Run:
             self.written[precision] = Written(
                 "tflite", file, len(content), operators=found, floats=floats, elsewhere=fit.elsewhere
             )
+            del content, fit  # as large as all weights
         self.timings["litert"] = time.perf_counter() - start
+        self._let_go(rep)
         for precision, file in files.items():
             written = self.written[precision]
             if how is not None and is_made_of_floats(precision):
@@ -281,6 +292,7 @@ class Run:
         self.timings["write"] = time.perf_counter() - start
         size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
         written = Written("saved_model", path, size, compute=self.options.rewriting.compute)
+        self._let_go(rep)
         compare = functools.partial(compare_saved_model, rep=rep, tolerance=self._tolerance)
         self.written["saved_model"] = self._checked_file(written, compare, path, "SavedModel", Interface.of(rep))
 
@@ -296,6 +308,7 @@ class Run:
         with refused(target):
             names = write_frozen_graph(rep.tf_module, file)
         self.timings["frozen_graph"] = time.perf_counter() - start
+        self._let_go(rep)
         size, computed = file.stat().st_size, self.options.rewriting.compute
         written = Written("frozen_graph", file, size, compute=computed, names=names.changed)
         compare = functools.partial(compare_frozen_graph, rep=rep, tolerance=self._tolerance)

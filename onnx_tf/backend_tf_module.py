@@ -118,6 +118,23 @@ class BackendTFModule(tf.Module):
     def _values(self) -> dict[Slot, np.ndarray]:
         return {slot: self.weights[name].numpy() for slot, name in self._variables.items()}
 
+    def let_go(self) -> None:
+        """Free the memory of the variables: nothing can be computed any more, all else can be told as before."""
+        for variable in self.weights.values():
+            nothing = tf.zeros([0], variable.dtype)
+            tf.raw_ops.AssignVariableOp(resource=variable.handle, value=nothing, validate_shape=False)
+
+    def computed_with(self, inputs: Sequence[Any], weights: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the outputs within a trace, with tensors in the places of some weights.
+
+        Args:
+            inputs: in order.
+            weights: the tensors, by the names of the weights.
+        """
+        graph = self.graph.serving()
+        given = {slot: weights[name] for slot, name in self._variables.items() if name in weights}
+        return self._results(graph, self._environment(graph, None, inputs) | given)
+
     def probe(self, names: Sequence[str], *, freeze: bool = False) -> Callable[..., dict[str, Any]]:
         """Return a ``tf.function`` of the inputs that gives ONNX values of the main graph by name.
 
@@ -145,9 +162,12 @@ class BackendTFModule(tf.Module):
         return tf.function(functools.partial(self._compute, graph, frozen), input_signature=signature, autograph=False)
 
     def _compute(self, graph: BoundGraph, frozen: Mapping[Slot, np.ndarray] | None, *inputs: Any) -> dict[str, Any]:
+        return self._results(graph, self._environment(graph, frozen, inputs))
+
+    def _results(self, graph: BoundGraph, environment: dict[Slot, Any]) -> dict[str, Any]:
         graph.budget.begin_trace(graph.size)
         try:
-            results = graph(self._environment(graph, frozen, inputs))
+            results = graph(environment)
         except UnknownRankError as error:
             raise error.advising(dict(zip(graph.input_slots, graph.inputs, strict=True))) from error
         return {

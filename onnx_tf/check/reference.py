@@ -34,7 +34,9 @@ def open_reference(model: ModelSource, *, optimized: bool = True) -> Reference:
     Raises:
         CheckError: it does not take the model.
     """
-    return OnnxRuntime(model, optimized=optimized) if has_onnx_runtime() else OnnxReference(model)
+    if not has_onnx_runtime():
+        return OnnxReference(model)
+    return OnnxRuntime(model, optimized=optimized, leaves_weights=True)
 
 
 def reference_name() -> str:

@@ -50,7 +50,7 @@ def describe_model(path: str, edits: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read(path: str, edits: Mapping[str, Any]) -> tuple[onnx.ModelProto, Sequence[UnsupportedNode]]:
     """Return the edited model, and its nodes that cannot be converted."""
-    proto, _ = read_proto(path)
+    proto = read_proto(path).proto
     if not any(edits.values()) and has_only_handled_nodes(proto, known_handlers()):
         return proto, ()
     import onnx_ir as ir

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from onnx_tf.export.file_graph import BUILTINS
 from onnx_tf.export.own_results import give_outputs_operators
 from onnx_tf.export.packing import fewest_buffers, packed
 
-__all__ = ["finished", "foreign_operators", "inlined", "operators", "read_metadata"]
+__all__ = ["finished", "finished_model", "foreign_operators", "inlined", "operators", "read_metadata"]
 
 METADATA = "onnx_tf"
 
@@ -26,19 +27,33 @@ def finished(
     metadata: Mapping[str, Any],
     edit: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> memoryview:
+    """Return :func:`finished_model` of a file as the converter wrote it."""
+    return finished_model(schema.ModelT.InitFromPackedBuf(content, 0), len(content), inputs, outputs, metadata, edit)
+
+
+def finished_model(
+    model: Any,
+    size: int,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    metadata: Mapping[str, Any],
+    edit: Callable[[Any], Mapping[str, Any]] | None = None,
+    later: Mapping[int, np.ndarray] = MappingProxyType({}),
+) -> memoryview:
     """Return a file whose tensors have the names and the order of the ONNX model.
 
     LiteRT shows inputs and outputs in the order of the converter, and names them as TensorFlow's
     graph does; and some runtimes give wrong numbers for an output that is no operator's own result.
 
     Args:
-        content: the file as the converter wrote it, with one signature.
+        model: the file as the converter wrote it, with one signature, in the object form of LiteRT's schema.
+        size: about how many bytes it takes.
         inputs: the names of the signature's inputs, in ONNX order.
         outputs: those of its outputs.
         metadata: what the file says of its origin, kept as JSON under the name ``onnx_tf``.
         edit: what changes the file first, in the object form of LiteRT's schema, and returns more to be said.
+        later: what buffers hold, see :func:`packed`.
     """
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
     if edit is not None:
         metadata = {**metadata, **edit(model)}
     signature, graph = model.signatureDefs[0], model.subgraphs[0]
@@ -47,8 +62,8 @@ def finished(
     give_outputs_operators(model, graph, signature)
     _name(graph, [*signature.inputs, *signature.outputs])
     _describe(model, metadata)
-    fewest_buffers(model)
-    return packed(model, len(content))
+    fewest_buffers(model, later)
+    return packed(model, size, later)
 
 
 def inlined(content: bytes) -> bytes:

@@ -7,7 +7,9 @@ Without that, the zero points of a filter alone take as much as eight of its wei
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import flatbuffers
@@ -20,30 +22,42 @@ IDENTIFIER = b"TFL3"
 ALIGNMENT = 16
 """Bytes at which a runtime that maps the file into memory finds its weights."""
 
+_NOTHING: Mapping[int, np.ndarray] = MappingProxyType({})
 
-def packed(model: Any, size: int) -> memoryview:
-    """Return the file of a model in the object form of LiteRT's schema, of about ``size`` bytes."""
-    builder = _Builder(size + (1 << 16))  # at once large enough: it grows by copies
+
+def packed(model: Any, size: int, later: Mapping[int, np.ndarray] = _NOTHING) -> memoryview:
+    """Return the file of a model in the object form of LiteRT's schema, of about ``size`` bytes.
+
+    Args:
+        model: the model.
+        size: about how many bytes it takes.
+        later: what buffers hold whose data stands for it, by the ``id`` of that data: an array in any order in memory.
+    """
+    builder = _Builder(size + (1 << 16), later)  # at once large enough: it grows by copies
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return memoryview(builder.Bytes)[builder.Head() :]  # the builder's own output is a copy
 
 
-def fewest_buffers(model: Any) -> None:
+def fewest_buffers(model: Any, later: Mapping[int, np.ndarray] = _NOTHING) -> None:
     """Let tensors that hold the same numbers have one buffer, those that hold none the first one, and drop the rest.
 
     Args:
         model: the file, in the object form of LiteRT's schema; it is changed.
+        later: see :func:`packed`.
     """
     tensors = [tensor for graph in model.subgraphs for tensor in graph.tensors]
     own = {tensor.buffer for tensor in tensors if tensor.isVariable}
     entries = model.metadata or []
+    sizes = Counter(0 if buffer.data is None else len(buffer.data) for buffer in model.buffers)
     buffers, first, places = [schema.BufferT()], dict[Hashable, int](), dict[int, int]()
     for index in sorted({holder.buffer for holder in (*tensors, *entries)}):
         buffer = model.buffers[index]
         is_outside = buffer.offset > 1  # it lies behind the flatbuffer; 0 and 1 stand for no place
         key: Hashable = index
-        if index not in own and not is_outside:
-            key = None if buffer.data is None else hashlib.sha256(buffer.data).digest()
+        if buffer.data is None and index not in own and not is_outside:
+            key = None
+        elif index not in own and not is_outside and sizes[len(buffer.data)] > 1:
+            key = hashlib.sha256(np.ascontiguousarray(later.get(id(buffer.data), buffer.data)).data).digest()
         if key is None:
             places[index] = 0
             continue
@@ -63,12 +77,24 @@ class _Builder(flatbuffers.Builder):
     Vectors of tables are left as they are, and so are those of bytes, which buffers hold: they are shared by number.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, later: Mapping[int, np.ndarray]) -> None:
         super().__init__(size)
+        self._later = later
         self._known: dict[Hashable, int] = {}
         self._began = 0
         self._vector: tuple[int, int] | None = None
         self._referred: dict[int, int] = {}
+
+    def CreateNumpyVector(self, x: np.ndarray) -> Any:  # noqa: N802
+        # The builder's own makes a copy first.
+        source = self._later.get(id(x), x)
+        self.StartVector(x.itemsize, x.size, x.dtype.alignment)
+        self.head -= x.nbytes
+        place = memoryview(self.Bytes)[self.head : self.head + x.nbytes]
+        np.frombuffer(place, source.dtype.newbyteorder("<")).reshape(source.shape)[...] = source
+        del place  # the builder may have to grow
+        self.vectorNumElems = x.size
+        return self.EndVector()
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
         # The schema's alignment of buffers is not in the Python that is made from it.

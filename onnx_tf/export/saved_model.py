@@ -23,7 +23,14 @@ from onnx_tf.runtime.scopes import scope_name
 from onnx_tf.runtime.signature import flat_tensors, regrouped
 from onnx_tf.telling import size
 
-__all__ = ["MAX_GRAPH_BYTES", "SIGNATURE", "check_frozen_size", "export_saved_model", "python_keywords"]
+__all__ = [
+    "MAX_GRAPH_BYTES",
+    "SIGNATURE",
+    "check_frozen_size",
+    "export_saved_model",
+    "export_without_weights",
+    "python_keywords",
+]
 
 SIGNATURE = SERVING
 MAX_GRAPH_BYTES = (1 << 31) - (1 << 20)
@@ -68,6 +75,33 @@ def export_saved_model(
     with refused(target), written_whole(target) as folder:
         tf.saved_model.save(module, str(folder), signatures=functions)
         _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key}, names)
+        make_saved_model_reproducible(folder)
+
+
+def export_without_weights(model: BackendTFModule, path: Path, aside: Mapping[str, str]) -> None:
+    """Write a SavedModel whose signature takes some of the weights as well.
+
+    Args:
+        model: the module of a rep.
+        path: the SavedModel's folder.
+        aside: those weights, by the names that these inputs get.
+    """
+    whole = model.input_specs()
+    specs = flat_tensors(whole) | {name: model.weights[weight] for name, weight in aside.items()}
+    keywords = _keywords(list(specs))
+
+    def signature_inputs(**given: tf.Tensor) -> dict[str, tf.Tensor]:
+        tensors = {name: given[key] for name, key in keywords.items() if name not in aside}
+        weights = {weight: given[keywords[name]] for name, weight in aside.items()}
+        return flat_tensors(model.computed_with(list(regrouped(whole, tensors).values()), weights))
+
+    typed = {key: tf.TensorSpec(specs[name].shape, specs[name].dtype, name=key) for name, key in keywords.items()}
+    module = _Served()
+    module.weights = {name: variable for name, variable in model.weights.items() if name not in aside.values()}
+    function = tf.function(signature_inputs, autograph=False).get_concrete_function(**typed)
+    with written_whole(path) as folder:
+        tf.saved_model.save(module, str(folder), signatures={SIGNATURE: function})
+        _rename_inputs(folder, {key: name for name, key in keywords.items() if name != key}, [SIGNATURE])
         make_saved_model_reproducible(folder)
 
 

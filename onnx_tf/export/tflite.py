@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.python.convert import ConverterError
 
 from onnx_tf.backend_tf_module import BackendTFModule
 from onnx_tf.errors import ConversionError, ExportError, UnsupportedError, either
 from onnx_tf.export.ensured_shapes import drop_ensured_shapes
-from onnx_tf.export.flatbuffer import finished, inlined
+from onnx_tf.export.flatbuffer import finished, finished_model, inlined
 from onnx_tf.export.integers.file import fold_quantizations, told_floats
 from onnx_tf.export.integers.marks import mark_quantizations
 from onnx_tf.export.litert_support import ADVICE, refused_nodes, unsupported_nodes
@@ -25,8 +27,9 @@ from onnx_tf.export.post_training.files import QuantizedFile, floats_of_recipe, 
 from onnx_tf.export.post_training.kinds import CALIBRATED, RECIPE, Quantization, is_made_of_floats
 from onnx_tf.export.post_training.recipes import quantized_by_recipe
 from onnx_tf.export.precisions import FileKind
-from onnx_tf.export.saved_model import SIGNATURE, export_saved_model
+from onnx_tf.export.saved_model import SIGNATURE, export_saved_model, export_without_weights
 from onnx_tf.export.saved_model_converter import saved_model_converter
+from onnx_tf.export.weights_aside import enough, put_back, weights_aside
 from onnx_tf.runtime.graph import BoundGraph
 from onnx_tf.runtime.signature import flat_names
 from onnx_tf.telling import size
@@ -36,6 +39,10 @@ __all__ = ["PostTraining", "refuse_unsupported", "tflite_files"]
 
 MAX_FILE_BYTES = (1 << 31) - (1 << 20)
 """Of a file whose parts refer to each other by 32 bits."""
+
+
+MAX_ROUNDS = 3
+"""How often a model is converted with fewer of its weights aside; then it is with all of them."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,13 @@ def tflite_files(
     """
     refuse_unsupported(model, precisions, allow_flex=allow_flex, allow_custom_ops=allow_custom_ops, advice=advice)
     names = _signature_names(model)
+    whole = _float_file(model, names, metadata or {}) if "float32" in precisions and post_training is None else None
+    if whole is not None:
+        yield "float32", whole
+        del whole
+        precisions = [precision for precision in precisions if precision != "float32"]
+    if not precisions:
+        return
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model"
         export_saved_model(model, path, signature_only=True)
@@ -112,6 +126,33 @@ def tflite_files(
         for precision in precisions:
             if post_training is None or not is_made_of_floats(precision):
                 yield precision, finished(written(precision), *names, metadata or {}, edit if is_quantized else None)
+
+
+def _float_file(
+    model: BackendTFModule, names: tuple[list[str], list[str]], metadata: Mapping[str, str]
+) -> memoryview | None:
+    """Return the file of a model whose large weights are put into it last; ``None`` where they are the converter's."""
+    aside = weights_aside(model)
+    for _ in range(MAX_ROUNDS):
+        if not aside:
+            break
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            export_without_weights(model, path, aside)
+            drop_ensured_shapes(path)
+            if mark_quantizations(path):
+                return None
+            try:
+                content = _converter(path, "float32", allow_flex=False, allow_custom_ops=False).convert()
+            except ConverterError:  # what it says of the whole model is told
+                return None
+        file = schema.ModelT.InitFromPackedBuf(content, 0)
+        refused, later = put_back(file, {name: model.weights[weight] for name, weight in aside.items()})
+        if not refused:
+            size = len(content) + sum(array.nbytes for array in later.values())
+            return finished_model(file, size, *names, metadata, later=later)
+        aside = enough({name: weight for name, weight in aside.items() if name not in refused}, model)
+    return None
 
 
 def _quantized(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import onnx
 import onnx_ir as ir
@@ -14,9 +13,10 @@ from onnx_tf.budget import Budget
 from onnx_tf.errors import ModelError
 from onnx_tf.model.external_data import check_external_tensor
 from onnx_tf.model.opened import OpenedFile
-from onnx_tf.model.reading import read_proto
+from onnx_tf.model.reading import Read, read_proto
 from onnx_tf.model.schema_checks import check_nodes
 from onnx_tf.model.sparse import densified
+from onnx_tf.model.stored import leave_stored
 from onnx_tf.model.validation import check_model, check_versions
 from onnx_tf.origins import mark_origins, unique_names
 from onnx_tf.registry import normalize_domain
@@ -33,9 +33,10 @@ OPENED_DIMS = "onnx_tf.opened_dims"
 def load_model(source: ModelSource, budget: Budget | None = None) -> ir.Model:
     """Return a validated copy of a model that the caller may change.
 
-    Weights in external files stay memory-mapped. Nodes without a name get a stable one, and every
-    node knows the opset version it was written for (``node.version``). Dimensions written as -1 are
-    open; so are those written as 0 in inputs of a model which says that all its outputs are empty.
+    Weights in external files stay memory-mapped; large ones of a large file stay there, and are read
+    whenever they are asked for. Nodes without a name get a stable one, and every node knows the opset
+    version it was written for (``node.version``). Dimensions written as -1 are open; so are those
+    written as 0 in inputs of a model which says that all its outputs are empty.
 
     Args:
         source: a path to an ``.onnx`` file, the bytes of one, an ``onnx.ModelProto`` or an
@@ -49,7 +50,10 @@ def load_model(source: ModelSource, budget: Budget | None = None) -> ir.Model:
     taken = source.take() if isinstance(source, OpenedFile) else None
     if taken is not None:
         return taken
-    model = source.clone() if isinstance(source, ir.Model) else _deserialize(*read_proto(source), budget or Budget())
+    if isinstance(source, ir.Model):
+        model = source.clone()
+    else:
+        model = _deserialize(read_proto(source, leaves_weights=True), budget or Budget())
     check_versions(model.ir_version, model.opset_imports)
     for function in model.functions.values():
         if function.opset_imports:
@@ -86,7 +90,8 @@ def opened(source: ModelSource, budget: Budget) -> tuple[ModelSource, ir.Model]:
     return source, model
 
 
-def _deserialize(proto: onnx.ModelProto, folder: Path | None, budget: Budget) -> ir.Model:
+def _deserialize(read: Read, budget: Budget) -> ir.Model:
+    proto, folder = read.proto, read.folder
     if not proto.HasField("graph"):
         raise ModelError("the model has no graph: it is not an ONNX model, or was cut short; export it again")
     if not proto.opset_import and proto.ir_version < 3:
@@ -105,6 +110,7 @@ def _deserialize(proto: onnx.ModelProto, folder: Path | None, budget: Budget) ->
     except Exception as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise ModelError(f"the model's graph is malformed: {reason}; check it with onnx.checker") from error
+    leave_stored(model, read.stored)
     for value in [*model.graph.inputs, *model.graph.outputs]:
         if value.name in map_types:
             value.meta[MAP_TYPE] = map_types[value.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
@@ -10,26 +11,43 @@ from google.protobuf.message import DecodeError
 
 from onnx_tf.errors import FileError, ModelError
 from onnx_tf.model.file_kinds import HEAD_BYTES, foreign_folder, foreign_kind
+from onnx_tf.model.stored import Stored, skimmed
 
-__all__ = ["read_proto"]
+__all__ = ["Read", "read_proto"]
 
 
-def read_proto(source: object) -> tuple[onnx.ModelProto, Path | None]:
-    """Return a model as it is stated, and the folder of its external data, ``None`` where it has none.
+@dataclass(frozen=True)
+class Read:
+    """A model as it is stated.
+
+    Attributes:
+        proto: the model; initializers that are left in its file say that they lie there.
+        folder: where its external data lies, ``None`` where it has none.
+        stored: the initializers that are left in the file, by name.
+    """
+
+    proto: onnx.ModelProto
+    folder: Path | None = None
+    stored: dict[str, Stored] = field(default_factory=dict)
+
+
+def read_proto(source: object, *, leaves_weights: bool = False) -> Read:
+    """Return a model as it is stated.
 
     Args:
         source: a path to an ``.onnx`` file, the bytes of one, or an ``onnx.ModelProto``.
+        leaves_weights: whether large initializers of a large file may be left there.
 
     Raises:
         FileError: there is no such file, or it is no ONNX model.
         ModelError: the source is none of these.
     """
     if isinstance(source, onnx.ModelProto):
-        return source, None
+        return Read(source)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
         _refuse_foreign(data[:HEAD_BYTES], "the given bytes")
-        return _parse(data, "the given bytes"), None
+        return Read(_parse(data, "the given bytes"))
     if not isinstance(source, (str, os.PathLike)):
         raise ModelError(
             f"cannot load a model from {type(source).__name__}: pass a path, bytes, "
@@ -44,12 +62,17 @@ def read_proto(source: object) -> tuple[onnx.ModelProto, Path | None]:
         with path.open("rb", buffering=0) as file:
             _refuse_foreign(file.read(HEAD_BYTES), str(path))
             file.seek(0)
-            data = file.read()
+            data, stored = skimmed(path) if leaves_weights else (file.read(), {})
     except FileNotFoundError as error:
         raise FileError(f"{path} does not exist: check the path (from {Path.cwd()})") from error
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}") from error
-    return _parse(data, str(path)), path.parent
+    try:
+        return Read(_parse(data, str(path)), path.parent, stored)
+    except FileError:
+        if stored:  # what is wrong is said of the whole
+            return read_proto(path)
+        raise
 
 
 def _refuse_foreign(head: bytes, what: str) -> None:

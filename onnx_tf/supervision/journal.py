@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Journal", "tell", "telling_to"]
+__all__ = ["Journal", "is_watched", "tell", "telling_to"]
 
 _LISTENER: ContextVar[int | None] = ContextVar("listener", default=None)
 
@@ -26,6 +26,11 @@ def telling_to(descriptor: int) -> Iterator[None]:
         yield
     finally:
         _LISTENER.reset(token)
+
+
+def is_watched() -> bool:
+    """Return whether another process watches this one: what is left of it are files then, and what it told."""
+    return _LISTENER.get() is not None
 
 
 def tell(kind: str, *what: str | os.PathLike[str]) -> None:

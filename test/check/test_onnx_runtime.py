@@ -13,6 +13,7 @@ from onnx_tf.check import onnx_runtime
 from onnx_tf.check.compare import compare
 from onnx_tf.check.onnx_runtime import OnnxRuntime, intermediate_values
 from onnx_tf.errors import InputError, OnnxTfError
+from onnx_tf.model import stored
 from test.models import external_model, text_model
 from test.zoo.compare import MODELS, manifest
 from test.zoo.materialize import make_inputs, materialize
@@ -206,3 +207,34 @@ class TestIntermediateValues:
         values = dict(intermediate_values(text_model(graph), {"x": x}))
         assert values["c"].min() < 0
         np.testing.assert_array_equal(values["y"], np.maximum(values["c"], 0))
+
+
+@pytest.mark.parametrize("place", ["in its folder", "linked from elsewhere", "in a linked folder"])
+def test_weights_that_are_left_in_their_file_are_the_same(tmp_path, monkeypatch, place):
+    model = text_model("g (float[N, 8] x) => (float[N, 16] y) { h = MatMul(x, w) y = Relu(h) }")
+    w = np.random.default_rng(0).normal(size=(8, 16)).astype(np.float32)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(w, "w"))
+    (tmp_path / "own").mkdir()
+    file = tmp_path / "own" / "model.onnx"
+    onnx.save(model, file)
+    if place == "linked from elsewhere":
+        file = tmp_path / "link.onnx"
+        file.symlink_to(tmp_path / "own" / "model.onnx")
+    elif place == "in a linked folder":
+        (tmp_path / "link").symlink_to(tmp_path / "own")
+        file = tmp_path / "link" / "model.onnx"
+    monkeypatch.setattr(stored, "MIN_FILE_BYTES", 0)
+    monkeypatch.setattr(stored, "MIN_BYTES", 256)
+    content, folder = onnx_runtime._without_weights(str(file))
+    if place == "linked from elsewhere":
+        assert (content, folder) == (str(file), None)
+    else:
+        assert onnx.ModelProto.FromString(content).graph.initializer[0].data_location == TensorProto.EXTERNAL
+    x = np.random.default_rng(1).normal(size=(3, 8)).astype(np.float32)
+    found = OnnxRuntime(file, leaves_weights=True).run({"x": x})["y"]
+    np.testing.assert_array_equal(found, OnnxRuntime(file).run({"x": x})["y"])
+
+
+def test_a_file_that_is_not_there_is_onnx_runtimes_to_tell_of(tmp_path):
+    with pytest.raises(OnnxTfError, match="ONNX Runtime does not take the model"):
+        OnnxRuntime(tmp_path / "none.onnx", leaves_weights=True)
