@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
+from onnx_tf.handlers.ml._tests import MODES as ALL_MODES
 from test.handlers.check import check_op, make_op_model, run_reference
 
 MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ")
@@ -227,3 +228,112 @@ def test_a_cycle_is_refused():
     attributes["nodes_modes"][1] = "BRANCH_LEQ"
     with pytest.raises(Exception, match="form a cycle"):
         _check("TreeEnsembleRegressor", _features(), attributes, reference=[None])
+
+
+COMPARED = {
+    "BRANCH_LEQ": np.less_equal,
+    "BRANCH_LT": np.less,
+    "BRANCH_GTE": np.greater_equal,
+    "BRANCH_GT": np.greater,
+    "BRANCH_EQ": np.equal,
+    "BRANCH_NEQ": np.not_equal,
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_comparison_of_special_numbers(dtype):
+    """As IEEE 754 compares, in all modes at once; ONNX Runtime has no answer for thresholds that are NaN."""
+    most = np.finfo(dtype).max
+    numbers = [-np.inf, -most, -1.0, -0.0, 0.0, 1.0, np.nextafter(dtype(1), dtype(2)).item(), most, np.inf, np.nan]
+    stumps = list(itertools.product(COMPARED, numbers, (0, 1)))
+    count = len(stumps)
+    leaves = {"targetids": np.repeat(np.arange(count), 2).tolist(), "weights": np.tile([1, 0], count).astype(dtype)}
+    attributes = {
+        "n_targets": count,
+        "tree_roots": list(range(count)),
+        "nodes_featureids": [0] * count,
+        "nodes_modes": numpy_helper.from_array(np.array([ALL_MODES.index(mode) for mode, *_ in stumps], np.uint8), "m"),
+        "nodes_splits": numpy_helper.from_array(np.array([number for _, number, _ in stumps], dtype), "splits"),
+        "nodes_truenodeids": list(range(0, 2 * count, 2)),
+        "nodes_falsenodeids": list(range(1, 2 * count, 2)),
+        "nodes_trueleafs": [1] * count,
+        "nodes_falseleafs": [1] * count,
+        "nodes_missing_value_tracks_true": [tracks for *_, tracks in stumps],
+        "leaf_targetids": leaves["targetids"],
+        "leaf_weights": numpy_helper.from_array(leaves["weights"], "weights"),
+    }
+    x = np.array(numbers, dtype)[:, np.newaxis]
+    holds = [COMPARED[mode](x, dtype(number)) | (np.isnan(x) & (tracks == 1)) for mode, number, tracks in stumps]
+    _check("TreeEnsemble", x, attributes, opset=5, reference=[np.concatenate(holds, 1).astype(dtype)])
+
+
+@pytest.mark.parametrize("tracks", [0, 1])
+def test_membership_in_large_sets(tracks):
+    rng = np.random.default_rng(0)
+    sets = [rng.choice(200, size, replace=False).astype(np.float32) for size in (1, 2, 37, 150)]
+    sets.append(np.array([np.inf, -np.inf, -0.0], np.float32))
+    count = len(sets)
+    values = np.concatenate([np.append(members, np.nan) for members in sets]).astype(np.float32)
+    attributes = {
+        "n_targets": count,
+        "tree_roots": list(range(count)),
+        "nodes_featureids": [0] * count,
+        "nodes_modes": numpy_helper.from_array(np.full(count, 6, np.uint8), "modes"),
+        "nodes_splits": numpy_helper.from_array(np.zeros(count, np.float32), "splits"),
+        "nodes_truenodeids": list(range(0, 2 * count, 2)),
+        "nodes_falsenodeids": list(range(1, 2 * count, 2)),
+        "nodes_trueleafs": [1] * count,
+        "nodes_falseleafs": [1] * count,
+        "nodes_missing_value_tracks_true": [tracks] * count,
+        "leaf_targetids": np.repeat(np.arange(count), 2).tolist(),
+        "leaf_weights": numpy_helper.from_array(np.tile([1, 0], count).astype(np.float32), "weights"),
+        "membership_values": numpy_helper.from_array(values, "members"),
+    }
+    x = np.array([*range(-1, 201), 0.5, -0.0, np.inf, -np.inf, np.nan], np.float32)[:, np.newaxis]
+    inside = [np.isin(x, members) | (np.isnan(x) & (tracks == 1)) for members in sets]
+    _check("TreeEnsemble", x, attributes, opset=5, reference=[np.concatenate(inside, 1).astype(np.float32)])
+
+
+def chain(length: int) -> dict[str, Any]:
+    """Return the attributes of a tree of which every other node is a leaf, that of step i votes i."""
+    inner = range(0, 2 * length, 2)
+    columns = {
+        "nodes_nodeids": list(range(2 * length + 1)),
+        "nodes_treeids": [0] * (2 * length + 1),
+        "nodes_modes": ["BRANCH_LEQ", "LEAF"] * length + ["LEAF"],
+        "nodes_featureids": [i // 2 % FEATURES for i in range(2 * length + 1)],
+        "nodes_values": [i / (2 * length) for i in range(2 * length + 1)],
+        "nodes_truenodeids": [i + 1 if i in inner else 0 for i in range(2 * length + 1)],
+        "nodes_falsenodeids": [i + 2 if i in inner else 0 for i in range(2 * length + 1)],
+        "target_nodeids": [*range(1, 2 * length, 2), 2 * length],
+    }
+    weights = {"target_weights": np.arange(length + 1.0).tolist(), "target_ids": [0] * (length + 1)}
+    return columns | weights | {"target_treeids": [0] * (length + 1), "n_targets": 1}
+
+
+@pytest.mark.parametrize("length", [33, 2000])
+def test_a_chain_ends_at_every_of_its_leaves(length):
+    x = np.repeat(np.linspace(-0.1, 1.1, 97, dtype=np.float32)[:, np.newaxis], FEATURES, 1)
+    _check("TreeEnsembleRegressor", x, chain(length), through=["dynamic", "export"])
+
+
+def test_more_features_and_nodes_than_an_integer_holds():
+    forest = RandomForest(3, vote="target", targets=[[0]], trees=60, depth=6)
+    attributes = forest.attributes(n_targets=1)
+    far = 2**20
+    attributes["nodes_featureids"] = [far + feature for feature in attributes["nodes_featureids"]]
+    x = np.concatenate([np.zeros((3, far), np.float32), _features(rows=3)], 1)
+    _check("TreeEnsembleRegressor", x, attributes)
+
+
+def test_a_negative_feature_is_refused():
+    attributes = RandomForest(0, vote="target", targets=[[0]], trees=1).attributes(n_targets=1)
+    attributes["nodes_featureids"][0] = -1
+    with pytest.raises(Exception, match="a feature with a negative number"):
+        _check("TreeEnsembleRegressor", _features(), attributes, reference=[None])
+
+
+def test_trees_that_are_leaves():
+    attributes = RandomForest(0, vote="target", targets=[[0]], trees=2, depth=0).attributes(n_targets=1)
+    assert attributes["nodes_modes"] == ["LEAF", "LEAF"]
+    _check("TreeEnsembleRegressor", _features(), attributes)

@@ -28,6 +28,7 @@ from onnx_tf.handlers.litert import (
     standing_quantization,
     transposed_convolution,
     transposing,
+    trees,
     vision,
 )
 
@@ -55,5 +56,6 @@ __all__ = [
     "standing_quantization",
     "transposed_convolution",
     "transposing",
+    "trees",
     "vision",
 ]

@@ -2,83 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER", "LEAF")
-"""Node modes in the order in which ai.onnx.ml 5 numbers them; it has no node for a leaf."""
+from onnx_tf.handlers._tensors import dims_of
+from onnx_tf.handlers.ml._tests import NEGATED, NEVER_NAN, Comparisons, comparisons
 
-_TRUE_WHEN = {
-    "BRANCH_LEQ": (True, True, False, False),
-    "BRANCH_LT": (True, False, False, False),
-    "BRANCH_GTE": (False, True, True, False),
-    "BRANCH_GT": (False, False, True, False),
-    "BRANCH_EQ": (False, True, False, False),
-    "BRANCH_NEQ": (True, False, True, True),
-    "BRANCH_MEMBER": (False, True, False, False),
-    "LEAF": (False, False, False, False),
-}
-"""Whether a mode's test holds for a feature that is less, equal, greater, or NaN."""
+__all__ = ["Forest", "Step", "by_packed_nodes", "by_single_tables", "forest"]
+
+MAX_LAID_OUT_STEPS = 32
+"""Walks of up to so many steps are laid out in the graph, longer ones are a loop."""
+
+STEPS_OF_A_TURN = 8
+"""So many steps a turn of the loop takes: a turn costs as much as a step."""
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Trees as arrays; entry ``i`` describes node ``i`` of all trees together.
+    """Trees as arrays; entry ``i`` describes place ``i`` of all trees together.
+
+    The roots have the first places. The children of a node have places beside each other, so that
+    the second of them is one further; a node with several parents has several places.
 
     Attributes:
-        roots: the root of each tree.
-        features: the feature that a node tests.
-        thresholds: what it is compared with.
-        children: the next node where the feature is less, equal, greater or NaN, [nodes, 4]; a
-            leaf is its own child.
+        trees: their number.
+        features: the column of the variants of features that a node compares.
+        thresholds: what it is at most where the comparison holds.
+        children: the place of the child where it does not; a leaf is its own.
+        nodes: which node of the file is there; 0 where that is none, which no walk ends at.
         depth: the number of steps after which every walk has come to its leaf.
-        members: for BRANCH_MEMBER nodes, by node: the set that the feature is looked up in.
+        variants: of every feature those that lie in columns beside each other.
     """
 
-    roots: np.ndarray
+    trees: int
     features: np.ndarray
     thresholds: np.ndarray
     children: np.ndarray
+    nodes: np.ndarray
     depth: int
-    members: dict[int, np.ndarray]
+    variants: tuple[int, ...]
 
-    def leaves(self, x: tf.Tensor) -> tf.Tensor:
-        """Return the node at which each row of features ends in each tree, [N, trees]."""
-        thresholds = tf.constant(self.thresholds.astype(x.dtype.as_numpy_dtype))
-        features = tf.constant(self.features, tf.int32)
-        children = tf.constant(self.children.reshape(-1), tf.int32)
+    @property
+    def is_leaf(self) -> np.ndarray:
+        """Whether there is a leaf, by place."""
+        return self.children == np.arange(len(self.children))
 
-        def descend(nodes: tf.Tensor) -> tuple[tf.Tensor]:
-            value = tf.gather(x, tf.gather(features, nodes), batch_dims=1)
-            threshold = tf.gather(thresholds, nodes)
-            at_least, above = tf.cast(value >= threshold, tf.int32), tf.cast(value > threshold, tf.int32)
-            outcome = at_least + above
-            if self.members:
-                outcome = tf.where(self._is_member_node(nodes), self._is_member(nodes, value), outcome)
-            outcome = tf.where(tf.math.is_nan(value), 3, outcome)
-            return (tf.gather(children, nodes * 4 + outcome),)
+    def leaves(self, x: tf.Tensor, step: Step) -> tf.Tensor:
+        """Return the place at which each row of features ends in each tree, [N, trees]."""
+        columns, roots = self._columns(x), slice(self.trees)
+        if not self.depth:
+            return tf.broadcast_to(tf.range(self.trees), [dims_of(x)[0], self.trees])
+        thresholds = self.thresholds.astype(x.dtype.as_numpy_dtype)
+        holds = tf.gather(columns, self.features[roots], axis=1) <= thresholds[roots]
+        places = tf.cast(holds, tf.int32) + tf.constant(self.children[roots])
+        further = step(self, columns, tf.constant(thresholds))
+        if self.depth <= MAX_LAID_OUT_STEPS:
+            return _repeated(further, places, self.depth - 1)
 
-        start = tf.tile(tf.constant(self.roots[np.newaxis], tf.int32), [tf.shape(x)[0], 1])
-        start.set_shape([x.shape[0], len(self.roots)])
-        return tf.while_loop(lambda _: tf.constant(True), descend, (start,), maximum_iterations=self.depth)[0]
+        def turn(_: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            before = _repeated(further, places, STEPS_OF_A_TURN - 1)
+            after = further(before)
+            return tf.reduce_any(after != before), after
 
-    def _is_member_node(self, nodes: tf.Tensor) -> tf.Tensor:
-        flags = np.zeros(len(self.features), bool)
-        flags[list(self.members)] = True
-        return tf.gather(tf.constant(flags), nodes)
+        # Few rows come to the deepest leaves.
+        return tf.while_loop(lambda goes_on, _: goes_on, turn, (tf.constant(True), places))[1]
 
-    def _is_member(self, nodes: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        widest = max(len(members) for members in self.members.values())
-        table = np.full((len(self.members) + 1, widest), np.nan, value.dtype.as_numpy_dtype)
-        rows = np.zeros(len(self.features), np.int32)
-        for row, (node, members) in enumerate(self.members.items(), 1):
-            table[row, : len(members)] = members
-            rows[node] = row
-        candidates = tf.gather(tf.constant(table), tf.gather(tf.constant(rows), nodes))
-        return tf.cast(tf.reduce_any(candidates == value[..., tf.newaxis], axis=-1), tf.int32)
+    def _columns(self, x: tf.Tensor) -> tf.Tensor:
+        """Return the variants of all features, [N, features * variants]."""
+        if self.variants == (0,):
+            return x
+        lowest = tf.constant(-np.inf, x.dtype)
+        made = []
+        for variant in self.variants:
+            column = -x if variant & NEGATED else x
+            made.append(tf.where(tf.math.is_nan(x), lowest, column) if variant & NEVER_NAN else column)
+        if len(made) == 1:
+            return made[0]
+        rows, count = dims_of(x)
+        return tf.reshape(tf.stack(made, axis=-1), [rows, count * len(made)])
+
+
+Step = Callable[[Forest, tf.Tensor, tf.Tensor], Callable[[tf.Tensor], tf.Tensor]]
+"""Takes a forest, columns of features and thresholds, returns what takes places and returns those of the next nodes."""
+
+
+def by_packed_nodes(trees: Forest, columns: tf.Tensor, thresholds: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the step that reads feature and child of a node as bits of one integer, if they fit: see :data:`Step`."""
+    # To gather an element takes TensorFlow ten times as long as to compute with one.
+    bits = int(trees.features.max()).bit_length()
+    if len(trees.nodes) << bits > np.iinfo(np.int32).max:
+        return by_single_tables(trees, columns, thresholds)
+    table = tf.constant(trees.children << bits | trees.features)
+
+    def step(places: tf.Tensor) -> tf.Tensor:
+        packed = tf.gather(table, places)
+        features = tf.bitwise.bitwise_and(packed, (1 << bits) - 1)
+        holds = tf.gather(columns, features, batch_dims=1) <= tf.gather(thresholds, places)
+        return tf.bitwise.right_shift(packed, bits) + tf.cast(holds, tf.int32)
+
+    return step
+
+
+def by_single_tables(trees: Forest, columns: tf.Tensor, thresholds: tf.Tensor) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Return the step that gathers features and children, see :data:`Step`."""
+    features, children = tf.constant(trees.features), tf.constant(trees.children)
+
+    def step(places: tf.Tensor) -> tf.Tensor:
+        holds = tf.gather(columns, tf.gather(features, places), batch_dims=1) <= tf.gather(thresholds, places)
+        return tf.gather(children, places) + tf.cast(holds, tf.int32)
+
+    return step
+
+
+def _repeated(step: Callable[[tf.Tensor], tf.Tensor], places: tf.Tensor, times: int) -> tf.Tensor:
+    for _ in range(times):
+        places = step(places)
+    return places
 
 
 def forest(
@@ -89,34 +131,44 @@ def forest(
     true_nodes: Sequence[int],
     false_nodes: Sequence[int],
     missing_is_true: Sequence[int] | None,
-    members: dict[int, np.ndarray],
+    members: Mapping[int, np.ndarray],
 ) -> Forest:
     """Return a forest from one entry per node; nodes are named by their position.
 
     Raises:
-        ValueError: an unknown mode, a child that is no node, or a cycle.
+        ValueError: an unknown mode, a feature or a child that there cannot be, or a cycle.
     """
-    unknown = set(modes) - set(MODES)
-    if unknown:
-        raise ValueError(f"node mode {unknown.pop()!r} is not known: the modes are {', '.join(MODES)}")
-    count = len(modes)
-    is_leaf = np.array([mode == "LEAF" for mode in modes], bool)
-    own = np.arange(count)
-    true_child = np.where(is_leaf, own, np.array(true_nodes, np.int64))
-    false_child = np.where(is_leaf, own, np.array(false_nodes, np.int64))
-    if count and (min(true_child.min(), false_child.min()) < 0 or max(true_child.max(), false_child.max()) >= count):
+    count, inner = len(modes), [i for i, mode in enumerate(modes) if mode != "LEAF"]
+    if any(not 0 <= nodes[i] < count for nodes in (true_nodes, false_nodes) for i in inner):
         raise ValueError("a tree node points to a node that does not exist")
-    holds = np.array([_TRUE_WHEN[mode] for mode in modes], bool).reshape(count, 4)
-    if missing_is_true:
-        holds[: len(missing_is_true), 3] |= np.array(missing_is_true[:count]) == 1
-    children = np.where(holds, true_child[:, np.newaxis], false_child[:, np.newaxis])
+    if any(features[i] < 0 for i in inner):
+        raise ValueError("a tree node tests a feature with a negative number")
+    made = comparisons(features, thresholds, modes, true_nodes, false_nodes, missing_is_true, members)
+    return _laid_out(np.array(roots, np.int64), made, np.array([mode == "LEAF" for mode in modes], bool))
+
+
+def _laid_out(roots: np.ndarray, made: Comparisons, is_leaf: np.ndarray) -> Forest:
+    """Return the forest of nodes, of which the first are those of the file and ``is_leaf`` speaks."""
+    true_nodes, false_nodes = np.array(made.true_nodes, np.int64), np.array(made.false_nodes, np.int64)
+    count = len(is_leaf)
+    is_leaf = np.concatenate([is_leaf, np.zeros(len(true_nodes) - count, bool)])
+    inner = np.flatnonzero(~is_leaf)
+    depth = _depth(roots, true_nodes, false_nodes, is_leaf)
+    nodes = np.concatenate([roots, np.stack([false_nodes[inner], true_nodes[inner]], axis=1).reshape(-1)])
+    pairs = np.zeros(len(is_leaf), np.int64)
+    pairs[inner] = len(roots) + 2 * np.arange(len(inner))
+    variants, used = np.unique(np.array(made.variants)[inner], return_inverse=True)
+    columns = np.zeros(len(is_leaf), np.int64)
+    columns[inner] = np.array(made.features)[inner] * len(variants) + used
     return Forest(
-        roots=np.array(roots),
-        features=np.where(is_leaf, 0, np.array(features)),
-        thresholds=np.where(is_leaf, 0, thresholds),
-        children=children,
-        depth=_depth(np.array(roots), true_child, false_child, is_leaf),
-        members=members,
+        trees=len(roots),
+        features=columns[nodes].astype(np.int32),
+        # Nothing is at most NaN, which keeps a walk at its leaf.
+        thresholds=np.array(made.thresholds)[nodes],
+        children=np.where(is_leaf[nodes], np.arange(len(nodes)), pairs[nodes]).astype(np.int32),
+        nodes=np.where(nodes < count, nodes, 0),
+        depth=depth,
+        variants=tuple(variants.tolist()) or (0,),
     )
 
 

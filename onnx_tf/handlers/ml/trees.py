@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from onnx_tf.handlers._attributes import given
-from onnx_tf.handlers.ml._forest import MODES, Forest, forest
+from onnx_tf.handlers.ml._forest import Forest, Step, by_packed_nodes, forest
 from onnx_tf.handlers.ml._scores import (
     POST_TRANSFORMS,
     as_rows,
@@ -20,6 +21,7 @@ from onnx_tf.handlers.ml._scores import (
     transformed,
     with_second_class,
 )
+from onnx_tf.handlers.ml._tests import MODES
 from onnx_tf.registry import onnx_op
 
 DOMAIN = "ai.onnx.ml"
@@ -60,9 +62,20 @@ class Leaves:
     weights: np.ndarray
     votes: np.ndarray
 
+    def gathered(self, trees: Forest, places: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+        """Return the votes at places of a forest, [N, trees], for each target: [N, trees, targets]."""
+        return tf.gather(tf.constant(self.weights[trees.nodes], dtype), places)
 
-@onnx_op("TreeEnsembleClassifier", domain=DOMAIN)
-def tree_ensemble_classifier_1(
+    def voted(self, trees: Forest, places: tf.Tensor) -> tf.Tensor | np.ndarray:
+        """Return for which targets any tree votes: [N, targets], or [targets] if it is the same for all rows."""
+        given = self.votes[trees.nodes[trees.is_leaf]]
+        if (given.all(axis=0) | ~given.any(axis=0)).all():
+            return given.any(axis=0)
+        return tf.reduce_any(tf.gather(tf.constant(self.votes[trees.nodes]), places), axis=1)
+
+
+def _tree_ensemble_classifier(
+    step: Step,
     x: tf.Tensor,
     *,
     base_values: Sequence[float] | None,
@@ -98,11 +111,11 @@ def tree_ensemble_classifier_1(
         class_treeids=class_treeids, class_nodeids=class_nodeids, class_ids=class_ids, class_weights=class_weights
     )
     leaves = _leaves(tree_nodes, zip(*votes, strict=True), labels.shape[0], np.add)
-    return _classify(x, walk, leaves, labels, base_values, post_transform)
+    return _classify(x, step, walk, leaves, labels, base_values, post_transform)
 
 
-@onnx_op("TreeEnsembleRegressor", domain=DOMAIN)
-def tree_ensemble_regressor_1(
+def _tree_ensemble_regressor(
+    step: Step,
     x: tf.Tensor,
     *,
     aggregate_function: str,
@@ -141,20 +154,11 @@ def tree_ensemble_regressor_1(
         target_weights=target_weights,
     )
     leaves = _leaves(tree_nodes, zip(*votes, strict=True), count, _COMBINE[aggregate_function])
-    return tf.cast(_regress(x, walk, leaves, aggregate_function, base_values, post_transform), tf.float32)
+    return tf.cast(_regress(x, step, walk, leaves, aggregate_function, base_values, post_transform), tf.float32)
 
 
-_SHARED_TENSORS = ("base_values", "nodes_hitrates", "nodes_values")
-onnx_op("TreeEnsembleClassifier", since=3, domain=DOMAIN)(
-    tensors_too(tree_ensemble_classifier_1, [*_SHARED_TENSORS, "class_weights"])
-)
-onnx_op("TreeEnsembleRegressor", since=3, domain=DOMAIN)(
-    tensors_too(tree_ensemble_regressor_1, [*_SHARED_TENSORS, "target_weights"])
-)
-
-
-@onnx_op("TreeEnsemble", since=5, domain=DOMAIN)
-def tree_ensemble(
+def _tree_ensemble(
+    step: Step,
     x: tf.Tensor,
     *,
     aggregate_function: int,
@@ -193,7 +197,7 @@ def tree_ensemble(
     votes = np.zeros(weights.shape, bool)
     votes[inner + np.arange(outer), leaf_targetids] = True
     aggregate, transform = AGGREGATES[aggregate_function], POST_TRANSFORMS[post_transform]
-    return tf.cast(_regress(x, trees, Leaves(weights, votes), aggregate, None, transform), x.dtype)
+    return tf.cast(_regress(x, step, trees, Leaves(weights, votes), aggregate, None, transform), x.dtype)
 
 
 _COMBINE = {"SUM": np.add, "AVERAGE": np.add, "MIN": np.minimum, "MAX": np.maximum}
@@ -272,6 +276,7 @@ def _sum_in_order(votes: tf.Tensor) -> tf.Tensor:
 
 def _regress(
     x: tf.Tensor,
+    step: Step,
     trees: Forest,
     leaves: Leaves,
     aggregate: str,
@@ -280,17 +285,17 @@ def _regress(
 ) -> tf.Tensor:
     """Return the scores [N, targets] of features [N, F]."""
     x = _features(x)
-    at = trees.leaves(x)
-    votes = tf.gather(tf.constant(leaves.weights, x.dtype), at)
+    at = trees.leaves(x, step)
+    votes = leaves.gathered(trees, at, x.dtype)
     if aggregate in ("SUM", "AVERAGE"):
         scores = _sum_in_order(votes)
         if aggregate == "AVERAGE":
-            scores /= tf.constant(len(trees.roots), x.dtype)
+            scores /= tf.constant(trees.trees, x.dtype)
     elif aggregate in ("MIN", "MAX"):
-        voted = tf.gather(tf.constant(leaves.votes), at)
+        given = tf.gather(tf.constant(leaves.votes[trees.nodes]), at)
         reduce, worst = (tf.reduce_min, np.inf) if aggregate == "MIN" else (tf.reduce_max, -np.inf)
-        scores = reduce(tf.where(voted, votes, tf.constant(worst, x.dtype)), axis=1)
-        scores = tf.where(tf.reduce_any(voted, axis=1), scores, tf.zeros_like(scores))
+        scores = reduce(tf.where(given, votes, tf.constant(worst, x.dtype)), axis=1)
+        scores = _where(leaves.voted(trees, at), scores, tf.zeros_like(scores))
     else:
         raise ValueError(f"aggregate_function is one of {', '.join(AGGREGATES)}, got {aggregate!r}")
     if base_values is not None and len(base_values):
@@ -299,8 +304,16 @@ def _regress(
     return transformed(scores, "NONE" if one and post_transform != "PROBIT" else post_transform)
 
 
+def _where(condition: tf.Tensor | np.ndarray, chosen: tf.Tensor, other: tf.Tensor) -> tf.Tensor:
+    """Return ``tf.where``, which a condition that is known and the same for all does not need."""
+    if isinstance(condition, np.ndarray) and (condition.all() or not condition.any()):
+        return chosen if condition.all() else other
+    return tf.where(condition, chosen, other)
+
+
 def _classify(
     x: tf.Tensor,
+    step: Step,
     trees: Forest,
     leaves: Leaves,
     labels: tf.Tensor,
@@ -309,9 +322,9 @@ def _classify(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return labels [N] and scores [N, classes] of features [N, F]."""
     x = _features(x)
-    at = trees.leaves(x)
-    scores = _sum_in_order(tf.gather(tf.constant(leaves.weights, x.dtype), at))
-    voted = tf.reduce_any(tf.gather(tf.constant(leaves.votes), at), axis=1)
+    at = trees.leaves(x, step)
+    scores = _sum_in_order(leaves.gathered(trees, at, x.dtype))
+    voted = leaves.voted(trees, at)
     base = () if base_values is None else tuple(base_values)
     if labels.shape[0] == 2:
         label, scores = _two_classes(scores, voted, base, leaves, labels, post_transform)
@@ -322,13 +335,18 @@ def _classify(
     else:
         scores = scores if not base else scores + tf.constant(base, x.dtype)
         # A class for which no leaf voted does not win with its zero.
-        best = scores if base else tf.where(voted, scores, x.dtype.min)
+        best = scores if base else _where(voted, scores, tf.constant(x.dtype.min, x.dtype))
         label, scores = tf.gather(labels, tf.argmax(best, axis=1)), transformed(scores, post_transform)
     return label, tf.cast(scores, tf.float32)
 
 
 def _two_classes(
-    scores: tf.Tensor, voted: tf.Tensor, base: tuple[float, ...], leaves: Leaves, labels: tf.Tensor, post_transform: str
+    scores: tf.Tensor,
+    voted: tf.Tensor | np.ndarray,
+    base: tuple[float, ...],
+    leaves: Leaves,
+    labels: tf.Tensor,
+    post_transform: str,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Return label and scores of two classes as ONNX Runtime does.
 
@@ -336,22 +354,43 @@ def _two_classes(
     negative the probability, of the second label.
     """
     first, second = scores[:, :1], scores[:, 1:]
-    has_first, has_second = voted[:, :1], voted[:, 1:]
+    has_first, has_second = voted[..., :1], voted[..., 1:]
     one_class_votes = int(leaves.votes.any(axis=0).sum()) == 1
     if len(base) == 2:
         margin = first + base[1]
-        first = tf.where(has_second, -margin, first + base[0])
+        first = _where(has_second, -margin, first + base[0])
         second = margin
     elif len(base) == 1:
         first += base[0]
-    positive = tf.where(has_second, second, tf.where(has_first, first, tf.zeros_like(first)))
+    positive = _where(has_second, second, _where(has_first, first, tf.zeros_like(first)))
     is_probability = one_class_votes and bool((leaves.weights >= 0).all())
     wins = positive[:, 0] > (0.5 if is_probability else 0)
     names = labels if one_class_votes or labels.dtype == tf.string else default_binary_labels(labels)
     label = tf.where(wins, names[1], names[0])
-    both = tf.where(voted, tf.concat([first, second], 1), tf.zeros_like(scores))
+    both = _where(voted, tf.concat([first, second], 1), tf.zeros_like(scores))
     both = transformed(both, post_transform)
     if len(base) == 2:
         return label, both
     single = with_second_class(first, post_transform, complement=is_probability)
-    return label, tf.where(has_second, both, single)
+    return label, _where(has_second, both, single)
+
+
+def register_trees(step: Step, *, target: str = "") -> None:
+    """Register the operators for a target, or for all.
+
+    Args:
+        step: how trees are walked down.
+        target: see :func:`onnx_tf.registry.onnx_op`.
+    """
+    shared = ("base_values", "nodes_hitrates", "nodes_values")
+    for op_type, handler, weights in (
+        ("TreeEnsembleClassifier", _tree_ensemble_classifier, "class_weights"),
+        ("TreeEnsembleRegressor", _tree_ensemble_regressor, "target_weights"),
+    ):
+        bound: Callable[..., Any] = functools.partial(handler, step)
+        onnx_op(op_type, domain=DOMAIN, target=target)(bound)
+        onnx_op(op_type, since=3, domain=DOMAIN, target=target)(tensors_too(bound, [*shared, weights]))
+    onnx_op("TreeEnsemble", since=5, domain=DOMAIN, target=target)(functools.partial(_tree_ensemble, step))
+
+
+register_trees(by_packed_nodes)
