@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 
 from bench.latency import Processes, model_of
-from bench.measure import in_turn, timed
+from bench.measure import in_turn, rounds_in, timed
 from onnx_tf import OnnxTfError, convert
 from onnx_tf.check.artifacts import OnnxRuntime
 from onnx_tf.check.interface import Interface
@@ -33,7 +33,8 @@ WARM_UP = 3
 def main() -> None:
     """Print a row for each model, and the geometric mean."""
     parser = parser_of("litert", __doc__)
-    parser.add_argument("--runs", type=int, default=20, help="rounds of a model")
+    parser.add_argument("--runs", type=int, default=20, help="rounds of a model at least")
+    parser.add_argument("--seconds", type=float, default=2, help="time for the rounds of a model")
     parser.add_argument("--processor", action="store_true", help="count time of the processor, not on the clock")
     arguments = parser.parse_args()
     print(f"| {' | '.join(COLUMNS)} |\n|---|{'--:|' * (len(COLUMNS) - 1)}", flush=True)
@@ -41,7 +42,7 @@ def main() -> None:
     for name in arguments.names:
         try:
             model, feed = named(arguments.folder, name)
-            found, times = measured(model, feed, arguments.runs, arguments.processor, processes)
+            found, times = measured(model, feed, arguments, processes)
         except OnnxTfError as error:
             print(f"| {name} | {str(error).splitlines()[0]} |", flush=True)
             continue
@@ -83,15 +84,15 @@ def named(folder: Path, name: str) -> tuple[onnx.ModelProto, dict[str, Any]]:
 
 
 def measured(
-    model: onnx.ModelProto, feed: Mapping[str, Any], runs: int, processor: bool, processes: Processes
+    model: onnx.ModelProto, feed: Mapping[str, Any], arguments: argparse.Namespace, processes: Processes
 ) -> tuple[Mapping[str, int], dict[str, float]]:
     """Return a model's operators in its .tflite file, and the median milliseconds of both runtimes.
 
     Args:
         model: the model with its weights.
         feed: its inputs by name.
-        runs: how often each runtime runs.
-        processor: whether time of the processor counts, of all threads together.
+        arguments: how often each runtime runs at least, for how long, and whether time of the processor counts, of all
+            threads together.
         processes: where they run.
 
     Raises:
@@ -104,9 +105,10 @@ def measured(
         tensors = {key: value.numpy() for key, value in Interface.of(done.rep).flat(feed).items()}
         for form, file in files.items():
             given = tensors if form == "litert" else feed
-            processes.load(form, loaded, form, file, given, processor).result()
+            processes.load(form, loaded, form, file, given, arguments.processor).result()
         calls = {form: functools.partial(processes.call, form) for form in files}
-        return dict(done.artifacts[0].operators or {}), in_turn(calls, runs, warm_up=WARM_UP)
+        rounds = rounds_in(arguments.seconds, calls, least=arguments.runs)
+        return dict(done.artifacts[0].operators or {}), in_turn(calls, rounds, warm_up=WARM_UP)
 
 
 def loaded(form: str, file: str, feed: Mapping[str, np.ndarray], processor: bool) -> Callable[[], float]:

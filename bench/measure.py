@@ -65,6 +65,11 @@ def onnx_runtime(path: Path, *, spinning: bool = False) -> OnnxRuntime:
     return OnnxRuntime(path, options={"session.intra_op.allow_spinning": str(int(spinning))})
 
 
+def rounds_in(seconds: float, tools: Mapping[str, Callable[[], float]], *, least: int) -> int:
+    """Return how many rounds fit into some seconds, and ``least`` at least: calls of a millisecond vary by half."""
+    return max(least, int(seconds * 1000 / sum(in_turn(tools, 1, warm_up=5).values())))
+
+
 def in_turn(
     tools: Mapping[str, Callable[[], float]], runs: int, *, warm_up: int = 2, shuffle: bool = True
 ) -> dict[str, float]:

@@ -31,7 +31,7 @@ import onnx
 
 from bench.latency import Processes
 from bench.litert import THREADS, named, parser_of
-from bench.measure import in_turn, timed
+from bench.measure import in_turn, rounds_in, timed
 from onnx_tf.check.compare import OfScale, compare
 from onnx_tf.check.onnx_runtime import OnnxRuntime
 from onnx_tf.export.flatbuffer import operators
@@ -87,7 +87,8 @@ def main() -> None:
     """Print a row for each model, then how many files are right, and means over models where both are."""
     parser = parser_of("onnx2tf", __doc__, NAMES)
     parser.add_argument("--python", help="of an environment that has onnx2tf")
-    parser.add_argument("--runs", type=int, default=20, help="rounds of latency; 0 leaves it out")
+    parser.add_argument("--runs", type=int, default=20, help="rounds of latency at least; 0 leaves it out")
+    parser.add_argument("--seconds", type=float, default=2, help="time for the rounds of a model")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="of onnx2tf; by default all that it has")
     parser.add_argument("--channels-last", action="store_true", help="let ours take images as onnx2tf's files do")
     parser.add_argument("--keep", type=Path, help="where files are kept, and found again with the seconds they took")
@@ -168,7 +169,7 @@ def _row(name: str, arguments: argparse.Namespace, folder: Path, python: str, pr
     ours = _judged(*_timed(own, functools.partial(_convert, file, options)), feed, expected)
     right = {key: found for key, found in [*theirs.items(), ("onnx-tf", ours)] if found.is_right}
     comparable = arguments.runs and "onnx-tf" in right and len(right) > 1
-    return Row(name, theirs, ours, _latencies(right, arguments.runs, processes) if comparable else {})
+    return Row(name, theirs, ours, _latencies(right, arguments, processes) if comparable else {})
 
 
 def _timed(folder: Path, convert: Callable[[Path], Path]) -> tuple[Path, float]:
@@ -183,10 +184,11 @@ def _timed(folder: Path, convert: Callable[[Path], Path]) -> tuple[Path, float]:
     return folder / told["file"], told["seconds"]
 
 
-def _latencies(found: Mapping[str, Found], runs: int, processes: Processes) -> dict[str, float]:
+def _latencies(found: Mapping[str, Found], arguments: argparse.Namespace, processes: Processes) -> dict[str, float]:
     for tool, one in found.items():
         processes.load(tool, _loaded, one.file, one.feed).result()
-    return in_turn({tool: functools.partial(processes.call, tool) for tool in found}, runs, warm_up=3)
+    calls = {tool: functools.partial(processes.call, tool) for tool in found}
+    return in_turn(calls, rounds_in(arguments.seconds, calls, least=arguments.runs), warm_up=3)
 
 
 def _loaded(file: str, feed: Mapping[int, np.ndarray]) -> Callable[[], float]:

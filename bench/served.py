@@ -23,7 +23,7 @@ from typing import Any
 import onnx
 
 from bench.latency import Processes, model_of
-from bench.measure import in_turn, onnx_runtime, timed
+from bench.measure import in_turn, onnx_runtime, rounds_in, timed
 from onnx_tf.check.artifacts import SavedModel
 from test.zoo.compare import MODELS, SHARED, manifest
 
@@ -97,8 +97,7 @@ def _latencies(
                 for setting, variables in SETTINGS.items():
                     label = f"{build}{form}{setting}"
                     calls[label] = _served(processes, label, variables, made / form, feed)
-        rounds = int(seconds * 1000 / sum(in_turn(calls, 1, warm_up=5).values()))
-        return in_turn(calls, min(max(rounds, 5), runs), warm_up=0)
+        return in_turn(calls, min(rounds_in(seconds, calls, least=5), runs), warm_up=0)
 
 
 def _served(
