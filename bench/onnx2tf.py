@@ -38,7 +38,6 @@ from onnx_tf.export.flatbuffer import operators
 
 REQUIREMENT = "onnx2tf[tensorflow]==2.6.9" if sys.version_info >= (3, 12) else "onnx2tf==1.29.24"
 BACKENDS = ("flatbuffer_direct", "tf_converter")
-CHANNELS_LAST = ("--channels-last-inputs", "all", "--channels-last-outputs", "all")
 NAMES = [
     "mobilenet_v2",
     "mnasnet_b1",
@@ -90,7 +89,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20, help="rounds of latency at least; 0 leaves it out")
     parser.add_argument("--seconds", type=float, default=2, help="time for the rounds of a model")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, help="of onnx2tf; by default all that it has")
-    parser.add_argument("--channels-last", action="store_true", help="let ours take images as onnx2tf's files do")
+    parser.add_argument(
+        "--same-interface", action="store_true", help="let ours have onnx2tf's: fixed shapes, channels last"
+    )
     parser.add_argument("--keep", type=Path, help="where files are kept, and found again with the seconds they took")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -164,12 +165,18 @@ def _row(name: str, arguments: argparse.Namespace, folder: Path, python: str, pr
     onnx.save(model, file)
     expected = OnnxRuntime(file).run(feed)
     theirs = {backend: _of_onnx2tf(python, file, feed, expected, backend) for backend in arguments.backends}
-    options = CHANNELS_LAST if arguments.channels_last else ()
-    own = folder / ("onnx-tf_channels_last" if options else "onnx-tf")
+    options = _interface(feed) if arguments.same_interface else []
+    own = folder / ("onnx-tf_same_interface" if options else "onnx-tf")
     ours = _judged(*_timed(own, functools.partial(_convert, file, options)), feed, expected)
     right = {key: found for key, found in [*theirs.items(), ("onnx-tf", ours)] if found.is_right}
     comparable = arguments.runs and "onnx-tf" in right and len(right) > 1
     return Row(name, theirs, ours, _latencies(right, arguments, processes) if comparable else {})
+
+
+def _interface(feed: Mapping[str, Any]) -> list[str]:
+    shapes = (f"{name}:{','.join(map(str, np.shape(array)))}" for name, array in feed.items())
+    fixed = itertools.chain.from_iterable(("--input-shape", shape) for shape in shapes)
+    return ["--channels-last-inputs", "all", "--channels-last-outputs", "all", *fixed]
 
 
 def _timed(folder: Path, convert: Callable[[Path], Path]) -> tuple[Path, float]:
