@@ -100,7 +100,9 @@ def _before(tensor: tf.Tensor, axis: int, known: _Known, distance: int) -> Sourc
         factor = _regrouped(op)
     rule = _RULES.get(op.type)
     places = rule(op, axis, len(tensor.shape)) if rule is not None else ()
-    found = [_followed(value, at, known, distance - 1) for value, at in places if value.shape[at] is None]
+    # What is of unknown rank ends the way, as what has another dimension there does.
+    ways = [(value, at) for value, at in places if value.shape.rank is not None and value.shape[at] is None]
+    found = [_followed(value, at, known, distance - 1) for value, at in ways]
     if not found or len(found) < len(places) or any(not _is_same(found[0], other) for other in found[1:]):
         return None
     source, at, inner = found[0]

@@ -166,3 +166,12 @@ def test_a_sum_that_tensorflow_merges_is_read_by_nothing_else():
     read = {op.inputs[0].op.type for op in graph.get_operations() if op.type == "Shape"}
     assert read
     assert not read & {"AddV2", "BiasAdd", "Conv2D"}
+
+
+def test_a_dimension_of_what_had_no_rank_before():
+    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32)])
+    def dims(x):
+        ranked = tf.ensure_shape(tf.nn.relu(x), [None, 3, None])
+        return tf.stack([dim for dim in dims_of(tf.nn.relu(ranked)) if not isinstance(dim, int)])
+
+    np.testing.assert_array_equal(dims(tf.zeros([2, 3, 5])), [2, 5])
