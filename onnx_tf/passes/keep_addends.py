@@ -34,11 +34,10 @@ def keep_addends(model: ir.Model) -> bool:
 
 def _is_kept(node: ir.Node, sums: dict[ir.Value, Merged]) -> bool:
     """Tell whether a constant must not join those before it; enter the sum that it joins or begins."""
-    index = _constant_index(node)
-    if index is None:
+    addends = _addends(node)
+    if addends is None:
         return False
-    value, tensor = node.inputs[1 - index], node.inputs[index].const_value  # type: ignore[union-attr]
-    assert value is not None and tensor is not None  # noqa: PT018
+    value, _, tensor = addends
     own = tensor.numpy().astype(np.float64)
     size = np.abs(own)
     if value not in sums:
@@ -53,24 +52,23 @@ def _is_kept(node: ir.Node, sums: dict[ir.Value, Merged]) -> bool:
     return kept
 
 
-def _constant_index(node: ir.Node) -> int | None:
-    """Return which of the two inputs of a sum of floats is a constant, if only one is."""
+def _addends(node: ir.Node) -> tuple[ir.Value, ir.Value, ir.TensorProtocol] | None:
+    """Return the computed addend of a sum of floats, the constant one and what that holds, if there is one of each."""
     if (node.domain, node.op_type) != ("", "Add") or (node.version or 1) < 7 or len(node.inputs) != 2:
         return None
-    tensors = [None if v is None or v.is_graph_input() else v.const_value for v in node.inputs]
-    if (tensors[0] is None) == (tensors[1] is None):
-        return None
-    index = 0 if tensors[0] is not None else 1
-    tensor = tensors[index]
-    return index if tensor is not None and tensor.dtype.is_floating_point() else None
+    a, b = node.inputs
+    for value, constant in ((a, b), (b, a)):
+        tensor = None if constant is None or constant.is_graph_input() else constant.const_value
+        if value is None or constant is None or tensor is None or not tensor.dtype.is_floating_point():
+            continue
+        return (value, constant, tensor) if value.is_graph_input() or value.const_value is None else None
+    return None
 
 
 def _subtract(node: ir.Node, negated: dict[ir.Value, ir.Value]) -> None:
-    index, graph = _constant_index(node), node.graph
-    assert index is not None and graph is not None  # noqa: PT018
-    value, constant = node.inputs[1 - index], node.inputs[index]
-    assert constant is not None and constant.const_value is not None  # noqa: PT018
-    tensor = constant.const_value
+    addends, graph = _addends(node), node.graph
+    assert addends is not None and graph is not None  # noqa: PT018
+    value, constant, tensor = addends
     if constant not in negated:
         shape = tensor.shape.numpy()
         negated[constant] = add_constant(
